@@ -1,0 +1,52 @@
+//! The edge agent's command line.
+
+use clap::{Parser, Subcommand};
+use lpr::agent::{Failure, cmds};
+use std::process::ExitCode;
+
+/// Reads licence plates from cameras and delivers every read.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the agent: cameras, models, outbox, uplink
+    #[cfg(feature = "vision")]
+    Run(cmds::run::Args),
+    /// Read plates from images, folders or clips, and print them
+    #[cfg(feature = "vision")]
+    Read(cmds::read::Args),
+    /// Check a configuration file
+    CheckConfig(cmds::check_config::Args),
+    /// List, fetch or verify the models and the ONNX Runtime library
+    #[cfg(feature = "vision")]
+    Models(cmds::models::Args),
+    /// Write simulated frames and their truth
+    #[cfg(feature = "vision")]
+    Simulate(cmds::simulate::Args),
+    /// Try every call and event of a server
+    TestServer(cmds::test_server::Args),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        #[cfg(feature = "vision")]
+        Command::Run(args) => cmds::run::execute(&args),
+        #[cfg(feature = "vision")]
+        Command::Read(args) => cmds::read::execute(&args),
+        Command::CheckConfig(args) => cmds::check_config::execute(&args),
+        #[cfg(feature = "vision")]
+        Command::Models(args) => cmds::models::execute(&args),
+        #[cfg(feature = "vision")]
+        Command::Simulate(args) => cmds::simulate::execute(&args),
+        Command::TestServer(args) => cmds::test_server::execute(&args),
+    };
+    result.unwrap_or_else(|failure: Failure| {
+        eprintln!("lpr-agent: {failure}");
+        failure.exit.into()
+    })
+}

@@ -1,0 +1,107 @@
+//! Names of cameras and checkpoints.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Longest id we configure or accept, in bytes.
+pub const MAX_ID_BYTES: usize = 128;
+
+/// Why a text cannot be an id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IdError {
+    #[error("is empty")]
+    Empty,
+    #[error("is {0} bytes long; at most {MAX_ID_BYTES} are allowed")]
+    TooLong(usize),
+    #[error("contains a control character")]
+    Control,
+}
+
+fn checked(text: &str) -> Result<String, IdError> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(IdError::Empty);
+    }
+    if text.len() > MAX_ID_BYTES {
+        return Err(IdError::TooLong(text.len()));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(IdError::Control);
+    }
+    Ok(text.to_owned())
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// Trimmed; not empty, at most 128 bytes, no control characters. Never a path: callers that store
+            /// files by id confine it themselves.
+            pub fn new(text: &str) -> Result<Self, IdError> {
+                checked(text).map(Self)
+            }
+
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = IdError;
+            fn try_from(text: String) -> Result<Self, IdError> {
+                Self::new(&text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+id! {
+    /// One camera of a checkpoint.
+    CameraId
+}
+id! {
+    /// The place where cameras stand.
+    CheckpointId
+}
+
+/// What identifies a camera everywhere: the pair (PROTOCOL 1.3).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CameraKey {
+    pub camera: CameraId,
+    pub checkpoint: CheckpointId,
+}
+
+impl fmt::Display for CameraKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.checkpoint, self.camera)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_trimmed_and_refused_with_a_reason() {
+        assert_eq!(CameraId::new(" camera_001 ").unwrap().as_str(), "camera_001");
+        assert_eq!(CameraId::new("  "), Err(IdError::Empty));
+        assert_eq!(CameraId::new("a\nb"), Err(IdError::Control));
+        assert_eq!(CameraId::new(&"x".repeat(200)), Err(IdError::TooLong(200)));
+    }
+}

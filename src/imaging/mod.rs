@@ -1,0 +1,7 @@
+//! Pictures: decode, encode, resize, warp, draw. With `capture`, the boundary to OpenCV: no other room names it, and
+//! no `Mat` leaves.
+
+mod annotate;
+mod codec;
+mod mat;
+mod warp;

@@ -1,0 +1,42 @@
+//! `lpr`: read licence plates at a checkpoint and deliver every read.
+//!
+//! One library, two binaries. `lpr-agent` runs beside the camera: frames → vehicles → plates → text → one
+//! event per vehicle → a durable outbox → Socket.IO, else REST. `lpr-server` accepts, stores and shows.
+//!
+//! The rooms, and who may enter which, are described in `ARCHITECTURE.md` and enforced by
+//! `tests/architecture.rs`. Pure rooms decide; the others do the reading, writing and waiting.
+
+pub mod clock;
+pub mod config;
+pub mod domain;
+pub mod media;
+pub mod telemetry;
+pub mod track;
+pub mod wire;
+
+#[cfg(feature = "vision")]
+pub mod capture;
+#[cfg(feature = "vision")]
+pub mod glyphs;
+#[cfg(feature = "vision")]
+pub mod imaging;
+#[cfg(feature = "vision")]
+pub mod inference;
+#[cfg(feature = "vision")]
+pub mod sim;
+#[cfg(feature = "vision")]
+pub mod vision;
+
+#[cfg(feature = "uplink")]
+pub mod agent;
+#[cfg(feature = "uplink")]
+pub mod health;
+#[cfg(feature = "uplink")]
+pub mod outbox;
+#[cfg(feature = "uplink")]
+pub mod supervise;
+#[cfg(feature = "uplink")]
+pub mod uplink;
+
+#[cfg(feature = "server")]
+pub mod server;

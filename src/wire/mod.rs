@@ -1,0 +1,3 @@
+//! The protocol: what is said, how it is written, how answers are understood. Pure. Source: PROTOCOL.md.
+
+pub mod timestamp;
