@@ -78,6 +78,8 @@ pub struct PipelineConfig {
     pub track_timeout_s: f64,
     /// Seconds after which a vehicle still in sight is reported all the same.
     pub track_limit_s: f64,
+    /// Seconds within which the same text again is the same vehicle.
+    pub repeat_window_s: f64,
 }
 
 /// `[evidence]`: the pictures that go with a read.
@@ -207,7 +209,13 @@ impl Default for ModelsConfig {
 
 impl Default for PipelineConfig {
     fn default() -> Self {
-        Self { min_text_confidence: 0.6, min_text_length: 3, track_timeout_s: 1.0, track_limit_s: 30.0 }
+        Self {
+            min_text_confidence: 0.6,
+            min_text_length: 3,
+            track_timeout_s: 1.0,
+            track_limit_s: 30.0,
+            repeat_window_s: 5.0,
+        }
     }
 }
 
@@ -308,6 +316,7 @@ impl AgentConfig {
         range(faults, "pipeline.min_text_confidence", confidence, 0.0, 1.0);
         range(faults, "pipeline.track_timeout_s", self.pipeline.track_timeout_s, 0.1, 60.0);
         range(faults, "pipeline.track_limit_s", self.pipeline.track_limit_s, 1.0, 3600.0);
+        range(faults, "pipeline.repeat_window_s", self.pipeline.repeat_window_s, 0.0, 3600.0);
         range(faults, "models.threads", self.models.threads as f64, 1.0, 64.0);
         range(faults, "evidence.jpeg_quality", f64::from(self.evidence.jpeg_quality), 30.0, 100.0);
         range(faults, "evidence.frame_max_bytes", self.evidence.frame_max_bytes as f64, 10_000.0, 5e6);

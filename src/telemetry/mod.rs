@@ -1,1 +1,55 @@
-//! (to come)
+//! Logs: structured, one line an event, to stderr. Under systemd the journal adds time and priority, so we leave
+//! the time out there.
+
+use std::io::IsTerminal;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::time::SystemTime;
+
+/// Why logging could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    #[error("log.level: \"{level}\" is no log level ({reason}); use error, warn, info, debug or trace")]
+    Level { level: String, reason: String },
+}
+
+/// Starts logging for this process; `level` is a level or a tracing filter. A second call changes nothing.
+pub fn start(level: &str) -> Result<(), TelemetryError> {
+    let filter = EnvFilter::try_new(quieted(level))
+        .map_err(|error| TelemetryError::Level { level: level.to_owned(), reason: error.to_string() })?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    // Another subscriber (a test's) may be installed already: then it stays.
+    let _ = if std::env::var_os("JOURNAL_STREAM").is_some() {
+        builder.without_time().try_init()
+    } else {
+        builder.with_timer(SystemTime).try_init()
+    };
+    Ok(())
+}
+
+/// The libraries below us log every packet at debug; they stay at warn unless the filter names them.
+fn quieted(level: &str) -> String {
+    if level.contains(['=', ',']) {
+        return level.to_owned();
+    }
+    format!("warn,lpr={level}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_level_is_named() {
+        let error = start("info,lpr=loud").unwrap_err().to_string();
+        assert!(error.contains("log.level") && error.contains("loud"), "{error}");
+    }
+
+    #[test]
+    fn a_plain_level_is_ours_alone() {
+        assert_eq!(quieted("debug"), "warn,lpr=debug");
+        assert_eq!(quieted("info,lpr::uplink=debug"), "info,lpr::uplink=debug");
+    }
+}
