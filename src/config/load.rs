@@ -351,4 +351,40 @@ mod tests {
         let text = format!("{MINIMAL}[evidence]\njpeg_quality = 200\n");
         assert!(faults_of(&text).contains("evidence.jpeg_quality: 200 is out of range; allowed is 30 to 100"));
     }
+
+    /// Every key of the schema is in the file, so that the file documents them all.
+    fn missing_keys(file: &Table, schema: &Table) -> Vec<String> {
+        let mut missing = Vec::new();
+        for (key, expected) in schema {
+            match (file.get(key), expected) {
+                (None, _) => missing.push(key.clone()),
+                (Some(Value::Table(file)), Value::Table(schema)) => missing.extend(missing_keys(file, schema)),
+                (Some(Value::Array(file)), Value::Array(schema)) => {
+                    if let (Some(Value::Table(file)), Some(Value::Table(schema))) = (file.first(), schema.first()) {
+                        missing.extend(missing_keys(file, schema));
+                    }
+                }
+                _ => {}
+            }
+        }
+        missing
+    }
+
+    #[test]
+    fn the_commented_agent_file_shows_every_key_with_its_default() {
+        let text = include_str!("../../config/agent.toml");
+        let mut config = agent_from(text, "agent.toml", env(&[])).unwrap();
+        assert_eq!(missing_keys(&text.parse().unwrap(), &schema_of_agent()), Vec::<String>::new());
+        let camera = config.camera.remove(0);
+        assert_eq!(config, AgentConfig::default());
+        assert_eq!(CameraConfig { source: String::new(), ..camera }, CameraConfig::default());
+    }
+
+    #[test]
+    fn the_commented_server_file_shows_every_key_with_its_default() {
+        let text = include_str!("../../config/server.toml");
+        let config = server_from(text, "server.toml", env(&[])).unwrap();
+        assert_eq!(missing_keys(&text.parse().unwrap(), &table_of(&ServerConfig::default())), Vec::<String>::new());
+        assert_eq!(config, ServerConfig::default());
+    }
 }
