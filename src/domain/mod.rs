@@ -2,6 +2,7 @@
 //! no other room.
 
 mod event;
+mod event_id;
 mod frame;
 mod geometry;
 mod ids;
@@ -9,6 +10,7 @@ mod reading;
 mod stamp;
 
 pub use event::{EventKind, HealthReport, HealthStatus, PlateEvent};
+pub use event_id::new_event_id;
 pub use frame::{Frame, FrameError};
 pub use geometry::{BBox, Point, Quad};
 pub use ids::{CameraId, CameraKey, CheckpointId, IdError};

@@ -2,9 +2,8 @@
 
 use super::SystemSample;
 use crate::config::HealthConfig;
-use crate::domain::{CameraKey, CaptureTime, HealthReport, HealthStatus};
+use crate::domain::{CameraKey, CaptureTime, HealthReport, HealthStatus, new_event_id};
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
 
 /// How a camera does.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -122,7 +121,7 @@ fn report(
     details: Map<String, Value>,
 ) -> HealthReport {
     HealthReport {
-        event_id: Uuid::now_v7(),
+        event_id: new_event_id(at),
         camera: camera.clone(),
         at,
         component: component.to_owned(),
