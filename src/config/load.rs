@@ -51,8 +51,8 @@ pub fn server_from(
     finish(config, origin, ServerConfig::faults)
 }
 
-/// `LPR_…` variables that are no configuration keys: see the README's table.
-const TOOL_VARIABLES: [&str; 1] = ["LPR_MODEL_CACHE"];
+/// `LPR_…` variables that are no configuration keys: see docs/configuration.md.
+const TOOL_VARIABLES: [&str; 3] = ["LPR_MODEL_CACHE", "LPR_TEST_DATA", "LPR_TEST_LONG"];
 
 fn read(path: &Path) -> Result<String, ConfigError> {
     std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })
@@ -386,5 +386,28 @@ mod tests {
         let config = server_from(text, "server.toml", env(&[])).unwrap();
         assert_eq!(missing_keys(&text.parse().unwrap(), &table_of(&ServerConfig::default())), Vec::<String>::new());
         assert_eq!(config, ServerConfig::default());
+    }
+
+    /// `LPR_…` names of every key of a schema.
+    fn variables(schema: &Table, prefix: &str) -> Vec<String> {
+        let inner = |key: &str, value: &Value| match value {
+            Value::Table(table) => variables(table, &format!("{prefix}{}_", key.to_uppercase())),
+            Value::Array(items) => match items.first() {
+                Some(Value::Table(table)) => variables(table, &format!("{prefix}{}_1_", key.to_uppercase())),
+                _ => vec![format!("{prefix}{}", key.to_uppercase())],
+            },
+            _ => vec![format!("{prefix}{}", key.to_uppercase())],
+        };
+        schema.iter().flat_map(|(key, value)| inner(key, value)).collect()
+    }
+
+    #[test]
+    fn the_documentation_names_every_variable() {
+        let text = include_str!("../../docs/configuration.md");
+        let mut names = variables(&schema_of_agent(), AGENT_PREFIX);
+        names.extend(variables(&table_of(&ServerConfig::default()), SERVER_PREFIX));
+        let missing: Vec<&String> = names.iter().filter(|name| !text.contains(&format!("`{name}`"))).collect();
+        assert!(missing.is_empty(), "docs/configuration.md does not name {missing:?}");
+        assert!(names.len() > 40);
     }
 }

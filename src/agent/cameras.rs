@@ -1,0 +1,86 @@
+//! From configuration to running cameras.
+
+use super::{Exit, Failure};
+use crate::capture::{CameraStats, OpenOptions, Slots, Worker};
+use crate::clock::Clock;
+use crate::config::{AgentConfig, CameraConfig, Secret, SourceSpec};
+use crate::domain::{CameraKey, Frame};
+use crate::supervise::Shutdown;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One configured camera.
+pub struct Camera {
+    pub key: CameraKey,
+    pub spec: SourceSpec,
+    pub options: OpenOptions,
+    pub read_timeout_s: f64,
+}
+
+impl Camera {
+    /// All cameras of the configuration. A file that cannot be there is refused now, not retried for ever.
+    pub fn all(config: &AgentConfig, clock: &Arc<dyn Clock>, shutdown: &Shutdown) -> Result<Vec<Camera>, Failure> {
+        config.camera.iter().map(|camera| Camera::one(config, camera, clock, shutdown)).collect()
+    }
+
+    fn one(
+        config: &AgentConfig,
+        camera: &CameraConfig,
+        clock: &Arc<dyn Clock>,
+        shutdown: &Shutdown,
+    ) -> Result<Camera, Failure> {
+        let key = config.camera_key(camera).map_err(|fault| Failure::new(Exit::Config, fault))?;
+        let spec = SourceSpec::parse(&camera.source)
+            .map_err(|error| Failure::new(Exit::Config, format!("camera {key}: source {error}")))?;
+        if let SourceSpec::Path(path) = &spec
+            && let Err(error) = std::fs::metadata(path)
+        {
+            let message = format!("camera {key}: cannot open {}: {error}; check the path in source", path.display());
+            return Err(Failure::new(Exit::Source, message));
+        }
+        let mut options = OpenOptions::new(clock.clone());
+        options.open_timeout = Duration::from_secs_f64(camera.open_timeout_s);
+        options.read_timeout = Duration::from_secs_f64(camera.read_timeout_s);
+        options.max_fps = camera.max_fps;
+        options.stop = shutdown.flag();
+        options.credentials = credentials(&key, &camera.credentials_file)?;
+        Ok(Camera { key, spec, options, read_timeout_s: camera.read_timeout_s })
+    }
+
+    /// A picture or a folder of pictures: each frame stands for itself, nothing moves between them.
+    pub fn is_stills(&self) -> bool {
+        matches!(&self.spec, SourceSpec::Path(path) if path.is_dir() || crate::imaging::is_image(path))
+    }
+
+    /// A camera that never ends: its frames may be dropped, a file's may not.
+    pub fn is_live(&self) -> bool {
+        matches!(self.spec, SourceSpec::Device(_) | SourceSpec::Rtsp(_) | SourceSpec::Gst(_))
+    }
+}
+
+fn credentials(key: &CameraKey, file: &str) -> Result<Option<Secret>, Failure> {
+    if file.is_empty() {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(Path::new(file)).map_err(|error| {
+        Failure::new(Exit::Config, format!("camera {key}: cannot read credentials_file {file}: {error}"))
+    })?;
+    Ok(Some(Secret::new(text.trim())))
+}
+
+/// Starts a worker per camera; all fill the slots.
+pub fn start(cameras: &[Camera], slots: &Slots<Frame>) -> Result<Vec<Worker>, Failure> {
+    let start = |(index, camera): (usize, &Camera)| {
+        Worker::start(index, camera.key.clone(), camera.spec.clone(), camera.options.clone(), slots.clone())
+            .map_err(|error| Failure::new(Exit::Internal, format!("cannot start a capture thread: {error}")))
+    };
+    cameras.iter().enumerate().map(start).collect()
+}
+
+/// What health needs to know of each camera.
+pub struct Watched {
+    pub key: CameraKey,
+    pub stats: CameraStats,
+    pub read_timeout_s: f64,
+}
