@@ -1,11 +1,29 @@
-//! `lpr-agent run` (to come).
+//! `lpr-agent run`: the agent itself.
 
-use crate::agent::Failure;
+use crate::agent::{Agent, Ending, Exit, Failure};
+use crate::config::load_agent;
+use crate::telemetry;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// The configuration to run with
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// End once every source has ended and the server has confirmed every event; exit 3 if only quarantined ones remain
+    #[arg(long)]
+    until_drained: bool,
+}
 
-pub fn execute(_args: &Args) -> Result<ExitCode, Failure> {
-    Ok(ExitCode::SUCCESS)
+pub fn execute(args: &Args) -> Result<ExitCode, Failure> {
+    let config = load_agent(&args.config, std::env::vars())?;
+    telemetry::start(&config.log.level).map_err(|error| Failure::new(Exit::Config, error))?;
+    match Agent::start(config)?.run(args.until_drained)? {
+        Ending::Stopped | Ending::Drained => Ok(ExitCode::SUCCESS),
+        Ending::OnlyQuarantined(count) => {
+            eprintln!("lpr-agent: {count} event(s) were refused by the server and are kept in quarantine");
+            Ok(Exit::Quarantined.into())
+        }
+    }
 }

@@ -1,0 +1,72 @@
+//! The media thread: an event becomes pictures on the disk, then a row of the outbox. In this order: a row never
+//! names a picture that is not there.
+
+use crate::config::EvidenceConfig;
+use crate::domain::{EventKind, PlateEvent};
+use crate::imaging::{self, ImagingError};
+use crate::media::{EvidenceRefs, EvidenceStore, MediaError};
+use crate::outbox::{NewRow, OutboxError, OutboxHandle};
+use crate::wire::outgoing;
+use std::sync::mpsc::Receiver;
+use tracing::{error, warn};
+
+/// How far a crop reaches beyond the plate, as a fraction of its size: enough to see the frame around it.
+const CROP_MARGIN: f32 = 0.15;
+
+/// What the media thread needs.
+pub struct MediaLoop {
+    pub config: EvidenceConfig,
+    pub store: EvidenceStore,
+    pub outbox: OutboxHandle,
+}
+
+impl MediaLoop {
+    /// Runs until the last event is committed and its sender is gone.
+    pub fn run(self, events: Receiver<PlateEvent>) {
+        for event in events {
+            if let Err(failure) = self.keep(&event) {
+                error!(camera = %event.camera, event_id = %event.event_id, error = %failure, "event lost: it cannot be stored");
+            }
+        }
+    }
+
+    fn keep(&self, event: &PlateEvent) -> Result<(), OutboxError> {
+        let evidence = self.pictures(event).unwrap_or_else(|failure| {
+            // The read is worth more than its picture.
+            warn!(camera = %event.camera, event_id = %event.event_id, error = %failure, "event kept without pictures");
+            EvidenceRefs::default()
+        });
+        self.outbox.submit_blocking(NewRow {
+            event_id: event.event_id,
+            revision: 0,
+            kind: EventKind::Plate,
+            camera: event.camera.clone(),
+            at: event.frame.captured,
+            body: outgoing::detection_body(event),
+            evidence,
+        })
+    }
+
+    fn pictures(&self, event: &PlateEvent) -> Result<EvidenceRefs, PictureError> {
+        let config = &self.config;
+        let annotated = imaging::annotate(&event.frame, &event.vehicles, &event.plates)?;
+        let frame = imaging::shrink_to_width(&annotated, config.frame_max_width)?;
+        let frame = imaging::encode_jpeg(&frame, config.jpeg_quality, config.frame_max_bytes)?;
+        let crops = (event.plates.iter())
+            .map(|plate| {
+                let crop = imaging::crop(&event.frame, &plate.bbox.widen(CROP_MARGIN, CROP_MARGIN))?;
+                imaging::encode_jpeg(&crop, config.jpeg_quality, config.crop_max_bytes).map(Some)
+            })
+            .collect::<Result<Vec<_>, ImagingError>>()?;
+        Ok(self.store.save(event.event_id, event.frame.captured, Some(&frame), &crops)?)
+    }
+}
+
+/// Why an event has no pictures.
+#[derive(Debug, thiserror::Error)]
+enum PictureError {
+    #[error(transparent)]
+    Imaging(#[from] ImagingError),
+    #[error(transparent)]
+    Media(#[from] MediaError),
+}

@@ -1,0 +1,103 @@
+//! Health reports at an interval, by the same road as plates and at the lowest priority.
+
+use super::cameras::Watched;
+use crate::capture::CameraState;
+use crate::clock::Clock;
+use crate::config::HealthConfig;
+use crate::domain::{CameraKey, EventKind, HealthReport};
+use crate::health::{CameraSample, Sampler, camera_report, system_report};
+use crate::media::EvidenceRefs;
+use crate::outbox::{NewRow, OutboxHandle};
+use crate::supervise::Shutdown;
+use crate::wire::outgoing;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tracing::warn;
+
+/// What the reports are about.
+pub struct Reporter {
+    pub config: HealthConfig,
+    pub data_dir: PathBuf,
+    pub cameras: Vec<Watched>,
+    pub outbox: OutboxHandle,
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Reporter {
+    /// Reports until `stop`: first after a second, so that a new installation shows life at once.
+    pub async fn run(self, stop: Shutdown) {
+        let mut sampler = Sampler::new(&self.data_dir);
+        let mut frames_before = vec![0; self.cameras.len()];
+        let mut waited = Duration::from_secs(1).min(self.interval());
+        loop {
+            tokio::select! {
+                () = stop.triggered() => return,
+                () = tokio::time::sleep(waited) => {}
+            }
+            for report in self.reports(&mut sampler, &mut frames_before, waited) {
+                if let Err(error) = self.outbox.submit(row_of(report)).await {
+                    warn!(%error, "health report lost: it cannot be stored");
+                }
+            }
+            waited = self.interval();
+        }
+    }
+
+    fn interval(&self) -> Duration {
+        Duration::from_secs_f64(self.config.interval_s)
+    }
+
+    fn reports(&self, sampler: &mut Sampler, frames_before: &mut [u64], waited: Duration) -> Vec<HealthReport> {
+        let at = self.clock.stamp();
+        let system = sampler.sample();
+        let mut reports = Vec::new();
+        for (watched, before) in self.cameras.iter().zip(frames_before) {
+            let sample = camera_sample(watched, before, waited);
+            reports.push(camera_report(&watched.key, at, &sample, watched.read_timeout_s, &system));
+        }
+        if let Some(first) = self.first_camera() {
+            let counts = self.outbox.counts();
+            reports.push(system_report(&self.config, first, at, &system, counts.pending, counts.quarantined));
+        }
+        reports
+    }
+
+    /// The box has no id of its own on the wire: it reports as its first camera.
+    fn first_camera(&self) -> Option<&CameraKey> {
+        self.cameras.first().map(|watched| &watched.key)
+    }
+}
+
+fn camera_sample(watched: &Watched, frames_before: &mut u64, waited: Duration) -> CameraSample {
+    let snapshot = watched.stats.snapshot();
+    let new = snapshot.frames.saturating_sub(*frames_before);
+    *frames_before = snapshot.frames;
+    let state = match snapshot.state {
+        CameraState::Opening => "opening",
+        CameraState::Streaming => "streaming",
+        CameraState::Ended => "ended",
+        CameraState::Failed => "failed",
+    };
+    CameraSample {
+        fps: new as f64 / waited.as_secs_f64(),
+        frame_age_ms: snapshot.last_frame_age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
+        frames: snapshot.frames,
+        overwritten: snapshot.overwritten,
+        reopened: snapshot.reopened,
+        state: state.to_owned(),
+        fault: snapshot.last_error,
+    }
+}
+
+fn row_of(report: HealthReport) -> NewRow {
+    NewRow {
+        event_id: report.event_id,
+        revision: 0,
+        kind: EventKind::Health,
+        camera: report.camera.clone(),
+        at: report.at,
+        body: outgoing::health_body(&report),
+        evidence: EvidenceRefs::default(),
+    }
+}

@@ -1,0 +1,254 @@
+//! The running agent: what is started in which order, and stopped in which order.
+//!
+//! Start: storage, models, uplink, media, inference, capture. Stop: capture → inference (its tracks flushed) → media
+//! (evidence and commit) → a last batch with a deadline → uplink → outbox.
+
+use super::cameras::{self, Camera, Watched};
+use super::evidence::MediaLoop;
+use super::infer::{Counters, InferLoop};
+use super::reports::Reporter;
+use super::{Exit, Failure};
+use crate::capture::{Slots, Worker};
+use crate::clock::{Clock, SystemClock};
+use crate::config::AgentConfig;
+use crate::domain::Frame;
+use crate::inference::Pipeline;
+use crate::media::EvidenceStore;
+use crate::outbox::Outbox;
+use crate::supervise::{self, Shutdown};
+use crate::track::TrackSettings;
+use crate::uplink::{self, Uplink};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::sync_channel;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+use tracing::{info, warn};
+
+/// Events that may wait for the media thread; each holds a whole frame in memory.
+const EVENT_QUEUE: usize = 8;
+/// How long a stopping agent goes on delivering what it has just read.
+const LAST_BATCH: Duration = Duration::from_secs(3);
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// By a signal.
+    Stopped,
+    /// Every source has ended, every event is confirmed.
+    Drained,
+    /// Likewise, but so many were refused for good.
+    OnlyQuarantined(u64),
+}
+
+/// A started agent.
+pub struct Agent {
+    runtime: Runtime,
+    outbox: Outbox,
+    uplink: Uplink,
+    /// Stops capture and health; what they have made still goes its way.
+    intake: Shutdown,
+    /// Stops the uplink.
+    link: Shutdown,
+    workers: Vec<Worker>,
+    infer: JoinHandle<()>,
+    media: JoinHandle<()>,
+    counters: Arc<Counters>,
+}
+
+impl Agent {
+    /// Starts everything. Cameras and server may be absent: the agent waits for them. Storage, models and files may not.
+    pub fn start(config: AgentConfig) -> Result<Agent, Failure> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let (intake, link) = (Shutdown::default(), Shutdown::default());
+        let cameras = Camera::all(&config, &clock, &intake)?;
+        let (outbox, store) = open_storage(&config, &clock)?;
+        let pipeline = load_models(&config)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("async")
+            .enable_all()
+            .build()
+            .map_err(internal)?;
+        let uplink = {
+            let _guard = runtime.enter();
+            start_uplink(&config, &outbox, &store, &clock, &link)?
+        };
+        if config.log.plates {
+            runtime.spawn(print_deliveries(uplink.deliveries()));
+        }
+
+        let (events, received) = sync_channel(EVENT_QUEUE);
+        let media = MediaLoop { config: config.evidence.clone(), store, outbox: outbox.handle() };
+        let media = supervise::spawn("media", move || media.run(received)).map_err(internal)?;
+        let slots: Slots<Frame> = Slots::new(cameras.len());
+        let counters = Arc::new(Counters::default());
+        let infer =
+            InferLoop::new(&cameras, track_settings(&config), slots.clone(), pipeline, events, counters.clone());
+        let infer = supervise::spawn("infer", move || infer.run()).map_err(internal)?;
+        let workers = cameras::start(&cameras, &slots)?;
+
+        let watched = (cameras.into_iter().zip(&workers))
+            .map(|(camera, worker)| Watched {
+                key: camera.key,
+                stats: worker.stats(),
+                read_timeout_s: camera.read_timeout_s,
+            })
+            .collect();
+        let reporter = Reporter {
+            config: config.health.clone(),
+            data_dir: config.data_dir.clone(),
+            cameras: watched,
+            outbox: outbox.handle(),
+            clock,
+        };
+        runtime.spawn(reporter.run(intake.clone()));
+        info!(cameras = workers.len(), server = %config.uplink.server_url, "lpr-agent is running");
+        Ok(Agent { runtime, outbox, uplink, intake, link, workers, infer, media, counters })
+    }
+
+    /// Runs until a signal; with `until_drained` also until all is read and confirmed.
+    pub fn run(self, until_drained: bool) -> Result<Ending, Failure> {
+        let Agent { runtime, outbox, uplink, intake, link, workers, infer, media, counters } = self;
+        let stopper = intake.clone();
+        let stop_on_signal = runtime.spawn(async move {
+            if let Ok(signal) = supervise::stop_signal().await {
+                info!(signal, "stopping");
+            }
+            stopper.trigger();
+        });
+
+        let sources_ended = wait_for_sources(&workers, &intake, until_drained);
+        intake.trigger();
+        for worker in workers {
+            worker.join();
+        }
+        join("infer", infer);
+        join("media", media);
+        let handle = outbox.handle();
+        let ending = runtime.block_on(async {
+            if !sources_ended {
+                let _ = tokio::time::timeout(LAST_BATCH, uplink.drained(&handle)).await;
+                return Ending::Stopped;
+            }
+            tokio::select! {
+                () = uplink.drained(&handle) => {}
+                _ = supervise::stop_signal() => return Ending::Stopped,
+            }
+            match handle.counts().quarantined {
+                0 => Ending::Drained,
+                count => Ending::OnlyQuarantined(count),
+            }
+        });
+        stop_on_signal.abort();
+        link.trigger();
+        runtime.block_on(uplink.stopped());
+        runtime.shutdown_timeout(Duration::from_secs(1));
+        log_summary(&counters, &handle.counts());
+        outbox.close().map_err(|error| Failure::new(Exit::Storage, error))?;
+        Ok(ending)
+    }
+}
+
+fn internal(error: std::io::Error) -> Failure {
+    Failure::new(Exit::Internal, format!("cannot start: {error}"))
+}
+
+fn open_storage(config: &AgentConfig, clock: &Arc<dyn Clock>) -> Result<(Outbox, EvidenceStore), Failure> {
+    let storage = |error: &dyn std::fmt::Display| Failure::new(Exit::Storage, error);
+    let outbox = Outbox::open(&config.data_dir, &config.outbox, clock.clone()).map_err(|error| storage(&error))?;
+    let store = EvidenceStore::open(&config.data_dir).map_err(|error| storage(&error))?;
+    let named = outbox.handle().evidence_blocking().map_err(|error| storage(&error))?;
+    let removed = store.sweep(&named);
+    if removed > 0 {
+        info!(removed, "pictures without an event swept");
+    }
+    Ok((outbox, store))
+}
+
+fn load_models(config: &AgentConfig) -> Result<Pipeline, Failure> {
+    let pipeline = Pipeline::load(&config.models).map_err(|error| Failure::new(Exit::Models, error))?;
+    let described = pipeline.describe();
+    for model in &described.models {
+        info!(role = %model.role, model = %model.name, provider = %model.provider, "model loaded");
+    }
+    info!(version = %described.runtime_version, "ONNX Runtime");
+    Ok(pipeline)
+}
+
+fn start_uplink(
+    config: &AgentConfig,
+    outbox: &Outbox,
+    store: &EvidenceStore,
+    clock: &Arc<dyn Clock>,
+    link: &Shutdown,
+) -> Result<Uplink, Failure> {
+    uplink::start(
+        config.uplink.clone(),
+        config.camera_keys(),
+        outbox.handle(),
+        store.clone(),
+        clock.clone(),
+        link.subscribe(),
+    )
+    .map_err(|error| Failure::new(Exit::Config, error))
+}
+
+fn track_settings(config: &AgentConfig) -> TrackSettings {
+    let ms = |seconds: f64| (seconds * 1000.0) as u64;
+    TrackSettings {
+        min_text_confidence: config.pipeline.min_text_confidence,
+        min_text_length: config.pipeline.min_text_length,
+        timeout_ms: ms(config.pipeline.track_timeout_s),
+        limit_ms: ms(config.pipeline.track_limit_s),
+        repeat_window_ms: ms(config.pipeline.repeat_window_s),
+    }
+}
+
+/// Waits until stopped; with `until_drained` also until every source has ended, which it then tells.
+fn wait_for_sources(workers: &[Worker], intake: &Shutdown, until_drained: bool) -> bool {
+    while !intake.is_triggered() {
+        if until_drained && workers.iter().all(Worker::has_ended) {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    false
+}
+
+fn join(name: &str, thread: JoinHandle<()>) {
+    if thread.join().is_err() {
+        warn!(thread = name, "thread ended by a panic");
+    }
+}
+
+/// One line for each confirmed read, for a person who watches; only where the configuration allows plate text.
+async fn print_deliveries(mut deliveries: tokio::sync::broadcast::Receiver<uplink::Delivered>) {
+    use tokio::sync::broadcast::error::RecvError;
+    loop {
+        match deliveries.recv().await {
+            Ok(delivered) => {
+                for plate in &delivered.plates {
+                    println!("read  {plate}  {}  via {}", delivered.camera, delivered.via);
+                }
+            }
+            Err(RecvError::Lagged(missed)) => warn!(missed, "deliveries not shown"),
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+fn log_summary(counters: &Counters, outbox: &crate::outbox::Counts) {
+    let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+    info!(
+        frames = count(&counters.frames),
+        unreadable_frames = count(&counters.failed_frames),
+        events = count(&counters.events),
+        dropped_events = count(&counters.dropped_events),
+        repeats_suppressed = count(&counters.suppressed),
+        waiting = outbox.pending,
+        quarantined = outbox.quarantined,
+        "lpr-agent has stopped"
+    );
+}
