@@ -127,6 +127,14 @@ fn redacted_pipeline(pipeline: &str) -> String {
     let mut shown = String::with_capacity(pipeline.len());
     let mut rest = pipeline;
     while let Some(at) = rest.find('=') {
+        let word_at = rest[..at].rfind(' ').map_or(0, |space| space + 1);
+        if rest[word_at..at].contains("://") {
+            // An address by itself, as gst-launch takes it for an element; the `=` is part of it.
+            let end = rest[at..].find(' ').map_or(rest.len(), |space| at + space);
+            shown += &redacted_words(&rest[..end]);
+            rest = &rest[end..];
+            continue;
+        }
         let (before, after) = (&rest[..at], &rest[at + 1..]);
         let value_at = after.len() - after.trim_start().len();
         let value_end = value_at + value_length(&after[value_at..]);
