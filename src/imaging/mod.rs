@@ -3,7 +3,9 @@
 
 mod annotate;
 mod codec;
+mod labels;
 mod mat;
+mod paint;
 mod warp;
 
 pub use annotate::annotate;
