@@ -1,1 +1,7 @@
-//! (to come)
+//! Evidence: the pictures that go with a read, as files. Written before the row that names them, removed after it.
+
+mod path;
+mod store;
+
+pub use path::{EvidencePath, PathError};
+pub use store::{EvidenceRefs, EvidenceStore, MediaError};

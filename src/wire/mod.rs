@@ -1,3 +1,7 @@
 //! The protocol: what is said, how it is written, how answers are understood. Pure. Source: PROTOCOL.md.
 
 pub mod timestamp;
+
+pub mod answer;
+pub mod outgoing;
+pub mod receipt;

@@ -1,0 +1,44 @@
+//! One agent per data directory.
+
+use super::OutboxError;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+
+/// Held as long as it lives; the kernel lets go of it when the process dies, however it dies.
+#[derive(Debug)]
+pub(super) struct DirLock {
+    _file: File,
+}
+
+impl DirLock {
+    pub(super) fn take(dir: &Path) -> Result<Self, OutboxError> {
+        let fault = |source| OutboxError::Directory { dir: dir.to_owned(), source };
+        std::fs::create_dir_all(dir).map_err(fault)?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(dir.join("lpr-agent.lock"))
+            .map_err(fault)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(OutboxError::Locked { dir: dir.to_owned(), holder: holder(&mut file) });
+            }
+            Err(TryLockError::Error(source)) => return Err(fault(source)),
+        }
+        file.set_len(0).and_then(|()| file.rewind()).map_err(fault)?;
+        writeln!(file, "{}", std::process::id()).map_err(fault)?;
+        Ok(Self { _file: file })
+    }
+}
+
+fn holder(file: &mut File) -> String {
+    let mut text = String::new();
+    match file.read_to_string(&mut text) {
+        Ok(_) if !text.trim().is_empty() => format!("process {}", text.trim()),
+        _ => "its process id is unknown".into(),
+    }
+}

@@ -1,0 +1,58 @@
+//! The outbox file's form. A migration is never changed once released; a new form is a new migration.
+
+use super::OutboxError;
+use rusqlite::{Connection, TransactionBehavior};
+use std::path::Path;
+use uuid::Uuid;
+
+/// "lprO" in the file's header: this file is an outbox of ours.
+pub(super) const APPLICATION_ID: i64 = 0x6c70_724f;
+
+/// From nothing to version 1, from 1 to 2, …
+const MIGRATIONS: [&str; 1] = [include_str!("schema_1.sql")];
+
+/// Opens or makes the file, sets what every connection needs, and brings it to the newest form.
+pub(super) fn open(path: &Path, now_us: i64) -> Result<Connection, OutboxError> {
+    let fault = |source| OutboxError::Open { path: path.to_owned(), source };
+    let mut connection = Connection::open(path).map_err(fault)?;
+    refuse_strangers(&connection, path)?;
+    connection.pragma_update(None, "journal_mode", "WAL").map_err(fault)?;
+    connection.pragma_update(None, "synchronous", "FULL").map_err(fault)?;
+    connection.pragma_update(None, "foreign_keys", true).map_err(fault)?;
+    migrate(&mut connection, path, now_us)?;
+    Ok(connection)
+}
+
+fn refuse_strangers(connection: &Connection, path: &Path) -> Result<(), OutboxError> {
+    let fault = |source| OutboxError::Open { path: path.to_owned(), source };
+    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(fault);
+    let found = number("PRAGMA application_id")?;
+    let empty = number("SELECT count(*) FROM sqlite_schema")? == 0;
+    if found == APPLICATION_ID || (found == 0 && empty) {
+        return Ok(());
+    }
+    Err(OutboxError::Foreign { path: path.to_owned(), found })
+}
+
+fn migrate(connection: &mut Connection, path: &Path, now_us: i64) -> Result<(), OutboxError> {
+    let fault = |source| OutboxError::Open { path: path.to_owned(), source };
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(fault)?;
+    let known = MIGRATIONS.len() as i64;
+    let done = match usize::try_from(version) {
+        Ok(done) if done <= MIGRATIONS.len() => done,
+        _ => return Err(OutboxError::Newer { path: path.to_owned(), found: version, known }),
+    };
+    // One transaction for all: after a power cut the file has its old form or its new one.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
+    for sql in &MIGRATIONS[done..] {
+        transaction.execute_batch(sql).map_err(fault)?;
+    }
+    if done == 0 {
+        transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(fault)?;
+        transaction
+            .execute("INSERT INTO outbox (epoch, created_us) VALUES (?1, ?2)", (Uuid::new_v4().to_string(), now_us))
+            .map_err(fault)?;
+    }
+    transaction.pragma_update(None, "user_version", known).map_err(fault)?;
+    transaction.commit().map_err(fault)
+}
