@@ -24,6 +24,7 @@ pub enum Progress<'a> {
     },
     Done {
         entry: &'a Entry,
+        source: &'a Source,
     },
     /// A default file cannot be had; others are tried in its place.
     NotHad {
