@@ -49,7 +49,7 @@ python3 scripts/demo_report.py wait "$url" "$server" || {
 }
 
 python3 scripts/demo_report.py config "$input" "$url" "$out" >"$out/agent.toml"
-say "agent: reading ${input%%://*@*}"
+say "agent: reading $(sed 's|//[^/]*@|//***@|' <<<"$input")"
 interrupted=0
 trap 'interrupted=1' INT
 status=0
