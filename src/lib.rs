@@ -25,6 +25,8 @@ pub mod imaging;
 #[cfg(feature = "vision")]
 pub mod inference;
 #[cfg(feature = "vision")]
+pub mod models;
+#[cfg(feature = "vision")]
 pub mod sim;
 #[cfg(feature = "vision")]
 pub mod vision;

@@ -1,0 +1,45 @@
+# For people: `make demo` and `make test`. Each sets up what is missing first; a second run does nothing twice.
+#   make demo [INPUT=photo|folder|clip|/dev/videoN|rtsp://…|sim:…] [PORT=8765]
+#   make test
+# The rest are their parts: setup, setup-test, build, models, lint.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-test build models demo test lint
+
+# The development folder's models, where there is one: nothing to download then.
+ifneq ($(wildcard ../shared/models),)
+export LPR_MODEL_CACHE ?= $(abspath ../shared/models)
+endif
+
+export INPUT PORT
+
+help:
+	@sed -n '1,4s/^# \{0,1\}//p' Makefile
+
+setup:
+	@scripts/rust.sh
+	@scripts/packages.sh scripts/packages-build.txt
+
+setup-test:
+	@scripts/rust.sh
+	@scripts/packages.sh scripts/packages-build.txt scripts/packages-test.txt
+	@scripts/test-tools.sh
+
+build: setup
+	cargo build --release --locked
+
+models: build
+	@scripts/models.sh target/release/lpr-agent
+
+demo: build
+	@scripts/demo.sh
+
+# The second line proves that server, outbox and uplink need neither OpenCV nor ONNX Runtime.
+test: setup-test
+	cargo build --locked
+	@scripts/models.sh target/debug/lpr-agent cct-v2 plate-ocr-trial yolov8n >/dev/null
+	cargo test --locked
+	cargo test --locked --no-default-features --features server,uplink
+
+lint: setup-test
+	@scripts/lint.sh

