@@ -5,3 +5,5 @@ mod annotate;
 mod codec;
 mod mat;
 mod warp;
+
+pub use warp::{Filter, PixelRect, Resampler, WarpError};
