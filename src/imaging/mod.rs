@@ -13,3 +13,4 @@ pub use codec::{
     ImagingError, MAX_PIXELS, Picture, crop, decode_bytes, decode_file, encode_jpeg, has_image_magic, is_image_name,
     shrink_to_width,
 };
+pub use warp::{Filter, PixelRect, Resampler, WarpError};

@@ -1,1 +1,18 @@
-//! (to come)
+//! The maths around the models, on slices: how a picture becomes a tensor, how a tensor becomes boxes or text. Pure:
+//! no OpenCV, no runtime, no files. A tensor of the wrong shape is an error, never a panic.
+
+mod detect;
+mod error;
+mod letterbox;
+mod nms;
+mod ocr;
+mod tensor;
+mod text;
+
+pub use detect::{Candidate, DetectLayout, Detector};
+pub use error::DecodeError;
+pub use letterbox::{Fit, Letterbox};
+pub use nms::{keep_best, overlap_of_smaller};
+pub use ocr::{Alphabet, TextRead, decode_ctc, decode_slots, most_likely};
+pub use tensor::{ChannelOrder, Element, Packing, TensorBuffer, TensorLayout, TensorView};
+pub use text::normalise;

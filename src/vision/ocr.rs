@@ -1,0 +1,201 @@
+//! From a recogniser's output to characters.
+
+use super::{DecodeError, TensorView, normalise};
+use crate::domain::CharRead;
+
+/// A text as it was read.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TextRead {
+    /// Normalised; empty where nothing was read.
+    pub text: String,
+    /// The text's characters with their probabilities, in order.
+    pub characters: Vec<CharRead>,
+    /// Their mean probability, 0–1; 0 where nothing was read.
+    pub confidence: f32,
+}
+
+impl TextRead {
+    /// Of what was read, what belongs on a plate. A character that normalises to several keeps its probability for each.
+    fn from_raw(raw: impl Iterator<Item = CharRead>) -> Self {
+        // Combining marks must meet their base before normalisation, so the text is normalised as a whole first; where
+        // that changes nothing but case and gaps, which is nearly always, each character keeps its own probability.
+        let raw: Vec<CharRead> = raw.collect();
+        let text = normalise(&raw.iter().map(|c| c.character).collect::<String>());
+        let mut characters: Vec<CharRead> = raw
+            .iter()
+            .flat_map(|read| {
+                let confidence = read.confidence;
+                let kept: Vec<char> = normalise(&read.character.to_string()).chars().collect();
+                kept.into_iter().map(move |character| CharRead { character, confidence })
+            })
+            .collect();
+        let mean = match characters.len() {
+            0 => 0.0,
+            n => characters.iter().map(|c| c.confidence).sum::<f32>() / n as f32,
+        };
+        if !text.chars().eq(characters.iter().map(|c| c.character)) {
+            characters = text.chars().map(|character| CharRead { character, confidence: mean }).collect();
+        }
+        let confidence = if text.is_empty() { 0.0 } else { mean };
+        Self { text, characters, confidence }
+    }
+}
+
+/// The characters of a recogniser's classes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alphabet {
+    characters: Vec<char>,
+}
+
+impl Alphabet {
+    /// One class a character, in order.
+    pub fn from_text(text: &str) -> Self {
+        Self { characters: text.chars().collect() }
+    }
+
+    /// One class a line, as PaddleOCR exports write it into the ONNX metadata key `character`; the last class is the
+    /// space, which the list leaves out. Lines of several characters keep their first, a line of none is a space.
+    pub fn from_lines(text: &str) -> Self {
+        let mut characters: Vec<char> = text.split('\n').map(|line| line.chars().next().unwrap_or(' ')).collect();
+        characters.push(' ');
+        Self { characters }
+    }
+
+    pub fn len(&self) -> usize {
+        self.characters.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.characters.is_empty()
+    }
+}
+
+/// Greedy CTC: `[1, T, C]` probabilities, class 0 the blank, class i the alphabet's character i − 1; runs of the same
+/// class are one character, whose probability is the run's highest.
+pub fn decode_ctc(output: &TensorView<'_>, alphabet: &Alphabet) -> Result<TextRead, DecodeError> {
+    let classes = classes_of(output, "ctc")?;
+    if alphabet.len() + 1 != classes {
+        let rule = "CTC has one class a character and the blank";
+        return Err(DecodeError::Alphabet { got: alphabet.len(), classes, rule });
+    }
+    let mut raw: Vec<CharRead> = Vec::new();
+    let mut before = 0;
+    for step in output.data.chunks_exact(classes) {
+        let (class, confidence) = most_likely(step);
+        if class != 0 && class == before {
+            if let Some(last) = raw.last_mut() {
+                last.confidence = last.confidence.max(confidence);
+            }
+        } else if let Some(&character) = class.checked_sub(1).and_then(|i| alphabet.characters.get(i)) {
+            raw.push(CharRead { character, confidence });
+        }
+        before = class;
+    }
+    Ok(TextRead::from_raw(raw.into_iter()))
+}
+
+/// One character a slot: `[1, S, C]` probabilities; slots of the `pad` character are empty.
+pub fn decode_slots(output: &TensorView<'_>, alphabet: &Alphabet, pad: char) -> Result<TextRead, DecodeError> {
+    let classes = classes_of(output, "slots")?;
+    if alphabet.len() != classes {
+        let rule = "a slot has one class a character, the pad character included";
+        return Err(DecodeError::Alphabet { got: alphabet.len(), classes, rule });
+    }
+    let slots = output.data.chunks_exact(classes).map(most_likely);
+    let raw = slots.filter_map(|(class, confidence)| {
+        let character = *alphabet.characters.get(class)?;
+        (character != pad).then_some(CharRead { character, confidence })
+    });
+    Ok(TextRead::from_raw(raw))
+}
+
+/// Index and value of the highest probability, brought into 0–1; the first of several. `(0, 0)` for none.
+pub fn most_likely(probabilities: &[f32]) -> (usize, f32) {
+    let mut best = (0, f32::NEG_INFINITY);
+    for (class, &p) in probabilities.iter().enumerate() {
+        if p > best.1 {
+            best = (class, p);
+        }
+    }
+    (best.0, best.1.clamp(0.0, 1.0))
+}
+
+fn classes_of(output: &TensorView<'_>, layout: &'static str) -> Result<usize, DecodeError> {
+    match output.shape {
+        [1, steps, classes] if *classes > 0 && steps * classes == output.data.len() => Ok(*classes),
+        _ => Err(DecodeError::Shape {
+            layout,
+            output: output.name.to_owned(),
+            expected: "[1, ?, classes]".to_owned(),
+            got: output.shape.to_vec(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn view<'a>(shape: &'a [usize], data: &'a [f32]) -> TensorView<'a> {
+        TensorView { name: "text", shape, data }
+    }
+
+    /// Rows with one sure class each.
+    fn rows(classes: usize, sure: &[(usize, f32)]) -> Vec<f32> {
+        sure.iter().flat_map(|&(class, p)| (0..classes).map(move |c| if c == class { p } else { 0.01 })).collect()
+    }
+
+    #[test]
+    fn ctc_merges_runs_and_a_blank_parts_doubles() {
+        let alphabet = Alphabet::from_text("AB1");
+        let data = rows(4, &[(0, 0.9), (1, 0.5), (1, 0.8), (0, 0.9), (1, 0.6), (3, 0.7)]);
+        let read = decode_ctc(&view(&[1, 6, 4], &data), &alphabet).unwrap();
+        assert_eq!(read.text, "AA1");
+        let confidences: Vec<f32> = read.characters.iter().map(|c| c.confidence).collect();
+        assert_eq!(confidences, [0.8, 0.6, 0.7]);
+        assert!((read.confidence - 0.7).abs() < 1e-6);
+    }
+
+    #[test]
+    fn gaps_fall_and_do_not_count_for_the_confidence() {
+        let alphabet = Alphabet::from_lines("a\n-");
+        assert_eq!(alphabet.len(), 3, "the space comes on top");
+        let data = rows(4, &[(1, 0.8), (2, 0.3), (1, 0.8), (3, 0.2)]);
+        let read = decode_ctc(&view(&[1, 4, 4], &data), &alphabet).unwrap();
+        assert_eq!((read.text.as_str(), read.confidence), ("AA", 0.8));
+    }
+
+    #[test]
+    fn slots_drop_the_pad() {
+        let data = rows(3, &[(0, 0.9), (2, 0.9), (1, 0.7)]);
+        let read = decode_slots(&view(&[1, 3, 3], &data), &Alphabet::from_text("A1_"), '_').unwrap();
+        assert_eq!(read.text, "A1");
+    }
+
+    #[test]
+    fn a_foreign_alphabet_or_shape_is_refused() {
+        let data = vec![0.1; 12];
+        let error = decode_ctc(&view(&[1, 3, 4], &data), &Alphabet::from_text("ABCDEF")).unwrap_err();
+        assert!(error.to_string().starts_with("an alphabet of 6 characters does not fit 4 classes"));
+        assert!(decode_slots(&view(&[3, 4], &data), &Alphabet::from_text("ABC_"), '_').is_err());
+        assert!(decode_ctc(&view(&[1, 0, 0], &[]), &Alphabet::from_text("")).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_numbers_give_a_text_whose_characters_agree_with_it(
+            data in proptest::collection::vec(prop_oneof![3 => 0f32..1.0, 1 => any::<f32>()], 60),
+        ) {
+            let alphabet = Alphabet::from_text("ABก-1");
+            for read in [
+                decode_ctc(&view(&[1, 10, 6], &data), &alphabet).unwrap(),
+                decode_slots(&view(&[1, 12, 5], &data), &alphabet, '-').unwrap(),
+            ] {
+                prop_assert_eq!(&read.text, &read.characters.iter().map(|c| c.character).collect::<String>());
+                prop_assert!((0.0..=1.0).contains(&read.confidence));
+                prop_assert!(read.characters.iter().all(|c| (0.0..=1.0).contains(&c.confidence)));
+            }
+        }
+    }
+}
