@@ -136,8 +136,7 @@ fn events_wait_for_an_absent_server_and_survive_a_restart_of_the_agent() {
     assert!(took < Duration::from_secs(10), "{took:?}");
 
     // The second life has nothing new to read: what it delivers is what the first one kept.
-    fs::remove_dir_all(&frames).unwrap();
-    fs::create_dir(&frames).unwrap();
+    let config = write_config(dir.path(), "sim:seed=1;seconds=1;fps=1;vehicles=0", &url, "");
     let _server = common::start_server_at(&dir.path().join("server"), port);
     let log = run_until_drained(&config);
     assert!(!records(&url).is_empty(), "{log}");

@@ -1,10 +1,11 @@
 //! From configuration to running cameras.
 
 use super::{Exit, Failure};
-use crate::capture::{CameraStats, OpenOptions, Slots, Worker};
+use crate::capture::{self, CameraStats, OpenOptions, Slots, Worker};
 use crate::clock::Clock;
 use crate::config::{AgentConfig, CameraConfig, Secret, SourceSpec};
 use crate::domain::{CameraKey, Frame};
+use crate::sim::SimSpec;
 use crate::supervise::Shutdown;
 use std::path::Path;
 use std::sync::Arc;
@@ -39,6 +40,11 @@ impl Camera {
             let message = format!("camera {key}: cannot open {}: {error}; check the path in source", path.display());
             return Err(Failure::new(Exit::Source, message));
         }
+        if let SourceSpec::Sim(text) = &spec
+            && let Err(error) = SimSpec::parse(text)
+        {
+            return Err(Failure::new(Exit::Source, format!("camera {key}: source sim: {error}")));
+        }
         let mut options = OpenOptions::new(clock.clone());
         options.open_timeout = Duration::from_secs_f64(camera.open_timeout_s);
         options.read_timeout = Duration::from_secs_f64(camera.read_timeout_s);
@@ -50,12 +56,7 @@ impl Camera {
 
     /// A picture or a folder of pictures: each frame stands for itself, nothing moves between them.
     pub fn is_stills(&self) -> bool {
-        matches!(&self.spec, SourceSpec::Path(path) if path.is_dir() || crate::imaging::is_image(path))
-    }
-
-    /// A camera that never ends: its frames may be dropped, a file's may not.
-    pub fn is_live(&self) -> bool {
-        matches!(self.spec, SourceSpec::Device(_) | SourceSpec::Rtsp(_) | SourceSpec::Gst(_))
+        capture::is_stills(&self.spec)
     }
 }
 

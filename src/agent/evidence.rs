@@ -2,11 +2,11 @@
 //! names a picture that is not there.
 
 use crate::config::EvidenceConfig;
-use crate::domain::{EventKind, PlateEvent};
+use crate::domain::PlateEvent;
 use crate::imaging::{self, ImagingError};
 use crate::media::{EvidenceRefs, EvidenceStore, MediaError};
-use crate::outbox::{NewRow, OutboxError, OutboxHandle};
-use crate::wire::outgoing;
+use crate::outbox::{OutboxError, OutboxHandle};
+use crate::uplink::plate_row;
 use std::sync::mpsc::Receiver;
 use tracing::{error, warn};
 
@@ -36,15 +36,7 @@ impl MediaLoop {
             warn!(camera = %event.camera, event_id = %event.event_id, error = %failure, "event kept without pictures");
             EvidenceRefs::default()
         });
-        self.outbox.submit_blocking(NewRow {
-            event_id: event.event_id,
-            revision: 0,
-            kind: EventKind::Plate,
-            camera: event.camera.clone(),
-            at: event.frame.captured,
-            body: outgoing::detection_body(event),
-            evidence,
-        })
+        self.outbox.submit_blocking(plate_row(event, evidence))
     }
 
     fn pictures(&self, event: &PlateEvent) -> Result<EvidenceRefs, PictureError> {
@@ -54,8 +46,8 @@ impl MediaLoop {
         let frame = imaging::encode_jpeg(&frame, config.jpeg_quality, config.frame_max_bytes)?;
         let crops = (event.plates.iter())
             .map(|plate| {
-                let crop = imaging::crop(&event.frame, &plate.bbox.widen(CROP_MARGIN, CROP_MARGIN))?;
-                imaging::encode_jpeg(&crop, config.jpeg_quality, config.crop_max_bytes).map(Some)
+                let crop = imaging::crop(&event.frame, &plate.bbox.widen(CROP_MARGIN, CROP_MARGIN));
+                crop.map(|crop| imaging::encode_jpeg(&crop, config.jpeg_quality, config.crop_max_bytes)).transpose()
             })
             .collect::<Result<Vec<_>, ImagingError>>()?;
         Ok(self.store.save(event.event_id, event.frame.captured, Some(&frame), &crops)?)

@@ -56,7 +56,7 @@ impl InferLoop {
             key: camera.key.clone(),
             settings,
             tracker: (!camera.is_stills()).then(|| Tracker::new(settings)),
-            live: camera.is_live(),
+            live: camera.spec.is_live(),
         };
         Self { slots, pipeline, lanes: cameras.iter().map(lane).collect(), events, counters }
     }

@@ -1,5 +1,17 @@
 //! The composition root of the agent: builds the parts, owns start and stop order; one file per subcommand in `cmds`.
 
+#[cfg(feature = "vision")]
+mod cameras;
 pub mod cmds;
+#[cfg(feature = "vision")]
+mod evidence;
+#[cfg(feature = "vision")]
+mod infer;
+#[cfg(feature = "vision")]
+mod reports;
+#[cfg(feature = "vision")]
+mod run;
 
 pub use crate::exit::{Exit, Failure};
+#[cfg(feature = "vision")]
+pub use run::{Agent, Ending};

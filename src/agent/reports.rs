@@ -4,12 +4,11 @@ use super::cameras::Watched;
 use crate::capture::CameraState;
 use crate::clock::Clock;
 use crate::config::HealthConfig;
-use crate::domain::{CameraKey, EventKind, HealthReport};
+use crate::domain::{CameraKey, HealthReport};
 use crate::health::{CameraSample, Sampler, camera_report, system_report};
-use crate::media::EvidenceRefs;
-use crate::outbox::{NewRow, OutboxHandle};
+use crate::outbox::OutboxHandle;
 use crate::supervise::Shutdown;
-use crate::wire::outgoing;
+use crate::uplink::health_row;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +35,7 @@ impl Reporter {
                 () = tokio::time::sleep(waited) => {}
             }
             for report in self.reports(&mut sampler, &mut frames_before, waited) {
-                if let Err(error) = self.outbox.submit(row_of(report)).await {
+                if let Err(error) = self.outbox.submit(health_row(&report)).await {
                     warn!(%error, "health report lost: it cannot be stored");
                 }
             }
@@ -87,17 +86,5 @@ fn camera_sample(watched: &Watched, frames_before: &mut u64, waited: Duration) -
         reopened: snapshot.reopened,
         state: state.to_owned(),
         fault: snapshot.last_error,
-    }
-}
-
-fn row_of(report: HealthReport) -> NewRow {
-    NewRow {
-        event_id: report.event_id,
-        revision: 0,
-        kind: EventKind::Health,
-        camera: report.camera.clone(),
-        at: report.at,
-        body: outgoing::health_body(&report),
-        evidence: EvidenceRefs::default(),
     }
 }

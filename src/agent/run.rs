@@ -8,13 +8,13 @@ use super::evidence::MediaLoop;
 use super::infer::{Counters, InferLoop};
 use super::reports::Reporter;
 use super::{Exit, Failure};
-use crate::capture::{Slots, Worker};
+use crate::capture::{CameraState, Slots, Worker};
 use crate::clock::{Clock, SystemClock};
 use crate::config::AgentConfig;
 use crate::domain::Frame;
 use crate::inference::Pipeline;
 use crate::media::EvidenceStore;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, OutboxHandle};
 use crate::supervise::{self, Shutdown};
 use crate::track::TrackSettings;
 use crate::uplink::{self, Uplink};
@@ -40,6 +40,8 @@ pub enum Ending {
     Drained,
     /// Likewise, but so many were refused for good.
     OnlyQuarantined(u64),
+    /// All is confirmed, but a source could not be read to its end.
+    SourceFailed,
 }
 
 /// A started agent.
@@ -76,7 +78,7 @@ impl Agent {
             start_uplink(&config, &outbox, &store, &clock, &link)?
         };
         if config.log.plates {
-            runtime.spawn(print_deliveries(uplink.deliveries()));
+            runtime.spawn(print_deliveries(uplink.delivered.resubscribe()));
         }
 
         let (events, received) = sync_channel(EVENT_QUEUE);
@@ -119,6 +121,7 @@ impl Agent {
             stopper.trigger();
         });
 
+        let stats: Vec<_> = workers.iter().map(Worker::stats).collect();
         let sources_ended = wait_for_sources(&workers, &intake, until_drained);
         intake.trigger();
         for worker in workers {
@@ -129,21 +132,24 @@ impl Agent {
         let handle = outbox.handle();
         let ending = runtime.block_on(async {
             if !sources_ended {
-                let _ = tokio::time::timeout(LAST_BATCH, uplink.drained(&handle)).await;
+                let _ = tokio::time::timeout(LAST_BATCH, drained(&handle)).await;
                 return Ending::Stopped;
             }
             tokio::select! {
-                () = uplink.drained(&handle) => {}
+                () = drained(&handle) => {}
                 _ = supervise::stop_signal() => return Ending::Stopped,
             }
             match handle.counts().quarantined {
+                0 if stats.iter().any(|stats| stats.snapshot().state == CameraState::Failed) => Ending::SourceFailed,
                 0 => Ending::Drained,
                 count => Ending::OnlyQuarantined(count),
             }
         });
         stop_on_signal.abort();
         link.trigger();
-        runtime.block_on(uplink.stopped());
+        if runtime.block_on(uplink.task).is_err() {
+            warn!("the uplink ended by a panic");
+        }
         runtime.shutdown_timeout(Duration::from_secs(1));
         log_summary(&counters, &handle.counts());
         outbox.close().map_err(|error| Failure::new(Exit::Storage, error))?;
@@ -160,7 +166,7 @@ fn open_storage(config: &AgentConfig, clock: &Arc<dyn Clock>) -> Result<(Outbox,
     let outbox = Outbox::open(&config.data_dir, &config.outbox, clock.clone()).map_err(|error| storage(&error))?;
     let store = EvidenceStore::open(&config.data_dir).map_err(|error| storage(&error))?;
     let named = outbox.handle().evidence_blocking().map_err(|error| storage(&error))?;
-    let removed = store.sweep(&named);
+    let removed = store.sweep(&named).map_err(|error| storage(&error))?;
     if removed > 0 {
         info!(removed, "pictures without an event swept");
     }
@@ -185,7 +191,7 @@ fn start_uplink(
     link: &Shutdown,
 ) -> Result<Uplink, Failure> {
     uplink::start(
-        config.uplink.clone(),
+        &config.uplink,
         config.camera_keys(),
         outbox.handle(),
         store.clone(),
@@ -223,6 +229,13 @@ fn join(name: &str, thread: JoinHandle<()>) {
     }
 }
 
+/// Ends when no event waits for delivery.
+async fn drained(outbox: &OutboxHandle) {
+    let mut counts = outbox.watch();
+    // The outbox outlives this wait; if it were gone, nothing could be waiting.
+    let _ = counts.wait_for(|counts| counts.pending == 0).await;
+}
+
 /// One line for each confirmed read, for a person who watches; only where the configuration allows plate text.
 async fn print_deliveries(mut deliveries: tokio::sync::broadcast::Receiver<uplink::Delivered>) {
     use tokio::sync::broadcast::error::RecvError;
@@ -230,7 +243,7 @@ async fn print_deliveries(mut deliveries: tokio::sync::broadcast::Receiver<uplin
         match deliveries.recv().await {
             Ok(delivered) => {
                 for plate in &delivered.plates {
-                    println!("read  {plate}  {}  via {}", delivered.camera, delivered.via);
+                    println!("read  {plate}  {}  via {}", delivered.camera.camera, delivered.via.as_str());
                 }
             }
             Err(RecvError::Lagged(missed)) => warn!(missed, "deliveries not shown"),

@@ -25,6 +25,6 @@ pub use error::CaptureError;
 pub use options::OpenOptions;
 pub use pace::Pace;
 pub use slots::Slots;
-pub use source::{FrameSource, open};
+pub use source::{FrameSource, is_stills, open};
 pub use stats::{CameraSnapshot, CameraState, CameraStats};
 pub use worker::Worker;

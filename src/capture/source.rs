@@ -43,6 +43,12 @@ pub fn open(spec: &SourceSpec, options: &OpenOptions) -> Result<Box<dyn FrameSou
     }
 }
 
+/// Is it an image or a folder of images, whose frames have nothing to do with each other? False where the disk does
+/// not tell.
+pub fn is_stills(spec: &SourceSpec) -> bool {
+    matches!(spec, SourceSpec::Path(path) if path.is_dir() || still::is_image(path).unwrap_or(false))
+}
+
 /// The disk tells which it is: a folder, an image (by its name or its first bytes), else a video.
 fn open_path(path: &Path, options: &OpenOptions) -> Result<Box<dyn FrameSource>, CaptureError> {
     let unreadable = |reason| CaptureError::Unreadable { path: path.to_owned(), reason };

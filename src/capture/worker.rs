@@ -39,6 +39,11 @@ impl Worker {
         self.stats.clone()
     }
 
+    /// Has the source ended, or failed for good?
+    pub fn has_ended(&self) -> bool {
+        self.thread.is_finished()
+    }
+
     /// Waits for the thread's end: at the end of a file source, or after `stop` was raised.
     pub fn join(self) {
         // A panic aborts the process in a release build, and has been printed in any other.
