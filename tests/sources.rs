@@ -96,7 +96,7 @@ fn what_cannot_be_opened_is_named_with_a_remedy() {
         (folder.clone(), "holds no image"),
         (text.display().to_string(), "notes.mp4: is neither an image nor a video"),
         ("/dev/video99".to_owned(), "/dev/video99: no such camera"),
-        ("gst:nosuchelement ! queue".to_owned(), "GStreamer cannot build or start the pipeline"),
+        ("gst:videotestsrc ! ! queue".to_owned(), "GStreamer cannot build or start the pipeline"),
     ] {
         let message = refusal(&source, &options());
         assert!(message.contains(wanted), "{message}");
@@ -144,6 +144,15 @@ fn a_pipeline_that_ends_is_a_lost_camera() {
     let mut source = open_text("gst:videotestsrc num-buffers=3", &options());
     let error = std::iter::repeat_with(|| source.next()).find_map(Result::err).unwrap();
     assert!(matches!(error, CaptureError::Lost { .. }), "{error}");
+}
+
+#[test]
+fn a_pipeline_with_a_missing_element_fails_in_time_and_hangs_no_more_than_a_few_threads() {
+    let mut options = options();
+    options.open_timeout = Duration::from_millis(500);
+    let messages: Vec<String> = (0..5).map(|_| refusal("gst:nosuchelement ! queue", &options)).collect();
+    assert!(messages[0].contains("did not open within 0.5 s; run `gst-launch-1.0"), "{}", messages[0]);
+    assert!(messages[4].contains("4 attempts hang in its driver"), "{}", messages[4]);
 }
 
 /// A pipeline fed over TCP: one frame, and then silence while the connection stays. GStreamer waits for ever.
@@ -361,11 +370,11 @@ fn a_worker_stops_in_time_while_its_camera_does_not_open() {
 fn talk_about_a_guarded_camera(url: &str, password: &str) {
     tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(std::io::stderr).init();
     let with_url = url.replace("rtsp://", &format!("rtsp://joe:{password}@"));
-    for (source, options) in [
-        (url.to_owned(), with_credentials(&format!("joe:{password}"))),
-        (with_url.clone(), options()),
-        (url.to_owned(), with_credentials(&format!("joe:{password}wrong"))),
-        (format!("{with_url}wrong"), options()),
+    for (source, options, wanted) in [
+        (url.to_owned(), with_credentials(&format!("joe:{password}")), CameraState::Streaming),
+        (with_url.clone(), options(), CameraState::Streaming),
+        (url.to_owned(), with_credentials(&format!("joe:{password}wrong")), CameraState::Failed),
+        (format!("{with_url}wrong"), options(), CameraState::Failed),
     ] {
         let (worker, slots) = worker(&source, &options);
         let stats = worker.stats();

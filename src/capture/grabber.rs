@@ -35,6 +35,8 @@ pub struct Subject {
     /// The source without its credentials.
     pub from: String,
     pub live: bool,
+    /// What to do when it does not answer.
+    pub advice: &'static str,
 }
 
 /// A source on a thread of its own.
@@ -82,7 +84,7 @@ impl Grabber {
     ) -> Result<Self, CaptureError> {
         let threads = options.hanging.load(Ordering::Relaxed);
         if threads >= MAX_HANGING {
-            return Err(CaptureError::Wedged { from: subject.from, threads });
+            return Err(CaptureError::Wedged { from: subject.from, threads, advice: subject.advice });
         }
         let shared = Arc::<Shared>::default();
         let (ours, live, hanging) = (shared.clone(), subject.live, options.hanging.clone());
@@ -101,7 +103,10 @@ impl Grabber {
         }
         match state.ending.take() {
             Some(Err(error)) => Err(error),
-            _ => Err(CaptureError::OpenTimeout { from: self.subject.from.clone(), seconds: timeout.as_secs_f64() }),
+            _ => {
+                let (from, advice) = (self.subject.from.clone(), self.subject.advice);
+                Err(CaptureError::OpenTimeout { from, seconds: timeout.as_secs_f64(), advice })
+            }
         }
     }
 
@@ -139,7 +144,10 @@ impl FrameSource for Grabber {
                 Ok(None)
             }
             None if state.gone => Err(CaptureError::Lost { from }),
-            None => Err(CaptureError::ReadTimeout { from, seconds: timeout.as_secs_f64() }),
+            None => {
+                let advice = self.subject.advice;
+                Err(CaptureError::ReadTimeout { from, seconds: timeout.as_secs_f64(), advice })
+            }
         }
     }
 

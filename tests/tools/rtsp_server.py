@@ -8,7 +8,6 @@ outlives its test.
 """
 
 import sys
-import threading
 
 import gi
 
@@ -18,7 +17,7 @@ gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
 
 PIPELINE = (
-    "( videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=240,framerate=15/1"
+    "( videotestsrc is-live=true pattern=ball ! video/x-raw,format=I420,width=320,height=240,framerate=15/1"
     " ! jpegenc ! rtpjpegpay name=pay0 )"
 )
 
@@ -55,7 +54,8 @@ def main():
     if server.attach(None) == 0:
         sys.exit("cannot listen on port " + sys.argv[1])
     print(server.get_bound_port(), flush=True)
-    threading.Thread(target=lambda: (sys.stdin.read(), loop.quit()), daemon=True).start()
+    gone = GLib.IOCondition.HUP | GLib.IOCondition.ERR
+    GLib.io_add_watch(sys.stdin.fileno(), GLib.PRIORITY_DEFAULT, gone, lambda *_: loop.quit())
     loop.run()
 
 
