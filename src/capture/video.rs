@@ -63,15 +63,14 @@ pub fn open_rtsp(from: String, full: Secret, options: &OpenOptions) -> Opened {
     let (open_timeout, read_timeout) = (options.open_timeout, options.read_timeout);
     let subject = Subject { from: from.clone(), live: true, advice: "check its power and its network" };
     start(subject, options, move || {
-        let refused = |remedy| CaptureError::Open { from: from.clone(), remedy };
-        rtsp::reach(full.reveal(), open_timeout).map_err(refused)?;
+        rtsp::reach(full.reveal(), open_timeout).map_err(|remedy| CaptureError::Open { from: from.clone(), remedy })?;
         let params = [
             (videoio::CAP_PROP_OPEN_TIMEOUT_MSEC, millis(open_timeout)),
             (videoio::CAP_PROP_READ_TIMEOUT_MSEC, millis(read_timeout)),
         ];
         match capture(full.reveal(), videoio::CAP_FFMPEG, &params) {
             Some(capture) => Ok(Stream::new(capture, pacing)),
-            None => Err(refused(rtsp::diagnose(full.reveal(), open_timeout))),
+            None => Err(rtsp::diagnose(from, full.reveal(), open_timeout)),
         }
     })
 }
