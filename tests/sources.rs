@@ -2,17 +2,17 @@
 //! is absent, refuses, hangs or comes back.
 
 #![cfg(feature = "vision")]
+// Clippy knows tests by their attribute, not their helpers.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "sources/tools.rs"]
 mod tools;
 
 use lpr::capture::{CameraState, CaptureError, OpenOptions, Slots, Worker, open};
-use lpr::config::CameraConfig;
 use lpr::domain::{CameraId, CameraKey, CheckpointId, Frame};
 use std::io::Write;
 use std::net::TcpListener;
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tools::{
@@ -269,22 +269,6 @@ fn a_camera_that_freezes_is_noticed_within_the_read_time_out() {
     let error = std::iter::repeat_with(|| source.next()).find_map(Result::err).unwrap();
     assert!(matches!(error, CaptureError::ReadTimeout { .. } | CaptureError::Lost { .. }), "{error}");
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
-}
-
-#[test]
-fn a_cameras_options_come_from_its_configuration_and_its_credentials_file() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("credentials");
-    std::fs::write(&file, "joe:secret word\n").unwrap();
-    let mut camera = CameraConfig { credentials_file: file.display().to_string(), ..CameraConfig::default() };
-    camera.open_timeout_s = 3.5;
-    let clock = || Arc::new(lpr::clock::SystemClock);
-    let options = OpenOptions::for_camera(&camera, clock(), Arc::default()).unwrap();
-    assert_eq!(options.credentials.unwrap().reveal(), "joe:secret word");
-    assert_eq!(options.open_timeout, Duration::from_millis(3500));
-    camera.credentials_file = "/nowhere/credentials".into();
-    let error = OpenOptions::for_camera(&camera, clock(), Arc::default()).err().unwrap();
-    assert!(error.to_string().starts_with("credentials_file /nowhere/credentials: cannot be read"), "{error}");
 }
 
 // ---------------------------------------------------------------- the worker

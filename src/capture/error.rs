@@ -29,8 +29,6 @@ pub enum CaptureError {
     /// The camera wants other credentials.
     #[error("{from}: cannot be opened: {remedy}")]
     Refused { from: String, remedy: &'static str },
-    #[error("credentials_file {path}: cannot be read: {reason}; it holds one line, user:password")]
-    Credentials { path: PathBuf, reason: std::io::Error },
     #[error("{from}: did not open within {seconds} s; {advice}")]
     OpenTimeout { from: String, seconds: f64, advice: &'static str },
     #[error("{from}: sent no frame for {seconds} s; {advice}")]

@@ -247,9 +247,7 @@ mod tests {
     }
 
     fn options() -> OpenOptions {
-        let mut options = OpenOptions::default();
-        options.read_timeout = Duration::from_millis(300);
-        options
+        OpenOptions { read_timeout: Duration::from_millis(300), ..OpenOptions::default() }
     }
 
     fn scripted(live: bool, options: &OpenOptions) -> (Grabber, Sender<Pulled>) {

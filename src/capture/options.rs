@@ -1,9 +1,7 @@
 //! How to open a source.
 
-use super::CaptureError;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{CameraConfig, Secret};
-use std::path::PathBuf;
+use crate::config::Secret;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -38,26 +36,6 @@ impl OpenOptions {
             stop: Arc::default(),
             hanging: Arc::default(),
         }
-    }
-
-    /// As a `[[camera]]` says; reads its credentials file, if it names one.
-    pub fn for_camera(
-        camera: &CameraConfig,
-        clock: Arc<dyn Clock>,
-        stop: Arc<AtomicBool>,
-    ) -> Result<Self, CaptureError> {
-        let seconds = |value: f64| Duration::try_from_secs_f64(value).unwrap_or(Duration::from_secs(10));
-        let mut options = Self::new(clock);
-        options.open_timeout = seconds(camera.open_timeout_s);
-        options.read_timeout = seconds(camera.read_timeout_s);
-        options.max_fps = camera.max_fps;
-        options.stop = stop;
-        if !camera.credentials_file.is_empty() {
-            let path = PathBuf::from(&camera.credentials_file);
-            let text = std::fs::read_to_string(&path).map_err(|reason| CaptureError::Credentials { path, reason })?;
-            options.credentials = Some(Secret::new(text.trim()));
-        }
-        Ok(options)
     }
 
     pub(super) fn stopped(&self) -> bool {
