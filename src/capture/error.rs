@@ -26,16 +26,17 @@ pub enum CaptureError {
     Image(#[from] ImagingError),
     #[error("{from}: cannot be opened: {remedy}")]
     Open { from: String, remedy: String },
-    #[error("{from}: did not open within {seconds} s; check its power, its network and open_timeout_s")]
-    OpenTimeout { from: String, seconds: f64 },
-    #[error("{from}: sent no frame for {seconds} s; check its power, its network and read_timeout_s")]
-    ReadTimeout { from: String, seconds: f64 },
+    /// The camera wants other credentials.
+    #[error("{from}: cannot be opened: {remedy}")]
+    Refused { from: String, remedy: &'static str },
+    #[error("{from}: did not open within {seconds} s; {advice}")]
+    OpenTimeout { from: String, seconds: f64, advice: &'static str },
+    #[error("{from}: sent no frame for {seconds} s; {advice}")]
+    ReadTimeout { from: String, seconds: f64, advice: &'static str },
     #[error("{from}: the stream ended")]
     Lost { from: String },
-    #[error(
-        "{from}: {threads} reads hang in the driver and none came back; unplug and replug the camera, else restart the agent"
-    )]
-    Wedged { from: String, threads: usize },
+    #[error("{from}: {threads} attempts hang in its driver and none came back; {advice}; then restart the agent")]
+    Wedged { from: String, threads: usize, advice: &'static str },
     #[error("{from}: the host refused a thread: {reason}; too many run on it, or its memory is used up")]
     Thread { from: String, reason: std::io::Error },
     /// The stop flag of [`super::OpenOptions`] was raised.

@@ -35,6 +35,8 @@ pub struct Subject {
     /// The source without its credentials.
     pub from: String,
     pub live: bool,
+    /// What to do when it does not answer.
+    pub advice: &'static str,
 }
 
 /// A source on a thread of its own.
@@ -82,7 +84,7 @@ impl Grabber {
     ) -> Result<Self, CaptureError> {
         let threads = options.hanging.load(Ordering::Relaxed);
         if threads >= MAX_HANGING {
-            return Err(CaptureError::Wedged { from: subject.from, threads });
+            return Err(CaptureError::Wedged { from: subject.from, threads, advice: subject.advice });
         }
         let shared = Arc::<Shared>::default();
         let (ours, live, hanging) = (shared.clone(), subject.live, options.hanging.clone());
@@ -101,7 +103,10 @@ impl Grabber {
         }
         match state.ending.take() {
             Some(Err(error)) => Err(error),
-            _ => Err(CaptureError::OpenTimeout { from: self.subject.from.clone(), seconds: timeout.as_secs_f64() }),
+            _ => {
+                let (from, advice) = (self.subject.from.clone(), self.subject.advice);
+                Err(CaptureError::OpenTimeout { from, seconds: timeout.as_secs_f64(), advice })
+            }
         }
     }
 
@@ -139,7 +144,10 @@ impl FrameSource for Grabber {
                 Ok(None)
             }
             None if state.gone => Err(CaptureError::Lost { from }),
-            None => Err(CaptureError::ReadTimeout { from, seconds: timeout.as_secs_f64() }),
+            None => {
+                let advice = self.subject.advice;
+                Err(CaptureError::ReadTimeout { from, seconds: timeout.as_secs_f64(), advice })
+            }
         }
     }
 
@@ -216,5 +224,85 @@ fn pull_all(shared: &Shared, live: bool, source: &mut impl Pull) -> Result<(), C
             Pulled::End => return Ok(()),
         }
         shared.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::CaptureTime;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    /// Pulls what the test sends, and hangs while it sends nothing.
+    struct Script(Receiver<Pulled>);
+
+    impl Pull for Script {
+        fn pull(&mut self) -> Result<Pulled, CaptureError> {
+            Ok(self.0.recv().unwrap_or(Pulled::End))
+        }
+    }
+
+    fn frame(number: u64) -> Pulled {
+        Pulled::Frame(Frame::new(1, 1, vec![0; 3], number, CaptureTime::default()).unwrap())
+    }
+
+    fn options() -> OpenOptions {
+        OpenOptions { read_timeout: Duration::from_millis(300), ..OpenOptions::default() }
+    }
+
+    fn scripted(live: bool, options: &OpenOptions) -> (Grabber, Sender<Pulled>) {
+        let (sender, receiver) = channel();
+        let subject = Subject { from: "script".into(), live, advice: "wait" };
+        (Grabber::start(subject, options, || Ok(Script(receiver))).unwrap(), sender)
+    }
+
+    #[test]
+    fn a_hanging_read_is_left_behind_counted_and_forgotten_when_it_comes_back() {
+        let options = options();
+        let mut senders = Vec::new();
+        for hanging in 1..=MAX_HANGING {
+            let (mut grabber, sender) = scripted(true, &options);
+            assert!(matches!(grabber.next(), Err(CaptureError::ReadTimeout { .. })));
+            drop(grabber);
+            senders.push(sender);
+            assert_eq!(options.hanging.load(Ordering::Relaxed), hanging);
+        }
+        let subject = Subject { from: "script".into(), live: true, advice: "wait" };
+        let refused = Grabber::start(subject, &options, || Ok(Script(channel().1)));
+        assert!(matches!(refused, Err(CaptureError::Wedged { threads: MAX_HANGING, .. })));
+
+        drop(senders);
+        let begun = Instant::now();
+        while options.hanging.load(Ordering::Relaxed) > 0 {
+            assert!(begun.elapsed() < Duration::from_secs(10), "the threads ended and are still counted");
+            thread::sleep(Duration::from_millis(5));
+        }
+        scripted(true, &options);
+    }
+
+    #[test]
+    fn frames_that_are_skipped_are_signs_of_life() {
+        let (mut grabber, sender) = scripted(true, &options());
+        let feeder = thread::spawn(move || {
+            for _ in 0..8 {
+                thread::sleep(Duration::from_millis(100));
+                sender.send(Pulled::Skipped).unwrap();
+            }
+            sender.send(frame(9)).unwrap();
+            sender
+        });
+        assert_eq!(grabber.next().unwrap().unwrap().number, 9);
+        drop(feeder.join().unwrap());
+    }
+
+    #[test]
+    fn a_file_that_hangs_at_its_end_is_no_end() {
+        let (mut grabber, sender) = scripted(false, &options());
+        sender.send(frame(1)).unwrap();
+        assert_eq!(grabber.next().unwrap().unwrap().number, 1);
+        assert!(matches!(grabber.next(), Err(CaptureError::ReadTimeout { .. })));
+        drop(sender);
+        assert!(grabber.next().unwrap().is_none());
+        assert!(grabber.next().unwrap().is_none());
     }
 }

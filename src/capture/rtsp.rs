@@ -1,5 +1,6 @@
 //! Why an RTSP camera does not open. FFmpeg knows but tells only standard error, so we ask ourselves.
 
+use super::CaptureError;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
@@ -35,17 +36,24 @@ pub fn reach(url: &str, timeout: Duration) -> Result<TcpStream, String> {
     Err(last)
 }
 
-/// Asks for the stream's description without credentials and tells what the camera's answer means.
-pub fn diagnose(url: &str, timeout: Duration) -> String {
+/// Asks for the stream's description without credentials and tells what the camera's answer means. `from` is how the
+/// camera is shown.
+pub fn diagnose(from: String, url: &str, timeout: Duration) -> CaptureError {
     let has_credentials = url.split(['/', '?', '#']).nth(2).is_some_and(|authority| authority.contains('@'));
-    match describe(url, timeout) {
-        Some(401 | 403) if has_credentials => "it refuses this user and password; check credentials_file".into(),
-        Some(401 | 403) => "it asks for a user and password; give them with credentials_file".into(),
+    let remedy = match describe(url, timeout) {
+        Some(401 | 403) if has_credentials => {
+            return CaptureError::Refused { from, remedy: "it refuses this user and password; check credentials_file" };
+        }
+        Some(401 | 403) => {
+            let remedy = "it asks for a user and password; give them with credentials_file";
+            return CaptureError::Refused { from, remedy };
+        }
         Some(404) => "it has no stream at this path; the camera's manual names it".into(),
         Some(code) if code >= 400 => format!("it answers with RTSP error {code}"),
         Some(_) => "it answers, but its stream cannot be decoded; set it to H.264, H.265 or MJPEG".into(),
         None => "something answers there, but not as an RTSP camera; check the port".into(),
-    }
+    };
+    CaptureError::Open { from, remedy }
 }
 
 /// The status code of a DESCRIBE (RFC 2326 section 10.2).

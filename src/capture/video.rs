@@ -27,7 +27,8 @@ pub fn open_file(path: &Path, options: &OpenOptions) -> Opened {
     let absolute = std::fs::canonicalize(path).map_err(unreadable)?;
     let pacing = Pacing::new(options, Times::Media(MediaTime::from(options.clock.stamp())));
     let shown = path.to_owned();
-    let subject = Subject { from: path.display().to_string(), live: false };
+    let subject =
+        Subject { from: path.display().to_string(), live: false, advice: "check the disk or network drive it is on" };
     start(subject, options, move || {
         let not_media = || CaptureError::NotMedia { path: shown.clone() };
         let capture = capture(&absolute.to_string_lossy(), videoio::CAP_FFMPEG, &[]).ok_or_else(not_media)?;
@@ -39,48 +40,55 @@ pub fn open_file(path: &Path, options: &OpenOptions) -> Opened {
 pub fn open_device(path: &Path, options: &OpenOptions) -> Opened {
     let device = path.to_owned();
     let pacing = Pacing::new(options, Times::Arrival);
-    start(Subject { from: path.display().to_string(), live: true }, options, move || {
-        if !device.exists() {
-            return Err(CaptureError::NoDevice { found: devices(), path: device });
-        }
-        std::fs::File::open(&device).map_err(|reason| CaptureError::Unreadable { path: device.clone(), reason })?;
-        let opened = capture(&device.to_string_lossy(), videoio::CAP_V4L2, &[]);
-        opened.map(|capture| Stream::new(capture, pacing)).ok_or_else(|| CaptureError::Open {
-            from: device.display().to_string(),
-            remedy: "it is no camera, or another program uses it (`fuser -v` on it shows which)".into(),
-        })
-    })
+    start(
+        Subject { from: path.display().to_string(), live: true, advice: "unplug and replug it" },
+        options,
+        move || {
+            if !device.exists() {
+                return Err(CaptureError::NoDevice { found: devices(), path: device });
+            }
+            std::fs::File::open(&device).map_err(|reason| CaptureError::Unreadable { path: device.clone(), reason })?;
+            let opened = capture(&device.to_string_lossy(), videoio::CAP_V4L2, &[]);
+            opened.map(|capture| Stream::new(capture, pacing)).ok_or_else(|| CaptureError::Open {
+                from: device.display().to_string(),
+                remedy: "it is no camera, or another program uses it (`fuser -v` on it shows which)".into(),
+            })
+        },
+    )
 }
 
 /// An RTSP camera; `full` is its address with the credentials in it.
 pub fn open_rtsp(from: String, full: Secret, options: &OpenOptions) -> Opened {
     let pacing = Pacing::new(options, Times::Arrival);
     let (open_timeout, read_timeout) = (options.open_timeout, options.read_timeout);
-    start(Subject { from: from.clone(), live: true }, options, move || {
-        let refused = |remedy| CaptureError::Open { from: from.clone(), remedy };
-        rtsp::reach(full.reveal(), open_timeout).map_err(refused)?;
+    let subject = Subject { from: from.clone(), live: true, advice: "check its power and its network" };
+    start(subject, options, move || {
+        rtsp::reach(full.reveal(), open_timeout).map_err(|remedy| CaptureError::Open { from: from.clone(), remedy })?;
         let params = [
             (videoio::CAP_PROP_OPEN_TIMEOUT_MSEC, millis(open_timeout)),
             (videoio::CAP_PROP_READ_TIMEOUT_MSEC, millis(read_timeout)),
         ];
         match capture(full.reveal(), videoio::CAP_FFMPEG, &params) {
             Some(capture) => Ok(Stream::new(capture, pacing)),
-            None => Err(refused(rtsp::diagnose(full.reveal(), open_timeout))),
+            None => Err(rtsp::diagnose(from, full.reveal(), open_timeout)),
         }
     })
 }
+
+/// OpenCV waits for ever for a pipeline with an element that is not installed, and tells nobody.
+const GST_ADVICE: &str =
+    "run `gst-launch-1.0 PIPELINE ! videoconvert ! fakesink`, which says whether an element or the camera is missing";
 
 /// A GStreamer pipeline; ours ends it unless it brings an appsink of its own.
 pub fn open_gst(from: String, pipeline: &str, options: &OpenOptions) -> Opened {
     let pacing = Pacing::new(options, Times::Arrival);
     let pipeline = with_sink(pipeline);
-    start(Subject { from: from.clone(), live: true }, options, move || {
+    let subject = Subject { from: from.clone(), live: true, advice: GST_ADVICE };
+    start(subject, options, move || {
         let opened = capture(&pipeline, videoio::CAP_GSTREAMER, &[]);
         opened.map(|capture| Stream::new(capture, pacing)).ok_or_else(|| CaptureError::Open {
             from,
-            remedy: "GStreamer cannot build or start the pipeline; \
-                     try it with `gst-launch-1.0 PIPELINE ! videoconvert ! fakesink`, which says why"
-                .into(),
+            remedy: format!("GStreamer cannot build or start the pipeline; {GST_ADVICE}"),
         })
     })
 }

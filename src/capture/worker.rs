@@ -19,7 +19,8 @@ pub struct Worker {
 impl Worker {
     /// Starts the thread `capture-INDEX`, which puts frames into slot `index`.
     ///
-    /// A live source overwrites, and is opened again after 1 s to 30 s whenever it fails, for ever. A file source
+    /// A live source overwrites, and is opened again after 1 s to 30 s whenever it fails, for ever; one that refuses our
+    /// password only every 5 minutes. A file source
     /// waits for its frames to be taken and ends; one that cannot be opened has failed for good and ends as well.
     pub fn start(
         index: usize,
@@ -50,6 +51,9 @@ impl Worker {
         let _ = self.thread.join();
     }
 }
+
+/// Many cameras lock the account, or our address, after a handful of wrong passwords in a row.
+const REFUSED_WAIT: Duration = Duration::from_secs(300);
 
 struct Camera {
     index: usize,
@@ -84,7 +88,10 @@ impl Camera {
                     if self.stats.snapshot().frames > frames_before {
                         backoff.reset();
                     }
-                    let wait = backoff.next(chance());
+                    let wait = match error {
+                        CaptureError::Refused { .. } => REFUSED_WAIT,
+                        _ => backoff.next(chance()),
+                    };
                     self.report(&error, wait);
                     if !self.spec.is_live() || !self.pause(wait) {
                         break;

@@ -136,8 +136,11 @@ fn jpeg_size(bytes: &[u8]) -> Option<(u64, u64)> {
     }
 }
 
-/// BITMAPINFOHEADER and later; a negative height means top-down rows.
+/// BITMAPCOREHEADER has 16-bit sides; in BITMAPINFOHEADER and later a negative height means top-down rows.
 fn bmp_size(bytes: &[u8]) -> Option<(u64, u64)> {
+    if le(bytes, 14, 4)? == 12 {
+        return Some((le(bytes, 18, 2)?, le(bytes, 20, 2)?));
+    }
     let side = |at| Some(u64::from((le(bytes, at, 4)? as u32 as i32).unsigned_abs()));
     Some((side(18)?, side(22)?))
 }
@@ -283,4 +286,111 @@ fn signed(length: u32) -> i32 {
 
 fn unsigned(length: i32) -> u32 {
     u32::try_from(length).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::CaptureTime;
+    use proptest::prelude::*;
+
+    /// A picture no encoder likes: every pixel is chance.
+    fn noise(width: u32, height: u32) -> Frame {
+        let mut seed = 1u32;
+        let mut pixel = || {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 24) as u8
+        };
+        let pixels: Vec<u8> = (0..width * height * 3).map(|_| pixel()).collect();
+        Frame::new(width, height, pixels, 5, CaptureTime::default()).unwrap()
+    }
+
+    fn size_of(bytes: &[u8]) -> (u32, u32) {
+        let picture = decode_bytes(bytes, Path::new("x.jpg")).unwrap();
+        (picture.width, picture.height)
+    }
+
+    /// The frame in each format we read.
+    fn encoded(frame: &Frame) -> Vec<(&'static str, Vec<u8>)> {
+        let mat = view(frame).unwrap();
+        let encode = |extension| {
+            let mut bytes = Vector::<u8>::new();
+            assert!(imgcodecs::imencode_def(extension, &mat, &mut bytes).unwrap());
+            (extension, bytes.to_vec())
+        };
+        [".jpg", ".png", ".bmp", ".webp", ".tiff"].map(encode).to_vec()
+    }
+
+    #[test]
+    fn every_format_is_known_by_its_first_bytes_and_its_declared_size_is_the_real_one() {
+        for (format, bytes) in encoded(&noise(37, 21)) {
+            assert!(has_image_magic(&bytes[..12]), "{format}");
+            assert_eq!(declared_size(&bytes), Some((37, 21)), "{format}");
+            assert_eq!(size_of(&bytes), (37, 21), "{format}");
+        }
+    }
+
+    #[test]
+    fn a_bomb_is_refused_from_its_header_and_named() {
+        let (_, mut png) = encoded(&noise(8, 8)).remove(1);
+        png[16..24].copy_from_slice(&[0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff]);
+        let error = decode_bytes(&png, Path::new("bomb.png")).unwrap_err();
+        assert!(matches!(error, ImagingError::TooLarge { width: 65535, height: 65535, .. }), "{error}");
+        assert!(error.to_string().starts_with("bomb.png: "), "{error}");
+    }
+
+    #[test]
+    fn a_photo_held_upright_is_turned_as_its_exif_says() {
+        let (_, jpeg) = encoded(&noise(40, 20)).remove(0);
+        // APP1 with one big-endian EXIF entry: orientation 6, turn right.
+        let exif = b"\xff\xe1\x00\x22Exif\0\0MM\x00\x2a\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00";
+        let turned = [&jpeg[..2], exif.as_slice(), &jpeg[2..]].concat();
+        assert_eq!(size_of(&turned), (20, 40));
+    }
+
+    #[test]
+    fn the_byte_budget_holds_by_quality_first_then_by_size() {
+        let frame = noise(640, 360);
+        let best = encode_jpeg(&frame, 90, usize::MAX).unwrap();
+        let poorer = encode_jpeg(&frame, 90, best.len() * 2 / 3).unwrap();
+        assert!(poorer.len() <= best.len() * 2 / 3 && size_of(&poorer) == (640, 360));
+        let smaller = encode_jpeg(&frame, 90, best.len() / 10).unwrap();
+        let (width, height) = size_of(&smaller);
+        assert!(smaller.len() <= best.len() / 10 && width < 640);
+        assert!((f64::from(width) / f64::from(height) - 640.0 / 360.0).abs() < 0.05, "{width}x{height}");
+        assert!(matches!(encode_jpeg(&frame, 90, 300), Err(ImagingError::Budget { max_bytes: 300, .. })));
+    }
+
+    #[test]
+    fn a_picture_is_shrunk_to_a_width_and_never_enlarged() {
+        let frame = noise(640, 360);
+        let small = shrink_to_width(&frame, 320).unwrap();
+        assert_eq!((small.width(), small.height(), small.number), (320, 180, 5));
+        assert_eq!(shrink_to_width(&frame, 1280).unwrap().width(), 640);
+    }
+
+    #[test]
+    fn a_crop_has_the_pixels_under_its_box() {
+        let frame = noise(20, 10);
+        let cut = crop(&frame, &BBox::new(2.5, 3.0, 5.0, 4.9)).unwrap();
+        assert_eq!((cut.width(), cut.height()), (3, 2));
+        assert_eq!(cut.pixels()[..9], frame.pixels()[(3 * 20 + 2) * 3..(3 * 20 + 5) * 3]);
+        assert!(crop(&frame, &BBox::new(30.0, 0.0, 40.0, 5.0)).is_none());
+        assert!(crop(&frame, &BBox::new(f32::NAN, 0.0, 4.0, 5.0)).is_none_or(|cut| cut.width() <= 20));
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_bytes_are_an_error_or_a_picture_never_a_panic(
+            format in 0usize..5, cut in 0usize..4000, at in 0usize..200, value: u8,
+        ) {
+            let (_, mut bytes) = encoded(&noise(16, 9)).remove(format);
+            bytes.truncate(cut.max(1));
+            let at = at % bytes.len();
+            bytes[at] = value;
+            if let Err(error) = decode_bytes(&bytes, Path::new("odd")) {
+                prop_assert!(error.to_string().starts_with("odd: "));
+            }
+        }
+    }
 }

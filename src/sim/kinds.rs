@@ -1,0 +1,447 @@
+//! The kinds of vehicle, and how the end that faces the camera is drawn.
+
+use super::model::{Facing, Model, Shell, Strip, disc};
+use super::optics::{Rgb, scale};
+use super::plate::Plate;
+use super::rng::Rng;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Sedan,
+    Hatch,
+    Suv,
+    Van,
+    Lorry,
+    Motorcycle,
+}
+
+/// Which end faces the camera.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    Front,
+    Rear,
+}
+
+const PAINTS: [Rgb; 11] = [
+    [0.9, 0.9, 0.9],
+    [0.86, 0.87, 0.88],
+    [0.66, 0.68, 0.7],
+    [0.42, 0.44, 0.47],
+    [0.17, 0.18, 0.2],
+    [0.12, 0.13, 0.15],
+    [0.62, 0.1, 0.1],
+    [0.12, 0.22, 0.46],
+    [0.2, 0.34, 0.55],
+    [0.16, 0.33, 0.24],
+    [0.72, 0.62, 0.46],
+];
+const PLASTIC: Rgb = [0.13, 0.13, 0.14];
+const DARK: Rgb = [0.05, 0.05, 0.06];
+const GLASS_TOP: Rgb = [0.42, 0.5, 0.56];
+const GLASS: Rgb = [0.07, 0.09, 0.11];
+const RED: Rgb = [0.6, 0.05, 0.06];
+const RED_LIT: Rgb = [1.0, 0.16, 0.12];
+const CLEAR: Rgb = [0.88, 0.9, 0.93];
+const WHITE_LIT: Rgb = [1.0, 0.98, 0.9];
+const TAIL_GLOW: f32 = 0.3;
+const HEAD_GLOW: f32 = 0.5;
+
+impl Kind {
+    /// As traffic has them; `short` leaves out what needs a long gap, `front` what has no plate ahead.
+    pub fn random(rng: &mut Rng, short: bool, front: bool) -> Self {
+        let kind = rng.pick(&[
+            Kind::Sedan,
+            Kind::Sedan,
+            Kind::Sedan,
+            Kind::Hatch,
+            Kind::Hatch,
+            Kind::Hatch,
+            Kind::Suv,
+            Kind::Suv,
+            Kind::Van,
+            Kind::Lorry,
+            Kind::Motorcycle,
+        ]);
+        match kind {
+            Kind::Lorry if short => Kind::Van,
+            Kind::Motorcycle if front => Kind::Hatch,
+            kind => kind,
+        }
+    }
+
+    /// The vehicle with its plate on.
+    pub fn build(self, end: End, plate: &Plate, rng: &mut Rng) -> Model {
+        let paint = rng.pick(&PAINTS);
+        let mut model = Model::default();
+        match (self, end) {
+            (Kind::Sedan, End::Rear) => car_rear(&mut model, paint, &SEDAN_REAR, plate, rng),
+            (Kind::Hatch, End::Rear) => car_rear(&mut model, paint, &HATCH_REAR, plate, rng),
+            (Kind::Suv, End::Rear) => car_rear(&mut model, paint, &SUV_REAR, plate, rng),
+            (Kind::Sedan, End::Front) => car_front(&mut model, paint, &SEDAN_FRONT, plate, rng),
+            (Kind::Hatch, End::Front) => car_front(&mut model, paint, &HATCH_FRONT, plate, rng),
+            (Kind::Suv, End::Front) => car_front(&mut model, paint, &SUV_FRONT, plate, rng),
+            (Kind::Van, End::Rear) => van_rear(&mut model, paint, plate),
+            (Kind::Van, End::Front) => car_front(&mut model, paint, &VAN_FRONT, plate, rng),
+            (Kind::Lorry, End::Rear) => lorry_rear(&mut model, paint, plate),
+            (Kind::Lorry, End::Front) => lorry_front(&mut model, paint, plate),
+            (Kind::Motorcycle, _) => motorcycle(&mut model, paint, plate, rng),
+        }
+        model
+    }
+}
+
+/// A passenger car's shape: `(depth, height)` from the bottom of the near end over the roof.
+struct CarShape {
+    width: f32,
+    belt: f32,
+    taper: f32,
+    profile: &'static [(f32, f32)],
+    strips: &'static [Strip],
+    windows: &'static [&'static [(f32, f32)]],
+    wheels: &'static [(f32, f32)],
+    /// Bottom and top of the lamps.
+    lamps: (f32, f32),
+    plate: f32,
+}
+
+use Strip::{Glass, Paint};
+
+static SEDAN_REAR: CarShape = CarShape {
+    width: 1.8,
+    belt: 0.98,
+    taper: 0.78,
+    profile: &[
+        (0.0, 0.3),
+        (0.0, 0.86),
+        (0.06, 1.02),
+        (0.48, 1.06),
+        (1.15, 1.42),
+        (2.5, 1.45),
+        (3.3, 1.0),
+        (4.6, 0.8),
+        (4.65, 0.3),
+    ],
+    strips: &[Paint, Paint, Paint, Glass, Paint],
+    windows: &[
+        &[(0.85, 1.05), (1.35, 1.36), (1.95, 1.38), (1.95, 1.02)],
+        &[(2.02, 1.02), (2.02, 1.38), (2.48, 1.38), (3.0, 1.02)],
+    ],
+    wheels: &[(0.95, 0.32), (3.7, 0.32)],
+    lamps: (0.72, 0.9),
+    plate: 0.79,
+};
+static HATCH_REAR: CarShape = CarShape {
+    width: 1.74,
+    belt: 0.98,
+    taper: 0.8,
+    profile: &[(0.0, 0.3), (0.0, 0.8), (0.05, 1.0), (0.4, 1.44), (2.3, 1.5), (3.1, 1.05), (4.0, 0.85), (4.05, 0.3)],
+    strips: &[Paint, Paint, Glass, Paint],
+    windows: &[
+        &[(0.5, 1.06), (0.6, 1.38), (1.5, 1.42), (1.5, 1.03)],
+        &[(1.58, 1.03), (1.58, 1.42), (2.25, 1.42), (2.8, 1.04)],
+    ],
+    wheels: &[(0.6, 0.31), (3.2, 0.31)],
+    lamps: (0.74, 1.0),
+    plate: 0.72,
+};
+static SUV_REAR: CarShape = CarShape {
+    width: 1.88,
+    belt: 1.12,
+    taper: 0.82,
+    profile: &[(0.0, 0.38), (0.0, 0.96), (0.05, 1.14), (0.32, 1.62), (2.6, 1.7), (3.3, 1.2), (4.6, 1.02), (4.65, 0.38)],
+    strips: &[Paint, Paint, Glass, Paint],
+    windows: &[
+        &[(0.5, 1.2), (0.55, 1.55), (1.5, 1.6), (1.5, 1.17)],
+        &[(1.58, 1.17), (1.58, 1.6), (2.5, 1.6), (3.0, 1.18)],
+    ],
+    wheels: &[(0.9, 0.37), (3.7, 0.37)],
+    lamps: (0.86, 1.14),
+    plate: 0.86,
+};
+static SEDAN_FRONT: CarShape = CarShape {
+    width: 1.8,
+    belt: 0.96,
+    taper: 0.78,
+    profile: &[
+        (0.0, 0.28),
+        (0.0, 0.66),
+        (0.14, 0.8),
+        (1.15, 0.98),
+        (1.9, 1.4),
+        (3.2, 1.44),
+        (3.9, 1.06),
+        (4.55, 1.0),
+        (4.6, 0.3),
+    ],
+    strips: &[Paint, Paint, Paint, Glass, Paint],
+    windows: &[
+        &[(1.5, 1.02), (2.0, 1.36), (2.55, 1.38), (2.55, 1.02)],
+        &[(2.62, 1.02), (2.62, 1.38), (3.15, 1.36), (3.6, 1.04)],
+    ],
+    wheels: &[(0.85, 0.32), (3.6, 0.32)],
+    lamps: (0.58, 0.74),
+    plate: 0.45,
+};
+static HATCH_FRONT: CarShape = CarShape {
+    width: 1.74,
+    belt: 1.0,
+    taper: 0.8,
+    profile: &[(0.0, 0.28), (0.0, 0.7), (0.12, 0.84), (0.95, 1.02), (1.7, 1.44), (3.5, 1.5), (3.95, 1.0), (4.05, 0.3)],
+    strips: &[Paint, Paint, Paint, Glass, Paint],
+    windows: &[
+        &[(1.3, 1.06), (1.8, 1.4), (2.4, 1.43), (2.4, 1.05)],
+        &[(2.48, 1.05), (2.48, 1.43), (3.3, 1.43), (3.6, 1.1)],
+    ],
+    wheels: &[(0.8, 0.31), (3.4, 0.31)],
+    lamps: (0.62, 0.8),
+    plate: 0.47,
+};
+static SUV_FRONT: CarShape = CarShape {
+    width: 1.88,
+    belt: 1.14,
+    taper: 0.82,
+    profile: &[(0.0, 0.36), (0.0, 0.84), (0.12, 1.0), (1.2, 1.16), (1.9, 1.62), (4.2, 1.7), (4.55, 1.1), (4.65, 0.4)],
+    strips: &[Paint, Paint, Paint, Glass, Paint],
+    windows: &[
+        &[(1.6, 1.2), (2.0, 1.56), (2.7, 1.6), (2.7, 1.18)],
+        &[(2.78, 1.18), (2.78, 1.6), (4.0, 1.6), (4.2, 1.24)],
+    ],
+    wheels: &[(0.95, 0.37), (3.7, 0.37)],
+    lamps: (0.74, 0.93),
+    plate: 0.56,
+};
+static VAN_FRONT: CarShape = CarShape {
+    width: 1.94,
+    belt: 1.2,
+    taper: 0.88,
+    profile: &[(0.0, 0.32), (0.0, 0.8), (0.15, 1.0), (0.7, 1.2), (1.35, 1.88), (4.8, 1.98), (4.9, 0.4)],
+    strips: &[Paint, Paint, Paint, Glass, Paint],
+    windows: &[&[(1.1, 1.25), (1.5, 1.75), (2.2, 1.8), (2.2, 1.22)]],
+    wheels: &[(0.9, 0.34), (3.9, 0.34)],
+    lamps: (0.74, 0.98),
+    plate: 0.5,
+};
+
+fn shell(model: &mut Model, shape: &CarShape, paint: Rgb) {
+    model.shell(&Shell {
+        width: shape.width,
+        taper: shape.taper,
+        belt: shape.belt,
+        profile: shape.profile,
+        strips: shape.strips,
+        windows: shape.windows,
+        wheels: shape.wheels,
+        paint,
+    });
+}
+
+fn car_rear(model: &mut Model, paint: Rgb, shape: &CarShape, plate: &Plate, rng: &mut Rng) {
+    shell(model, shape, paint);
+    let half = shape.width / 2.0;
+    let bottom = shape.profile[0].1;
+    let (low, high) = shape.lamps;
+    model.lamps(
+        &[(half * 0.56, high - 0.02), (half * 0.97, high), (half * 0.98, low), (half * 0.62, low + 0.03)],
+        -0.01,
+        RED,
+        RED_LIT,
+        TAIL_GLOW,
+    );
+    let inner =
+        [(half * 0.68, low + 0.06), (half * 0.86, low + 0.06), (half * 0.86, low + 0.1), (half * 0.68, low + 0.1)];
+    model.polygon(&inner, -0.015, true, CLEAR, scale(CLEAR, 0.8));
+    // The lid's edge, the bumper with its dark apron and reflectors.
+    let bumper = bottom + 0.26;
+    model.quad([-half * 0.95, half * 0.95, bumper, bumper + 0.015], -0.01, scale(paint, 0.35), scale(paint, 0.35));
+    model.quad([-half * 0.99, half * 0.99, bottom + 0.02, bumper], -0.07, scale(paint, 0.88), scale(paint, 0.6));
+    model.quad([-half * 0.9, half * 0.9, bottom - 0.02, bottom + 0.1], -0.075, PLASTIC, DARK);
+    let reflector = [
+        (half * 0.72, bottom + 0.13),
+        (half * 0.92, bottom + 0.13),
+        (half * 0.92, bottom + 0.17),
+        (half * 0.72, bottom + 0.17),
+    ];
+    model.polygon(&reflector, -0.08, true, RED, RED);
+    model.polygon(&disc((0.0, high + 0.03), 0.05, 0.04), -0.02, false, [0.75; 3], [0.5; 3]);
+    let height = if rng.chance(0.7) { shape.plate } else { bottom + 0.18 };
+    model.quad([-0.31, 0.31, height - 0.1, height + 0.1], -0.08, scale(paint, 0.5), scale(paint, 0.62));
+    plate.mount(model, [0.0, height, -0.09], 0.52);
+}
+
+fn car_front(model: &mut Model, paint: Rgb, shape: &CarShape, plate: &Plate, rng: &mut Rng) {
+    shell(model, shape, paint);
+    let half = shape.width / 2.0;
+    let bottom = shape.profile[0].1;
+    let (low, high) = shape.lamps;
+    model.polygon(
+        &[(half * 0.98, high + 0.02), (half * 0.98, low - 0.03), (half * 0.5, low)],
+        -0.005,
+        true,
+        DARK,
+        DARK,
+    );
+    model.lamps(
+        &[(half * 0.56, high - 0.05), (half * 0.95, high), (half * 0.97, low + 0.01), (half * 0.6, low + 0.02)],
+        -0.01,
+        CLEAR,
+        WHITE_LIT,
+        HEAD_GLOW,
+    );
+    model.quad([-half * 0.52, half * 0.52, low, high - 0.02], -0.01, DARK, PLASTIC);
+    for bar in 1..4 {
+        let y = low + (high - low) * bar as f32 / 4.0;
+        model.quad([-half * 0.5, half * 0.5, y - 0.008, y + 0.008], -0.015, [0.5; 3], [0.4; 3]);
+    }
+    model.polygon(&disc((0.0, (low + high) / 2.0), 0.06, 0.05), -0.02, false, [0.85; 3], [0.5; 3]);
+    model.quad([-half * 0.99, half * 0.99, bottom + 0.03, low - 0.03], -0.06, scale(paint, 0.92), scale(paint, 0.62));
+    model.quad([-half * 0.6, half * 0.6, bottom, bottom + 0.1], -0.065, DARK, DARK);
+    model.polygon(&disc((half * 0.78, bottom + 0.12), 0.07, 0.05), -0.07, true, [0.5; 3], DARK);
+    mirrors(model, shape, paint);
+    let height = if rng.chance(0.8) { shape.plate } else { shape.plate - 0.05 };
+    plate.mount(model, [0.0, height, -0.08], 0.52);
+}
+
+/// At the foot of the windscreen.
+fn mirrors(model: &mut Model, shape: &CarShape, paint: Rgb) {
+    let x = shape.width / 2.0;
+    let y = shape.belt + 0.04;
+    let z = shape.profile[3].0 + 0.2;
+    let outline = [(x - 0.04, y - 0.04), (x + 0.14, y - 0.05), (x + 0.15, y + 0.08), (x + 0.02, y + 0.08)];
+    model.polygon(&outline, z, true, paint, scale(paint, 0.5));
+}
+
+fn van_rear(model: &mut Model, paint: Rgb, plate: &Plate) {
+    model.shell(&Shell {
+        width: 1.94,
+        taper: 0.9,
+        belt: 1.2,
+        profile: &[(0.0, 0.34), (0.0, 1.2), (0.1, 1.9), (0.3, 1.98), (3.5, 1.92), (4.2, 1.2), (4.9, 1.0), (4.95, 0.34)],
+        strips: &[Paint, Paint, Paint, Paint],
+        windows: &[&[(2.9, 1.25), (2.9, 1.75), (3.5, 1.75), (3.9, 1.24)]],
+        wheels: &[(0.9, 0.34), (3.9, 0.34)],
+        paint,
+    });
+    let window = [(0.06, 1.22), (0.78, 1.22), (0.74, 1.76), (0.06, 1.78)];
+    model.polygon(&window, 0.04, true, GLASS_TOP, GLASS);
+    let shine = [(0.2, 1.24), (0.34, 1.24), (0.6, 1.74), (0.44, 1.75)];
+    let contour = shine.iter().map(|(x, y)| [*x, *y, 0.03]).collect();
+    model.panel(vec![contour], Facing::Camera, [0.8; 3], [0.7; 3]).alpha(0.2);
+    model.quad([-0.012, 0.012, 0.45, 1.9], -0.005, scale(paint, 0.3), scale(paint, 0.3));
+    model.lamps(&[(0.83, 1.15), (0.95, 1.15), (0.96, 0.7), (0.84, 0.7)], -0.01, RED, RED_LIT, TAIL_GLOW);
+    model.quad([-0.95, 0.95, 0.36, 0.58], -0.08, PLASTIC, DARK);
+    model.quad([-0.31, 0.31, 0.68, 0.9], -0.02, scale(paint, 0.55), scale(paint, 0.65));
+    plate.mount(model, [0.0, 0.79, -0.06], 0.52);
+}
+
+const BOXES: [f32; 2] = [0.84, 0.7];
+
+fn lorry_rear(model: &mut Model, paint: Rgb, plate: &Plate) {
+    let shade = BOXES[usize::from(paint[0] < 0.5)];
+    let cargo = [shade, shade, shade * 0.97];
+    model.shell(&Shell {
+        width: 2.35,
+        taper: 0.99,
+        belt: 1.2,
+        profile: &[(0.0, 0.9), (0.0, 3.1), (5.5, 3.1), (5.6, 2.6), (7.2, 2.5), (7.4, 0.5), (5.5, 0.5), (5.4, 0.9)],
+        strips: &[Paint, Paint],
+        windows: &[],
+        wheels: &[(1.3, 0.48), (6.4, 0.48)],
+        paint: cargo,
+    });
+    // Door leaves with their bars and frame.
+    model.quad([-0.015, 0.015, 1.0, 3.0], -0.01, scale(cargo, 0.45), scale(cargo, 0.4));
+    for x in [-0.75f32, -0.35, 0.35, 0.75] {
+        model.quad([x - 0.02, x + 0.02, 1.0, 3.0], -0.01, [0.5; 3], [0.4; 3]);
+    }
+    for rect in [[-1.17, 1.17, 3.0, 3.1], [-1.17, 1.17, 0.92, 1.02], [-1.17, -1.1, 0.92, 3.1], [1.1, 1.17, 0.92, 3.1]] {
+        model.quad(rect, -0.015, scale(paint, 0.8), scale(paint, 0.6));
+    }
+    model.quad([-1.1, 1.1, 0.52, 0.92], 0.1, DARK, [0.03; 3]);
+    model.quad([-1.12, 1.12, 0.48, 0.6], -0.05, [0.8, 0.78, 0.75], [0.55; 3]);
+    for x in [-0.9f32, -0.45, 0.15, 0.6] {
+        model.quad([x, x + 0.22, 0.48, 0.6], -0.055, [0.75, 0.1, 0.1], [0.55, 0.06, 0.06]);
+    }
+    model.lamps(&[(0.8, 0.88), (1.12, 0.88), (1.12, 0.7), (0.8, 0.7)], -0.04, RED, RED_LIT, TAIL_GLOW);
+    model.quad([-0.32, 0.32, 0.64, 0.9], -0.04, PLASTIC, PLASTIC);
+    plate.mount(model, [0.0, 0.77, -0.06], 0.52);
+}
+
+fn lorry_front(model: &mut Model, paint: Rgb, plate: &Plate) {
+    model.shell(&Shell {
+        width: 2.3,
+        taper: 0.97,
+        belt: 1.4,
+        profile: &[
+            (0.0, 0.42),
+            (0.0, 2.5),
+            (0.2, 2.7),
+            (1.7, 2.72),
+            (1.75, 3.1),
+            (7.4, 3.1),
+            (7.4, 0.9),
+            (5.8, 0.9),
+            (5.8, 0.5),
+        ],
+        strips: &[Paint, Paint, Paint, Paint],
+        windows: &[&[(0.35, 1.5), (0.35, 2.25), (1.3, 2.25), (1.3, 1.5)]],
+        wheels: &[(1.1, 0.48), (5.9, 0.48)],
+        paint,
+    });
+    model.quad([-1.05, 1.05, 1.45, 2.32], -0.01, GLASS_TOP, GLASS);
+    let shine = [(-0.5, 1.47), (-0.1, 1.47), (0.35, 2.3), (0.0, 2.3)];
+    let contour = shine.iter().map(|(x, y)| [*x, *y, -0.012]).collect();
+    model.panel(vec![contour], Facing::Camera, [0.8; 3], [0.7; 3]).alpha(0.2);
+    model.quad([-0.75, 0.75, 0.88, 1.3], -0.01, DARK, PLASTIC);
+    for bar in 0..4 {
+        let y = 0.94 + bar as f32 * 0.1;
+        model.quad([-0.72, 0.72, y - 0.012, y + 0.012], -0.015, [0.55; 3], [0.4; 3]);
+    }
+    model.quad([-1.14, 1.14, 0.42, 0.84], -0.06, scale(paint, 0.5), scale(paint, 0.35));
+    model.lamps(&[(0.72, 0.8), (1.08, 0.8), (1.08, 0.62), (0.72, 0.62)], -0.07, CLEAR, WHITE_LIT, HEAD_GLOW);
+    let mirror = [(1.16, 1.6), (1.36, 1.6), (1.36, 2.15), (1.16, 2.15)];
+    model.polygon(&mirror, 0.1, true, PLASTIC, DARK);
+    plate.mount(model, [0.0, 0.57, -0.08], 0.52);
+}
+
+/// Seen from behind, with its rider.
+fn motorcycle(model: &mut Model, paint: Rgb, plate: &Plate, rng: &mut Rng) {
+    (model.width, model.length, model.height) = (0.8, 1.9, 1.68);
+    let jacket =
+        rng.pick(&[[0.15, 0.17, 0.22], [0.5, 0.12, 0.1], [0.2, 0.3, 0.42], [0.3, 0.32, 0.3], [0.6, 0.58, 0.5]]);
+    let helmet = rng.pick(&PAINTS);
+    let ground = vec![[-0.3, 0.0, 0.0], [0.3, 0.0, 0.0], [0.25, 0.0, 1.9], [-0.25, 0.0, 1.9]];
+    model.panel(vec![ground], Facing::Camera, [0.02; 3], [0.02; 3]).part(super::model::Part::Road).alpha(0.45);
+    // Far to near: fork and bars, rider, machine.
+    model.polygon(&[(0.0, 1.0), (0.38, 1.06), (0.38, 1.1), (0.0, 1.04)], 1.3, true, PLASTIC, PLASTIC);
+    model.polygon(&disc((0.34, 1.22), 0.075, 0.05), 1.3, true, [0.35, 0.4, 0.44], DARK);
+    model.polygon(
+        &[(0.12, 0.95), (0.3, 0.8), (0.33, 0.35), (0.2, 0.33), (0.16, 0.6)],
+        0.9,
+        true,
+        [0.16, 0.17, 0.24],
+        DARK,
+    );
+    model.polygon(
+        &[(0.18, 1.36), (0.3, 1.22), (0.4, 1.02), (0.32, 0.98), (0.2, 1.14)],
+        0.8,
+        true,
+        jacket,
+        scale(jacket, 0.6),
+    );
+    let torso = [(-0.17, 0.84), (-0.24, 1.3), (-0.14, 1.42), (0.14, 1.42), (0.24, 1.3), (0.17, 0.84)];
+    model.polygon(&torso, 0.7, false, scale(jacket, 1.15), scale(jacket, 0.6));
+    model.polygon(&disc((0.0, 1.54), 0.135, 0.145), 0.7, false, helmet, scale(helmet, 0.5));
+    model.quad([-0.07, 0.07, 0.0, 0.62], 0.2, [0.06; 3], [0.04; 3]);
+    model.polygon(
+        &[(0.0, 0.42), (0.1, 0.42), (0.2, 0.75), (0.22, 0.9), (0.0, 0.9)],
+        0.15,
+        true,
+        paint,
+        scale(paint, 0.5),
+    );
+    model.polygon(&[(0.13, 0.3), (0.22, 0.3), (0.22, 0.42), (0.13, 0.44)], 0.1, true, [0.6; 3], [0.25; 3]);
+    model.quad([-0.19, 0.19, 0.84, 0.94], 0.1, DARK, DARK);
+    model.quad([-0.13, 0.13, 0.72, 0.81], 0.02, RED, scale(RED, 0.8)).lit(RED_LIT);
+    model.polygon(&disc((0.24, 0.74), 0.045, 0.035), 0.04, true, [0.85, 0.5, 0.1], [0.7, 0.4, 0.08]);
+    plate.mount(model, [0.0, 0.6, 0.0], 0.26);
+}

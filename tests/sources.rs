@@ -1,0 +1,425 @@
+//! Every kind of source, for real: files, GStreamer pipelines, an RTSP camera on loopback; and what happens when one
+//! is absent, refuses, hangs or comes back.
+
+#![cfg(feature = "vision")]
+// Clippy knows tests by their attribute, not their helpers.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "sources/tools.rs"]
+mod tools;
+
+use lpr::capture::{CameraState, CaptureError, OpenOptions, Slots, Worker, open};
+use lpr::domain::{CameraId, CameraKey, CheckpointId, Frame};
+use std::io::Write;
+use std::net::TcpListener;
+use std::process::Command;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use tools::{
+    Camera, PATIENCE, drain, open_text, options, refusal, spec, until, with_credentials, write_clip, write_image,
+};
+
+// ---------------------------------------------------------------- files
+
+#[test]
+fn an_image_is_one_frame_and_then_the_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("car.jpg");
+    write_image(&path, 64, 48);
+    let mut source = open_text(path.to_str().unwrap(), &options());
+    let frame = source.next().unwrap().unwrap();
+    assert_eq!((frame.width(), frame.height(), frame.number), (64, 48, 1));
+    assert!(frame.captured.wall_us > 0);
+    assert_eq!(source.label(), path.display().to_string());
+    assert!(source.next().unwrap().is_none());
+    assert!(source.next().unwrap().is_none());
+}
+
+#[test]
+fn an_image_is_known_by_its_first_bytes_where_its_name_says_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("snapshot");
+    write_image(&path, 64, 48);
+    assert_eq!(drain(open_text(path.to_str().unwrap(), &options())).len(), 1);
+}
+
+#[test]
+fn a_folder_gives_its_images_by_name_and_goes_on_after_an_unreadable_one() {
+    let dir = tempfile::tempdir().unwrap();
+    write_image(&dir.path().join("b.jpg"), 30, 20);
+    write_image(&dir.path().join("a.JPG"), 10, 20);
+    std::fs::write(dir.path().join("aa.jpg"), "no image at all").unwrap();
+    std::fs::write(dir.path().join("notes.txt"), "skipped").unwrap();
+    std::fs::create_dir(dir.path().join("c.jpg")).unwrap();
+
+    let mut source = open_text(dir.path().to_str().unwrap(), &options());
+    assert_eq!(source.next().unwrap().unwrap().width(), 10);
+    let error = source.next().unwrap_err();
+    assert!(error.is_per_item(), "{error}");
+    assert!(error.to_string().contains("aa.jpg: is not an image"), "{error}");
+    assert!(source.label().ends_with("aa.jpg"));
+    assert_eq!(source.next().unwrap().unwrap().width(), 30);
+    assert!(source.label().ends_with("b.jpg"));
+    assert!(source.next().unwrap().is_none());
+}
+
+#[test]
+fn a_clip_gives_every_frame_at_its_own_time_and_then_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("clip.avi");
+    write_clip(&path);
+    let frames = drain(open_text(path.to_str().unwrap(), &options()));
+    assert_eq!(frames.len(), 30);
+    assert_eq!((frames[0].width(), frames[0].height()), (320, 240));
+    assert!(frames.iter().zip(1..).all(|(frame, number)| frame.number == number));
+    let seconds = (frames[29].captured.wall_us - frames[0].captured.wall_us) as f64 / 1e6;
+    assert!((seconds - 29.0 / 15.0).abs() < 0.01, "{seconds}");
+}
+
+#[test]
+fn five_frames_a_second_of_a_clip_of_fifteen_are_every_third() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("clip.avi");
+    write_clip(&path);
+    let mut slow = options();
+    slow.max_fps = 5.0;
+    let numbers: Vec<u64> = drain(open_text(path.to_str().unwrap(), &slow)).iter().map(|frame| frame.number).collect();
+    assert_eq!(numbers, [1, 4, 7, 10, 13, 16, 19, 22, 25, 28]);
+}
+
+#[test]
+fn the_simulator_gives_its_frames_at_their_own_pace_and_ends() {
+    let text = "sim:seed=7;seconds=1;fps=10;size=320x180";
+    let frames = drain(open_text(text, &options()));
+    let numbers: Vec<u64> = frames.iter().map(|frame| frame.number).collect();
+    assert_eq!(numbers, (1..=10).collect::<Vec<u64>>());
+    assert_eq!(frames[9].captured.mono_ms - frames[0].captured.mono_ms, 900);
+
+    let mut slow = options();
+    slow.max_fps = 5.0;
+    let thinned = drain(open_text(text, &slow));
+    assert_eq!(thinned.iter().map(|frame| frame.number).collect::<Vec<u64>>(), [1, 3, 5, 7, 9]);
+    assert!(thinned[1].pixels() == frames[2].pixels(), "the same frame, thinned or not");
+    assert!(refusal("sim:nonsense=1", &options()).starts_with("sim: "));
+}
+
+#[test]
+fn what_cannot_be_opened_is_named_with_a_remedy() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = dir.path().join("notes.mp4");
+    std::fs::write(&text, "this is no video").unwrap();
+    let folder = dir.path().display().to_string();
+    for (source, wanted) in [
+        ("/nowhere/car.jpg".to_owned(), "/nowhere/car.jpg: cannot be opened: No such file"),
+        (folder.clone(), "holds no image"),
+        (text.display().to_string(), "notes.mp4: is neither an image nor a video"),
+        ("/dev/video99".to_owned(), "/dev/video99: no such camera"),
+        (
+            "gst:filesrc location=/nowhere.avi ! avidemux ! jpegdec".to_owned(),
+            "GStreamer cannot build or start the pipeline",
+        ),
+    ] {
+        let message = refusal(&source, &options());
+        assert!(message.contains(wanted), "{message}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_camera_is_refused_as_one() {
+    // /dev/video… cannot be made here; any other device file takes the same road.
+    let spec = lpr::config::SourceSpec::Device("/dev/null".into());
+    let error = open(&spec, &options()).err().expect("/dev/null is no camera");
+    assert!(error.to_string().contains("/dev/null: cannot be opened: it is no camera"), "{error}");
+}
+
+// ---------------------------------------------------------------- GStreamer
+
+const TEST_SOURCE: &str = "gst:videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=30/1";
+
+#[test]
+fn a_pipelines_frames_flow_and_their_times_go_forward() {
+    let mut source = open_text(TEST_SOURCE, &options());
+    assert!(source.is_live());
+    let mut last = 0;
+    for _ in 0..10 {
+        let frame = source.next().unwrap().expect("a live source has no end");
+        assert_eq!((frame.width(), frame.height()), (320, 240));
+        assert!(frame.captured.mono_ms >= last);
+        last = frame.captured.mono_ms;
+    }
+}
+
+#[test]
+fn a_live_source_keeps_the_newest_frame_and_counts_what_it_overwrote() {
+    let mut source = open_text(TEST_SOURCE, &options());
+    source.next().unwrap();
+    until("frames overwritten", || source.overwritten() > 3);
+    let newest = source.next().unwrap().unwrap();
+    let clock = lpr::clock::SystemClock;
+    let age_ms = lpr::clock::Clock::stamp(&clock).mono_ms - newest.captured.mono_ms;
+    assert!(age_ms < 1000, "the frame is {age_ms} ms old");
+}
+
+#[test]
+fn a_pipeline_that_ends_is_a_lost_camera() {
+    let mut source = open_text("gst:videotestsrc num-buffers=3", &options());
+    let error = std::iter::repeat_with(|| source.next()).find_map(Result::err).unwrap();
+    assert!(matches!(error, CaptureError::Lost { .. }), "{error}");
+}
+
+#[test]
+fn a_pipeline_with_a_missing_element_fails_in_time_and_hangs_no_more_than_a_few_threads() {
+    let mut options = options();
+    options.open_timeout = Duration::from_millis(500);
+    let messages: Vec<String> = (0..5).map(|_| refusal("gst:nosuchelement ! queue", &options)).collect();
+    assert!(messages[0].contains("did not open within 0.5 s; run `gst-launch-1.0"), "{}", messages[0]);
+    assert!(messages[4].contains("4 attempts hang in its driver"), "{}", messages[4]);
+}
+
+/// A pipeline fed over TCP: one frame, and then silence while the connection stays. GStreamer waits for ever.
+fn stalling_pipeline() -> (String, std::thread::JoinHandle<std::net::TcpStream>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let feeder = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(&[200u8; 64 * 48 * 3 * 4]).unwrap();
+        stream
+    });
+    let raw = "rawvideoparse width=64 height=48 format=bgr framerate=30/1";
+    (format!("gst:tcpclientsrc host=127.0.0.1 port={port} ! {raw}"), feeder)
+}
+
+#[test]
+fn a_pipeline_that_stalls_is_noticed_within_the_read_time_out() {
+    let (pipeline, feeder) = stalling_pipeline();
+    let mut options = options();
+    options.read_timeout = Duration::from_secs(1);
+    let mut source = open_text(&pipeline, &options);
+    source.next().unwrap().expect("the first frame");
+    let connection = feeder.join().unwrap();
+    let begun = Instant::now();
+    let error = std::iter::repeat_with(|| source.next()).find_map(Result::err).unwrap();
+    assert!(matches!(error, CaptureError::ReadTimeout { .. }), "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    drop(source);
+    drop(connection);
+}
+
+// ---------------------------------------------------------------- RTSP
+
+#[test]
+fn an_rtsp_cameras_frames_flow() {
+    let camera = Camera::start(0, &[]);
+    let mut source = open_text(&camera.url(), &options());
+    for _ in 0..5 {
+        assert_eq!(source.next().unwrap().unwrap().width(), 320);
+    }
+}
+
+#[test]
+fn a_camera_with_a_password_opens_with_it_and_says_what_is_wrong_without() {
+    const PASSWORD: &str = "p@ss/w:rd?%41";
+    for method in ["basic", "digest"] {
+        let camera = Camera::start(0, &[method, "joe", PASSWORD]);
+        let mut source = open_text(&camera.url(), &with_credentials(&format!("joe:{PASSWORD}")));
+        assert!(source.next().unwrap().is_some(), "{method}");
+
+        let message = refusal(&camera.url(), &options());
+        assert!(message.contains("it asks for a user and password"), "{method}: {message}");
+        let message = refusal(&camera.url(), &with_credentials("joe:wrongword"));
+        assert!(message.contains("it refuses this user and password"), "{method}: {message}");
+        assert!(!message.contains("wrongword"), "{message}");
+    }
+}
+
+#[test]
+fn a_wrong_path_and_an_empty_port_are_told_apart() {
+    let camera = Camera::start(0, &[]);
+    let message = refusal(&format!("rtsp://127.0.0.1:{}/nothing", camera.port), &options());
+    assert!(message.contains("it has no stream at this path"), "{message}");
+
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let message = refusal(&format!("rtsp://127.0.0.1:{free}/live"), &options());
+    assert!(message.contains("does not answer (Connection refused"), "{message}");
+
+    let message = refusal("rtsp://no-such-camera.invalid/live", &options());
+    assert!(message.contains("the name no-such-camera.invalid is not known"), "{message}");
+}
+
+#[test]
+fn a_camera_that_accepts_and_then_says_nothing_fails_within_the_open_time_out() {
+    let mute = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut options = options();
+    options.open_timeout = Duration::from_secs(1);
+    let begun = Instant::now();
+    let message = refusal(&format!("rtsp://127.0.0.1:{}/live", mute.local_addr().unwrap().port()), &options);
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert!(message.contains("did not open within 1 s"), "{message}");
+}
+
+#[test]
+fn a_camera_that_freezes_is_noticed_within_the_read_time_out() {
+    let camera = Camera::start(0, &[]);
+    let mut options = options();
+    options.read_timeout = Duration::from_secs(1);
+    let mut source = open_text(&camera.url(), &options);
+    source.next().unwrap();
+    camera.freeze();
+    let begun = Instant::now();
+    let error = std::iter::repeat_with(|| source.next()).find_map(Result::err).unwrap();
+    assert!(matches!(error, CaptureError::ReadTimeout { .. } | CaptureError::Lost { .. }), "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+}
+
+// ---------------------------------------------------------------- the worker
+
+fn key() -> CameraKey {
+    CameraKey { camera: CameraId::new("cam").unwrap(), checkpoint: CheckpointId::new("gate").unwrap() }
+}
+
+fn worker(source: &str, options: &OpenOptions) -> (Worker, Slots<Frame>) {
+    let slots = Slots::new(1);
+    let worker = Worker::start(0, key(), spec(source), options.clone(), slots.clone()).unwrap();
+    (worker, slots)
+}
+
+fn stop_within_two_seconds(worker: Worker, options: &OpenOptions) {
+    let begun = Instant::now();
+    options.stop.store(true, Ordering::Relaxed);
+    worker.join();
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_clip_reaches_a_slow_taker_without_losing_a_frame_and_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("clip.avi");
+    write_clip(&path);
+    let (worker, slots) = worker(path.to_str().unwrap(), &options());
+    let mut numbers = Vec::new();
+    while !slots.all_ended() {
+        numbers.extend(slots.take_next(PATIENCE).map(|(_, frame)| frame.number));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(numbers, (1..=30).collect::<Vec<u64>>());
+    let stats = worker.stats();
+    worker.join();
+    let seen = stats.snapshot();
+    assert_eq!((seen.state, seen.frames, seen.overwritten), (CameraState::Ended, 30, 0));
+}
+
+#[test]
+fn a_file_that_cannot_be_opened_has_failed_and_ended() {
+    let (worker, slots) = worker("/nowhere/clip.mp4", &options());
+    assert!(slots.take_next(PATIENCE).is_none() && slots.all_ended());
+    let seen = worker.stats().snapshot();
+    assert_eq!(seen.state, CameraState::Failed);
+    assert!(seen.last_error.unwrap().contains("/nowhere/clip.mp4"));
+    worker.join();
+}
+
+#[test]
+fn a_live_worker_never_waits_for_its_taker() {
+    let options = options();
+    let (worker, slots) = worker(TEST_SOURCE, &options);
+    let stats = worker.stats();
+    until("overwritten frames", || stats.snapshot().overwritten >= 5);
+    let seen = stats.snapshot();
+    assert_eq!(seen.state, CameraState::Streaming);
+    assert!(seen.frames > seen.overwritten && seen.last_frame_age.unwrap() < Duration::from_secs(5), "{seen:?}");
+    assert!(slots.take_next(PATIENCE).unwrap().1.number > 5);
+    stop_within_two_seconds(worker, &options);
+    assert!(slots.all_ended() || slots.take_next(Duration::ZERO).is_some());
+}
+
+#[test]
+fn a_live_worker_thins_frames_to_the_wanted_rate() {
+    let mut options = options();
+    options.max_fps = 5.0;
+    let (worker, slots) = worker(TEST_SOURCE, &options);
+    let mut at = Vec::new();
+    while at.len() < 8 {
+        at.push(slots.take_next(PATIENCE).expect("frames").1.captured.mono_ms);
+    }
+    let rate = 7000.0 / (at[7] - at[0]) as f64;
+    assert!(rate < 5.5, "{rate} frames a second");
+    stop_within_two_seconds(worker, &options);
+}
+
+#[test]
+fn a_camera_that_dies_is_failed_and_comes_back_by_itself() {
+    let mut camera = Camera::start(0, &[]);
+    let port = camera.port;
+    let mut options = options();
+    options.read_timeout = Duration::from_secs(2);
+    let (worker, slots) = worker(&camera.url(), &options);
+    let stats = worker.stats();
+    until("the first frame", || slots.take_next(Duration::from_millis(10)).is_some());
+    camera.kill();
+    until("the loss is noticed", || stats.snapshot().state == CameraState::Failed);
+    assert!(stats.snapshot().last_error.is_some());
+    let _camera = Camera::start(port, &[]);
+    until("the camera is back", || stats.snapshot().state == CameraState::Streaming);
+    let seen = stats.snapshot();
+    assert_eq!((seen.reopened, seen.last_error), (1, None));
+    stop_within_two_seconds(worker, &options);
+}
+
+#[test]
+fn a_worker_stops_in_time_even_while_its_pipeline_hangs() {
+    let (pipeline, feeder) = stalling_pipeline();
+    let options = options();
+    let (worker, slots) = worker(&pipeline, &options);
+    until("the first frame", || slots.take_next(Duration::from_millis(10)).is_some());
+    let _connection = feeder.join().unwrap();
+    stop_within_two_seconds(worker, &options);
+}
+
+#[test]
+fn a_worker_stops_in_time_while_its_camera_does_not_open() {
+    let mute = TcpListener::bind("127.0.0.1:0").unwrap();
+    let options = options();
+    let (worker, _slots) = worker(&format!("rtsp://127.0.0.1:{}/live", mute.local_addr().unwrap().port()), &options);
+    let _connection = mute.accept().unwrap();
+    stop_within_two_seconds(worker, &options);
+}
+
+// ---------------------------------------------------------------- what is said
+
+/// In a child process of this test alone: opens a guarded camera with the right and with the wrong password, everything
+/// logged at the finest level.
+fn talk_about_a_guarded_camera(url: &str, password: &str) {
+    tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(std::io::stderr).init();
+    let with_url = url.replace("rtsp://", &format!("rtsp://joe:{password}@"));
+    for (source, options, wanted) in [
+        (url.to_owned(), with_credentials(&format!("joe:{password}")), CameraState::Streaming),
+        (with_url.clone(), options(), CameraState::Streaming),
+        (url.to_owned(), with_credentials(&format!("joe:{password}wrong")), CameraState::Failed),
+        (format!("{with_url}wrong"), options(), CameraState::Failed),
+    ] {
+        let (worker, slots) = worker(&source, &options);
+        let stats = worker.stats();
+        until("the camera streams or is refused", || stats.snapshot().state == wanted);
+        eprintln!("{:?} {:?}", spec(&source), stats.snapshot());
+        drop(slots);
+        stop_within_two_seconds(worker, &options);
+    }
+}
+
+#[test]
+fn a_password_is_in_no_line_of_any_library_or_log() {
+    const PASSWORD: &str = "Geheim7301";
+    if let Ok(url) = std::env::var("LPR_TEST_GUARDED_CAMERA") {
+        return talk_about_a_guarded_camera(&url, PASSWORD);
+    }
+    let camera = Camera::start(0, &["digest", "joe", PASSWORD]);
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_password_is_in_no_line_of_any_library_or_log", "--nocapture"])
+        .env("LPR_TEST_GUARDED_CAMERA", camera.url())
+        .output()
+        .unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("camera opened") && said.contains("it refuses this user and password"), "{said}");
+    assert!(!said.contains(PASSWORD), "{said}");
+}
