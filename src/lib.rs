@@ -9,6 +9,8 @@
 pub mod clock;
 pub mod config;
 pub mod domain;
+#[cfg(any(feature = "uplink", feature = "server"))]
+pub mod exit;
 pub mod media;
 pub mod telemetry;
 pub mod track;

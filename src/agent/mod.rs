@@ -1,6 +1,5 @@
 //! The composition root of the agent: builds the parts, owns start and stop order; one file per subcommand in `cmds`.
 
 pub mod cmds;
-mod exit;
 
-pub use exit::{Exit, Failure};
+pub use crate::exit::{Exit, Failure};

@@ -20,6 +20,8 @@ pub enum Exit {
     Storage = 13,
     /// The server cannot be reached, or refuses.
     Server = 14,
+    /// The address to listen on cannot be had.
+    Listen = 15,
     /// A fault of ours.
     Internal = 70,
 }
