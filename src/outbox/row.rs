@@ -9,6 +9,13 @@ use uuid::Uuid;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RowId(pub(super) i64);
 
+#[cfg(test)]
+impl RowId {
+    pub(crate) fn for_tests(number: i64) -> Self {
+        Self(number)
+    }
+}
+
 /// An event to be kept. The outbox adds epoch, sequence number and boot.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewRow {

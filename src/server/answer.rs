@@ -1,0 +1,170 @@
+//! Answers and broadcasts, word for word as PROTOCOL 1 and 2 have them. Pure.
+
+use super::store::{Accepted, CameraRow, Verdict};
+use crate::domain::CameraKey;
+use crate::wire::incoming::{Envelope, EventRef, Health, Overview, Registration};
+use crate::wire::timestamp;
+use serde_json::{Value, json};
+
+/// What this server can do beyond the contract.
+pub const CAPABILITIES: [&str; 2] = ["event_id", "revision"];
+
+/// Who hears a broadcast. Rooms are this list and nothing a peer can name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Room {
+    Dashboard,
+    HealthMonitoring,
+}
+
+/// An event for everyone in a room.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Broadcast {
+    pub room: Room,
+    pub event: &'static str,
+    pub payload: Value,
+}
+
+/// What a protocol-2 agent learns when it registers.
+#[derive(Debug, Clone, Copy)]
+pub struct Handshake<'a> {
+    pub max_event_bytes: usize,
+    pub store_id: &'a str,
+    pub checkpoint: i64,
+}
+
+pub fn registered(registration: &Registration, handshake: &Handshake<'_>, now_us: i64) -> Value {
+    let now = timestamp::format(now_us);
+    let mut answer = json!({
+        "success": true,
+        "message": "Camera registered successfully",
+        "camera_id": registration.camera.camera.as_str(),
+        "checkpoint_id": registration.camera.checkpoint.as_str(),
+        "timestamp": now,
+        "protocol": 2,
+        "capabilities": CAPABILITIES,
+        "max_event_bytes": handshake.max_event_bytes,
+        "server_time": now,
+        "store_id": handshake.store_id,
+        "checkpoint": handshake.checkpoint,
+    });
+    echo(&mut answer, registration.event.as_ref());
+    answer
+}
+
+pub fn detection(envelope: &Envelope, accepted: &Accepted, images_dropped: usize, now_us: i64) -> Value {
+    let mut message = "Detection data received".to_owned();
+    if images_dropped > 0 {
+        message += &format!("; {images_dropped} image(s) dropped: neither JPEG nor PNG in base64");
+    }
+    accepted_answer("detection_id", message, envelope, accepted, now_us)
+}
+
+pub fn health(envelope: &Envelope, accepted: &Accepted, now_us: i64) -> Value {
+    accepted_answer("health_id", "Health data received".to_owned(), envelope, accepted, now_us)
+}
+
+fn accepted_answer(id_key: &str, message: String, envelope: &Envelope, accepted: &Accepted, now_us: i64) -> Value {
+    let mut answer = json!({
+        "success": true,
+        "message": message,
+        id_key: accepted.record_id,
+        "camera_id": envelope.camera.camera.as_str(),
+        "checkpoint_id": envelope.camera.checkpoint.as_str(),
+        "timestamp": timestamp::format(now_us),
+    });
+    if accepted.verdict == Verdict::Duplicate {
+        answer["duplicate"] = json!(true);
+    }
+    echo(&mut answer, envelope.event.as_ref());
+    answer
+}
+
+fn echo(answer: &mut Value, event: Option<&EventRef>) {
+    if let Some(event) = event {
+        answer["event_id"] = json!(event.event_id);
+        answer["revision"] = json!(event.revision);
+    }
+}
+
+pub fn camera_status(camera: &CameraKey, online: bool, now_us: i64) -> Broadcast {
+    let payload = json!({
+        "camera_id": camera.camera.as_str(),
+        "checkpoint_id": camera.checkpoint.as_str(),
+        "status": status(online),
+        "timestamp": timestamp::format(now_us),
+    });
+    Broadcast { room: Room::Dashboard, event: "camera_status", payload }
+}
+
+fn status(online: bool) -> &'static str {
+    if online { "online" } else { "offline" }
+}
+
+/// `None` for a duplicate: the rooms have heard of it.
+pub fn detection_broadcast(camera: &CameraKey, accepted: &Accepted, overview: &Overview) -> Option<Broadcast> {
+    let event = match accepted.verdict {
+        Verdict::New => "new_detection",
+        Verdict::Update => "detection_update",
+        Verdict::Duplicate => return None,
+    };
+    let payload = json!({
+        "detection_id": accepted.record_id,
+        "camera_id": camera.camera.as_str(),
+        "checkpoint_id": camera.checkpoint.as_str(),
+        "vehicles_count": overview.vehicles_count,
+        "plates_count": overview.plates_count,
+        "ocr_results": overview.ocr_results,
+        "timestamp": overview.timestamp,
+    });
+    Some(Broadcast { room: Room::Dashboard, event, payload })
+}
+
+/// `None` for a duplicate.
+pub fn health_broadcast(health: &Health, accepted: &Accepted) -> Option<Broadcast> {
+    let payload = json!({
+        "health_id": accepted.record_id,
+        "camera_id": health.envelope.camera.camera.as_str(),
+        "checkpoint_id": health.envelope.camera.checkpoint.as_str(),
+        "component": health.component,
+        "status": health.status,
+        "message": health.message,
+        "timestamp": timestamp::format(health.at_us),
+    });
+    (accepted.verdict != Verdict::Duplicate).then_some(Broadcast {
+        room: Room::HealthMonitoring,
+        event: "health_update",
+        payload,
+    })
+}
+
+/// One item of `GET /api/cameras`.
+pub fn camera(row: &CameraRow, online: bool) -> Value {
+    json!({
+        "camera_id": row.camera_id,
+        "checkpoint_id": row.checkpoint_id,
+        "registered_at": timestamp::format(row.registered_us),
+        "last_seen": timestamp::format(row.last_seen_us),
+        "status": status(online),
+        "detection_count": row.detection_count,
+        "health_status": row.health_status,
+    })
+}
+
+/// The answer to the event `ping`.
+pub fn pong(sent: Option<&Value>, now_us: i64) -> Value {
+    let original = match sent {
+        Some(Value::Object(object)) => object.get("message").cloned().unwrap_or(Value::Null),
+        Some(other) => other.clone(),
+        None => Value::Null,
+    };
+    json!({"success": true, "message": "pong", "original_message": original, "timestamp": timestamp::format(now_us)})
+}
+
+/// The answer to `join_dashboard` and `join_health_room`.
+pub fn joined(room: Room, now_us: i64) -> Value {
+    let message = match room {
+        Room::Dashboard => "Joined dashboard room",
+        Room::HealthMonitoring => "Joined health monitoring room",
+    };
+    json!({"message": message, "timestamp": timestamp::format(now_us)})
+}

@@ -1,0 +1,125 @@
+//! The REST road: paths, methods, bodies (PROTOCOL 1.1).
+
+use super::app::{App, Done};
+use super::fault::{Code, Fault};
+use super::socket::{Gate, Hub};
+use super::{body, page, records};
+use crate::wire::timestamp;
+use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{HeaderValue, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// What every handler needs.
+#[derive(Clone)]
+struct Shared {
+    app: Arc<App>,
+    hub: Arc<Hub>,
+}
+
+/// Everything that is served on the port: REST, Socket.IO, images, the page.
+pub fn router(app: Arc<App>, hub: Arc<Hub>) -> Router {
+    let sockets = Gate::service(app.clone(), hub.clone());
+    Router::new()
+        .route("/api/test", get(test))
+        .route("/api/cameras/register", post(register))
+        .route("/api/detection", post(detection))
+        .route("/api/health", post(health))
+        .route("/api/statistics", get(statistics))
+        .route("/api/cameras", get(cameras))
+        .route("/api/records", get(list_records))
+        .route("/api/records/{detection_id}", get(one_record))
+        .route("/images/{detection_id}/{name}", get(image))
+        .route_service("/socket.io", sockets.clone())
+        .route_service("/socket.io/", sockets)
+        .merge(page::router())
+        .fallback(async || Fault::new(Code::NotFound, "there is nothing at this address"))
+        .method_not_allowed_fallback(async || Fault::new(Code::MethodNotAllowed, "this address has other methods"))
+        .layer(middleware::from_fn(guard_headers))
+        .with_state(Shared { app, hub })
+}
+
+/// Nothing we send is ever to be taken for something else.
+async fn guard_headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+impl IntoResponse for Fault {
+    fn into_response(self) -> Response {
+        let mut response = (self.code.status(), Json(self.json())).into_response();
+        if let Some(seconds) = self.retry_after_s {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+impl Shared {
+    async fn body(&self, request: Request<Body>) -> Result<Value, Fault> {
+        body::read(request, self.app.config.max_event_bytes).await
+    }
+
+    /// The rooms hear of it exactly as if it had come by socket.
+    fn publish(&self, done: Done) -> Json<Value> {
+        done.broadcasts.iter().for_each(|broadcast| self.hub.publish(broadcast));
+        Json(done.answer)
+    }
+}
+
+async fn test(State(shared): State<Shared>) -> Json<Value> {
+    let now = timestamp::format(shared.app.now_us());
+    Json(json!({"success": true, "message": "Server is running", "timestamp": now}))
+}
+
+async fn register(State(shared): State<Shared>, request: Request<Body>) -> Result<Json<Value>, Fault> {
+    let payload = shared.body(request).await?;
+    let (_, done) = shared.app.register(&payload).await?;
+    Ok(shared.publish(done))
+}
+
+async fn detection(State(shared): State<Shared>, request: Request<Body>) -> Result<Json<Value>, Fault> {
+    let payload = shared.body(request).await?;
+    let done = shared.app.detection(&payload).await?;
+    Ok(shared.publish(done))
+}
+
+async fn health(State(shared): State<Shared>, request: Request<Body>) -> Result<Json<Value>, Fault> {
+    let payload = shared.body(request).await?;
+    let done = shared.app.health(&payload).await?;
+    Ok(shared.publish(done))
+}
+
+async fn statistics(State(shared): State<Shared>) -> Result<Json<Value>, Fault> {
+    Ok(Json(shared.app.statistics(shared.hub.connected()).await?))
+}
+
+async fn cameras(State(shared): State<Shared>) -> Result<Json<Value>, Fault> {
+    Ok(Json(shared.app.cameras().await?))
+}
+
+async fn list_records(
+    State(shared): State<Shared>,
+    query: Result<Query<records::Query>, QueryRejection>,
+) -> Result<Response, Fault> {
+    let Query(query) = query.map_err(|error| Fault::new(Code::Invalid, error.body_text()))?;
+    records::list(&shared.app, &query).await
+}
+
+async fn one_record(State(shared): State<Shared>, Path(detection_id): Path<String>) -> Result<Json<Value>, Fault> {
+    Ok(Json(records::one(&shared.app, &detection_id).await?))
+}
+
+async fn image(
+    State(shared): State<Shared>,
+    Path((detection_id, name)): Path<(String, String)>,
+) -> Result<Response, Fault> {
+    records::image(&shared.app, &detection_id, &name).await
+}

@@ -1,0 +1,170 @@
+//! `lpr-server serve`: opens everything, says where it listens, ends cleanly.
+
+use super::app::App;
+use super::images::ImageStore;
+use super::routes;
+use super::socket::Hub;
+use super::store::{Store, StoreError};
+use crate::clock::SystemClock;
+use crate::config::{ServerConfig, load_server};
+use crate::exit::{Exit, Failure};
+use jiff::tz::TimeZone;
+use rustix::fs::{FlockOperation, flock};
+use std::fs::{self, File};
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Requests under way may take so long to end once we are told to stop.
+const GRACE: Duration = Duration::from_secs(5);
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The configuration; without it the defaults hold
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Address and port to listen on, instead of the configured one; port 0 takes a free one
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<SocketAddr>,
+    /// Where the database and the images live, instead of the configured folder
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+impl Args {
+    /// The configuration with what the command line says on top.
+    pub fn configuration(&self) -> Result<ServerConfig, Failure> {
+        let mut config = load_server(self.config.as_deref(), std::env::vars())?;
+        if let Some(listen) = self.listen {
+            config.listen = listen.to_string();
+        }
+        if let Some(data_dir) = &self.data_dir {
+            config.data_dir = data_dir.clone();
+        }
+        Ok(config)
+    }
+}
+
+/// Serves until SIGTERM or SIGINT.
+pub fn execute(config: ServerConfig) -> Result<(), Failure> {
+    let listen: SocketAddr =
+        config.listen.parse().map_err(|error| Failure::new(Exit::Config, format!("listen: {error}")))?;
+    let zone = match config.timezone.as_str() {
+        "" => TimeZone::system(),
+        name => TimeZone::get(name).map_err(|error| Failure::new(Exit::Config, format!("timezone: {error}")))?,
+    };
+    let data_dir = config.data_dir.clone();
+    let _lock = lock(&data_dir)?;
+    let images = ImageStore::open(data_dir.join("images")).map_err(|error| unwritable(&data_dir, &error))?;
+    let store = Arc::new(open_store(&data_dir)?);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(Exit::Internal, format!("no threads: {error}")))?;
+    let app = Arc::new(App::new(config, zone, Arc::new(SystemClock), store.clone(), images));
+    let result = runtime.block_on(run(app, listen));
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    store.close();
+    result
+}
+
+/// One server a folder. The lock ends with the process.
+fn lock(data_dir: &Path) -> Result<File, Failure> {
+    fs::create_dir_all(data_dir).map_err(|error| unwritable(data_dir, &error))?;
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(data_dir.join("lock"))
+        .map_err(|error| unwritable(data_dir, &error))?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(Failure::new(
+            Exit::Storage,
+            format!(
+                "{} is in use by another lpr-server; stop that one or name another folder with --data-dir",
+                data_dir.display()
+            ),
+        )),
+        Err(error) => Err(unwritable(data_dir, &error.into())),
+    }
+}
+
+fn unwritable(data_dir: &Path, error: &io::Error) -> Failure {
+    let message = format!(
+        "cannot write the data directory {}: {error}; make it writable for this user or name another with --data-dir",
+        data_dir.display()
+    );
+    Failure::new(Exit::Storage, message)
+}
+
+fn open_store(data_dir: &Path) -> Result<Store, Failure> {
+    let path = data_dir.join("lpr-server.db");
+    Store::open(&path).map_err(|error| match error {
+        StoreError::Foreign(_) | StoreError::Newer { .. } => Failure::new(Exit::Storage, error),
+        error => Failure::new(
+            Exit::Storage,
+            format!(
+                "cannot open {}: {error}; look at the folder's rights and free space, or move the file away to start \
+                 with an empty one",
+                path.display()
+            ),
+        ),
+    })
+}
+
+async fn run(app: Arc<App>, listen: SocketAddr) -> Result<(), Failure> {
+    let stop = stop_signal()?;
+    let listener = TcpListener::bind(listen).await.map_err(|error| cannot_listen(listen, &error))?;
+    let address = listener.local_addr().map_err(|error| cannot_listen(listen, &error))?;
+    if !address.ip().is_loopback() {
+        tracing::warn!(%address, "there is no access control: anyone who reaches this address can read and write");
+    }
+    tracing::info!(%address, data_dir = %app.config.data_dir.display(), "ready");
+    // For people and scripts: the one line on standard output.
+    println!("lpr-server: listening on http://{address}");
+
+    let hub = Arc::new(Hub::default());
+    let (told, stopping) = tokio::sync::watch::channel(false);
+    let mut until = stopping.clone();
+    let server = axum::serve(listener, routes::router(app, hub.clone())).with_graceful_shutdown(async move {
+        let _ = until.wait_for(|stop| *stop).await;
+    });
+    let serving = tokio::spawn(server.into_future());
+    stop.await;
+    tracing::info!("stopping");
+    let _ = told.send(true);
+    hub.close_all();
+    match tokio::time::timeout(GRACE, serving).await {
+        Ok(Ok(Ok(()))) => {}
+        Ok(Ok(Err(error))) => return Err(Failure::new(Exit::Internal, format!("the listener failed: {error}"))),
+        Ok(Err(error)) => return Err(Failure::new(Exit::Internal, format!("the listener ended: {error}"))),
+        Err(_) => tracing::warn!("some requests did not end in time; they are cut off"),
+    }
+    Ok(())
+}
+
+fn cannot_listen(listen: SocketAddr, error: &io::Error) -> Failure {
+    let remedy = match error.kind() {
+        io::ErrorKind::AddrInUse => "another program has it; stop that one or choose another with --listen ADDR:PORT",
+        io::ErrorKind::PermissionDenied => "ports below 1024 need rights; choose another with --listen ADDR:PORT",
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address; choose another with --listen ADDR:PORT",
+        _ => "choose another with --listen ADDR:PORT",
+    };
+    Failure::new(Exit::Listen, format!("cannot listen on {listen}: {error}; {remedy}"))
+}
+
+/// Resolves at the first SIGTERM or SIGINT.
+fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+    let failed = |error: io::Error| Failure::new(Exit::Internal, format!("signals cannot be caught: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,164 @@
+//! Who is connected, who is in which room, and how everyone there is told.
+
+use super::packet;
+use crate::domain::CameraKey;
+use crate::server::answer::{Broadcast, Room};
+use engineioxide::socket::{DisconnectReason, Sid};
+use engineioxide::{Socket, Str};
+use serde_json::Value;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use tokio::sync::mpsc;
+
+/// What Engine.IO keeps for us with each of its sockets.
+#[derive(Debug, Default)]
+pub struct Slot {
+    /// Set when the connection opens.
+    pub peer: std::sync::OnceLock<Arc<Peer>>,
+}
+
+type EngineSocket = Socket<Slot>;
+
+/// One connection.
+pub struct Peer {
+    socket: std::sync::Weak<EngineSocket>,
+    pub sid: Sid,
+    /// Messages for the connection's task.
+    pub inbox: mpsc::UnboundedSender<Str>,
+    state: Mutex<PeerState>,
+}
+
+#[derive(Debug, Default)]
+struct PeerState {
+    /// Joined the root namespace.
+    joined: bool,
+    rooms: HashSet<Room>,
+    cameras: HashSet<CameraKey>,
+    /// Bytes of messages that wait in the inbox or are being worked on.
+    pending_bytes: usize,
+}
+
+impl std::fmt::Debug for Peer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Peer {}", self.sid)
+    }
+}
+
+impl Peer {
+    pub fn new(socket: &Arc<EngineSocket>, inbox: mpsc::UnboundedSender<Str>) -> Self {
+        Self { socket: Arc::downgrade(socket), sid: socket.id, inbox, state: Mutex::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, PeerState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes note of a message; `false`, and nothing noted, if more than `limit` bytes would wait.
+    pub fn admit(&self, bytes: usize, limit: usize) -> bool {
+        let mut state = self.state();
+        let fits = state.pending_bytes.saturating_add(bytes) <= limit;
+        if fits {
+            state.pending_bytes += bytes;
+        }
+        fits
+    }
+
+    /// A message that was admitted is done with.
+    pub fn release(&self, bytes: usize) {
+        let mut state = self.state();
+        state.pending_bytes = state.pending_bytes.saturating_sub(bytes);
+    }
+
+    /// The root namespace is joined: from now on events count.
+    pub fn set_joined(&self) {
+        self.state().joined = true;
+    }
+
+    pub fn is_joined(&self) -> bool {
+        self.state().joined
+    }
+
+    pub fn join(&self, room: Room) {
+        self.state().rooms.insert(room);
+    }
+
+    /// Is this the first time that this connection speaks for the camera?
+    pub fn add_camera(&self, camera: &CameraKey) -> bool {
+        self.state().cameras.insert(camera.clone())
+    }
+
+    pub fn take_cameras(&self) -> HashSet<CameraKey> {
+        std::mem::take(&mut self.state().cameras)
+    }
+
+    /// Queues a packet. A peer that does not take what it is sent is cut off: it comes back and asks anew, which
+    /// beats silent holes in what it hears.
+    pub fn send(&self, text: impl Into<Str>) {
+        if let Some(socket) = self.socket.upgrade()
+            && socket.emit(text.into()).is_err()
+            && !socket.is_closed()
+        {
+            tracing::warn!(sid = %self.sid, "a client does not take its messages; cut off");
+            socket.close(DisconnectReason::TransportError);
+        }
+    }
+
+    pub fn emit(&self, event: &str, payload: &Value) {
+        self.send(packet::event(event, payload));
+    }
+
+    pub fn close(&self, reason: DisconnectReason) {
+        if let Some(socket) = self.socket.upgrade() {
+            socket.close(reason);
+        }
+    }
+}
+
+/// All connections.
+#[derive(Debug, Default)]
+pub struct Hub {
+    peers: RwLock<HashMap<Sid, Arc<Peer>>>,
+}
+
+impl Hub {
+    pub fn add(&self, peer: Arc<Peer>) {
+        self.peers.write().unwrap_or_else(PoisonError::into_inner).insert(peer.sid, peer);
+    }
+
+    pub fn remove(&self, sid: Sid) {
+        self.peers.write().unwrap_or_else(PoisonError::into_inner).remove(&sid);
+    }
+
+    pub fn has(&self, sid: Sid) -> bool {
+        self.peers.read().unwrap_or_else(PoisonError::into_inner).contains_key(&sid)
+    }
+
+    fn peers(&self) -> Vec<Arc<Peer>> {
+        self.peers.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Connections that joined the namespace.
+    pub fn connected(&self) -> usize {
+        self.peers().iter().filter(|peer| peer.is_joined()).count()
+    }
+
+    /// Tells everyone in the room.
+    pub fn publish(&self, broadcast: &Broadcast) {
+        let text = Str::from(packet::event(broadcast.event, &broadcast.payload));
+        for peer in self.peers() {
+            if peer.state().rooms.contains(&broadcast.room) {
+                peer.send(text.clone());
+            }
+        }
+    }
+
+    /// Says goodbye to everyone.
+    pub fn close_all(&self) {
+        for peer in self.peers() {
+            if peer.is_joined() {
+                peer.send(packet::DISCONNECT);
+            }
+            peer.close(DisconnectReason::ClosingServer);
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! One connection's conversation: its packets in order, its detections and health reports side by side.
+
+use super::packet::{self, Event, Packet};
+use super::{Hub, Peer};
+use crate::server::answer::{self, Room};
+use crate::server::app::{App, Done};
+use crate::server::fault::{Code, Fault};
+use crate::wire::incoming::EventRef;
+use engineioxide::Str;
+use serde_json::Value;
+use std::sync::{Arc, Weak};
+use tokio::sync::{Semaphore, mpsc};
+
+/// Events of one connection that are worked on at a time, so that one commit can take several.
+const AT_A_TIME: usize = 16;
+
+/// Events' worth of bytes that may wait for one connection; beyond it the sender is told to slow down.
+const PENDING_EVENTS: usize = 4;
+
+/// Takes a message from Engine.IO; never waits.
+pub fn take(app: &App, peer: &Arc<Peer>, message: Str) {
+    let limit = app.config.max_event_bytes;
+    let size = message.len();
+    if size > limit {
+        return refuse(peer, ack_of(&message), &Fault::too_large(limit));
+    }
+    if !peer.admit(size, PENDING_EVENTS * limit) {
+        let fault = Fault::new(Code::RateLimited, "too much is waiting on this connection; send it again later");
+        return refuse(peer, ack_of(&message), &fault);
+    }
+    // The task ends only with the connection: what can't be queued has no one left to be answered to.
+    let _ = peer.inbox.send(message);
+}
+
+/// The ack id of an event that is not worth parsing.
+fn ack_of(message: &str) -> Option<u64> {
+    let digits = message.strip_prefix('2')?;
+    let end = digits.find(|c: char| !c.is_ascii_digit())?;
+    digits.get(..end)?.parse().ok()
+}
+
+/// Works until the connection is gone.
+pub async fn run(app: Arc<App>, hub: Arc<Hub>, peer: Weak<Peer>, mut messages: mpsc::UnboundedReceiver<Str>) {
+    let places = Arc::new(Semaphore::new(AT_A_TIME));
+    while let Some(message) = messages.recv().await {
+        let Some(peer) = peer.upgrade() else { return };
+        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let size = message.len();
+        match packet::parse(&message) {
+            Ok(Packet::Event(event)) if peer.is_joined() => {
+                let conversation = Conversation { app: app.clone(), hub: hub.clone(), peer };
+                if is_data(&event.name) {
+                    tokio::spawn(async move {
+                        conversation.hear(event).await;
+                        conversation.peer.release(size);
+                        drop(place);
+                    });
+                    continue;
+                }
+                conversation.hear(event).await;
+                conversation.peer.release(size);
+            }
+            Ok(packet) => {
+                handle_control(&app, &hub, &peer, packet);
+                peer.release(size);
+            }
+            Err(error) => {
+                refuse(&peer, error.ack, &Fault::new(Code::Invalid, error.reason));
+                peer.release(size);
+            }
+        }
+    }
+}
+
+fn is_data(event: &str) -> bool {
+    matches!(event, "lpr_data" | "health_status")
+}
+
+fn handle_control(app: &App, hub: &Hub, peer: &Arc<Peer>, packet: Packet) {
+    match packet {
+        Packet::Connect { namespace } if namespace == packet::ROOT => {
+            peer.set_joined();
+            peer.send(packet::connected(&peer.sid.to_string()));
+        }
+        Packet::Connect { namespace } => peer.send(packet::refused(&namespace, "Invalid namespace")),
+        Packet::Disconnect => {
+            cameras_left(app, hub, peer);
+            peer.close(engineioxide::DisconnectReason::TransportClose);
+        }
+        // Events before the namespace is joined, and acks that nobody asked for.
+        Packet::Event(_) | Packet::Ack => {}
+    }
+}
+
+/// The connection no longer speaks for its cameras.
+pub fn cameras_left(app: &App, hub: &Hub, peer: &Peer) {
+    let now_us = app.now_us();
+    for camera in peer.take_cameras() {
+        if app.presence.leave(&camera, now_us) {
+            tracing::info!(%camera, "camera disconnected");
+            hub.publish(&answer::camera_status(&camera, false, now_us));
+        }
+    }
+}
+
+/// Says what was wrong, as event `error` and as ack.
+fn refuse(peer: &Peer, ack: Option<u64>, fault: &Fault) {
+    tracing::debug!(sid = %peer.sid, code = fault.code.as_str(), field = fault.field, "event refused");
+    let body = fault.json();
+    peer.emit("error", &body);
+    if let Some(ack) = ack {
+        peer.send(packet::ack(ack, &body));
+    }
+}
+
+struct Conversation {
+    app: Arc<App>,
+    hub: Arc<Hub>,
+    peer: Arc<Peer>,
+}
+
+impl Conversation {
+    /// Hears one event and answers it.
+    async fn hear(&self, event: Event) {
+        let payload = event.arguments.first();
+        let ack = event.ack;
+        match event.name.as_str() {
+            "camera_register" => match self.register(payload).await {
+                Ok(done) => self.answer("camera_register", ack, &done),
+                Err(fault) => refuse(&self.peer, ack, &fault),
+            },
+            "lpr_data" => match self.app.detection(payload.unwrap_or(&Value::Null)).await {
+                Ok(done) => self.answer("lpr_response", ack, &done),
+                Err(fault) => refuse(&self.peer, ack, &fault),
+            },
+            "health_status" => match self.app.health(payload.unwrap_or(&Value::Null)).await {
+                Ok(done) => self.answer("health_response", ack, &done),
+                Err(fault) => refuse(&self.peer, ack, &fault),
+            },
+            "ping" => self.reply("pong", ack, &answer::pong(payload, self.app.now_us())),
+            "join_dashboard" => self.join(Room::Dashboard, ack),
+            "join_health_room" => self.join(Room::HealthMonitoring, ack),
+            _ => {
+                let fault = Fault::new(Code::Invalid, "this event is unknown here");
+                refuse(&self.peer, ack, &fault.about(payload.and_then(EventRef::peek)));
+            }
+        }
+    }
+
+    async fn register(&self, payload: Option<&Value>) -> Result<Done, Fault> {
+        let (camera, done) = self.app.register(payload.unwrap_or(&Value::Null)).await?;
+        if self.peer.add_camera(&camera) {
+            self.app.presence.arrive(&camera);
+        }
+        // It may have hung up while the commit was under way, and nobody else would notice.
+        if !self.hub.has(self.peer.sid) {
+            cameras_left(&self.app, &self.hub, &self.peer);
+        }
+        Ok(done)
+    }
+
+    fn join(&self, room: Room, ack: Option<u64>) {
+        self.peer.join(room);
+        self.reply("status", ack, &answer::joined(room, self.app.now_us()));
+    }
+
+    /// The answer as event and as ack, then the rooms.
+    fn answer(&self, event: &str, ack: Option<u64>, done: &Done) {
+        self.reply(event, ack, &done.answer);
+        done.broadcasts.iter().for_each(|broadcast| self.hub.publish(broadcast));
+    }
+
+    fn reply(&self, event: &str, ack: Option<u64>, body: &Value) {
+        self.peer.emit(event, body);
+        if let Some(ack) = ack {
+            self.peer.send(packet::ack(ack, body));
+        }
+    }
+}

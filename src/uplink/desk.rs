@@ -1,0 +1,173 @@
+//! What the uplink remembers of rows that did not go at once. Pure, and forgotten at a restart: nothing here decides
+//! whether a row is kept, only when and how it is tried.
+
+use crate::domain::CameraKey;
+use crate::outbox::RowId;
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+/// Rows refused in succession, with none accepted, that are a broken server or contract and not bad rows.
+const BREAKER: u32 = 20;
+/// Longest time a row is set aside.
+const ASIDE_MAX: Duration = Duration::from_secs(600);
+/// How long a camera that the server does not allow us is left alone.
+const CAMERA_HOLD: Duration = Duration::from_secs(300);
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Note {
+    strikes: u32,
+    until: Duration,
+    by_rest: bool,
+}
+
+/// The notes.
+#[derive(Debug, Default)]
+pub struct Desk {
+    notes: HashMap<RowId, Note>,
+    held: HashMap<CameraKey, Duration>,
+    /// Confirmed, and the deletion not yet committed.
+    settling: HashSet<RowId>,
+    refused: u32,
+}
+
+impl Desk {
+    /// Rows not to be sent now.
+    pub fn skip(&self, now: Duration) -> HashSet<RowId> {
+        let aside = self.notes.iter().filter(|(_, note)| note.until > now).map(|(id, _)| *id);
+        aside.chain(self.settling.iter().copied()).collect()
+    }
+
+    /// When a row set aside is due again.
+    pub fn wake_at(&self, now: Duration) -> Option<Duration> {
+        self.notes.values().map(|note| note.until).filter(|until| *until > now).min()
+    }
+
+    /// Puts a row aside for a time that doubles with each strike.
+    pub fn later(&mut self, id: RowId, now: Duration) {
+        let note = self.notes.entry(id).or_default();
+        note.strikes = note.strikes.saturating_add(1);
+        note.until = now + Duration::from_secs(1 << note.strikes.min(20)).min(ASIDE_MAX);
+        // If REST cannot tell, the socket may have another try.
+        note.by_rest = false;
+    }
+
+    /// The next try is to be by REST.
+    pub fn by_rest(&mut self, id: RowId) {
+        self.notes.entry(id).or_default().by_rest = true;
+    }
+
+    pub fn wants_rest(&self, id: RowId) -> bool {
+        self.notes.get(&id).is_some_and(|note| note.by_rest)
+    }
+
+    /// Holds a camera's rows. `true`: it was not held before.
+    pub fn hold_camera(&mut self, camera: &CameraKey, now: Duration) -> bool {
+        let before = self.held.insert(camera.clone(), now + CAMERA_HOLD);
+        before.is_none_or(|until| until <= now)
+    }
+
+    /// Is this row's camera held? Then the row is put aside until it no longer is.
+    pub fn held_back(&mut self, id: RowId, camera: &CameraKey, now: Duration) -> bool {
+        match self.held.get(camera) {
+            Some(until) if *until > now => {
+                self.notes.entry(id).or_default().until = *until;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Confirmed by the server; the deletion is under way.
+    pub fn confirmed(&mut self, id: RowId) {
+        self.refused = 0;
+        self.notes.remove(&id);
+        self.settling.insert(id);
+    }
+
+    /// The deletion has been committed, or has failed: then the row is sent again later.
+    pub fn settled(&mut self, id: RowId, deleted: bool, now: Duration) {
+        self.settling.remove(&id);
+        if !deleted {
+            self.later(id, now);
+        }
+    }
+
+    pub fn settling(&self) -> usize {
+        self.settling.len()
+    }
+
+    /// A row was refused for good. `true`: it may be quarantined; `false`: too many in succession, nothing more is
+    /// quarantined until something is accepted.
+    pub fn refused(&mut self, id: RowId, now: Duration) -> bool {
+        self.refused = self.refused.saturating_add(1);
+        if self.refused <= BREAKER {
+            self.notes.remove(&id);
+            return true;
+        }
+        self.notes.entry(id).or_default().until = now + ASIDE_MAX;
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{CameraId, CheckpointId};
+
+    const fn s(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn ids(count: usize) -> Vec<RowId> {
+        (1..=count as i64).map(RowId::for_tests).collect()
+    }
+
+    #[test]
+    fn a_row_set_aside_waits_longer_each_time_and_comes_back() {
+        let mut desk = Desk::default();
+        let id = ids(1)[0];
+        desk.later(id, s(0));
+        assert!(desk.skip(s(1)).contains(&id));
+        assert_eq!(desk.wake_at(s(1)), Some(s(2)));
+        assert!(!desk.skip(s(2)).contains(&id));
+        (0..40).for_each(|_| desk.later(id, s(2)));
+        assert_eq!(desk.wake_at(s(2)), Some(s(602)));
+    }
+
+    #[test]
+    fn a_confirmed_row_is_not_sent_again_while_its_deletion_is_under_way() {
+        let mut desk = Desk::default();
+        let id = ids(1)[0];
+        desk.by_rest(id);
+        desk.confirmed(id);
+        assert!(desk.skip(s(0)).contains(&id) && desk.settling() == 1 && !desk.wants_rest(id));
+        desk.settled(id, true, s(0));
+        assert!(desk.skip(s(0)).is_empty());
+        desk.confirmed(id);
+        desk.settled(id, false, s(0));
+        assert!(desk.skip(s(0)).contains(&id) && desk.skip(s(9)).is_empty(), "still on the disk: again, later");
+    }
+
+    #[test]
+    fn twenty_refusals_in_succession_are_the_servers_fault() {
+        let mut desk = Desk::default();
+        let ids = ids(30);
+        assert!(ids[..20].iter().all(|id| desk.refused(*id, s(0))));
+        assert!(!desk.refused(ids[20], s(0)));
+        desk.confirmed(ids[21]);
+        assert!(desk.refused(ids[22], s(0)));
+    }
+
+    #[test]
+    fn a_camera_that_is_not_allowed_is_held_alone_and_said_once() {
+        let camera =
+            |id: &str| CameraKey { camera: CameraId::new(id).unwrap(), checkpoint: CheckpointId::new("g").unwrap() };
+        let mut desk = Desk::default();
+        let ids = ids(2);
+        assert!(desk.hold_camera(&camera("a"), s(0)));
+        assert!(!desk.hold_camera(&camera("a"), s(1)));
+        assert!(desk.held_back(ids[0], &camera("a"), s(2)));
+        assert!(!desk.held_back(ids[1], &camera("b"), s(2)));
+        assert!(!desk.held_back(ids[0], &camera("a"), s(400)));
+    }
+}

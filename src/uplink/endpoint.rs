@@ -1,0 +1,82 @@
+//! The server's addresses, from the one URL in the configuration.
+
+use super::UplinkError;
+
+/// Where REST calls and the socket go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// `http(s)://host[:port][/prefix]`, without a slash at the end.
+    base: String,
+}
+
+impl Endpoint {
+    /// Accepts `http(s)://` and `ws(s)://`, a port, and a path prefix (PROTOCOL 1.7).
+    ///
+    /// # Errors
+    /// [`UplinkError::Url`] for anything else; credentials in a URL are refused, since URLs end up in logs.
+    pub fn parse(url: &str) -> Result<Self, UplinkError> {
+        let fault = |url: &str, reason: &str| UplinkError::Url { url: url.to_owned(), reason: reason.to_owned() };
+        let Some((scheme, rest)) = url.trim().split_once("://") else {
+            return Err(fault(url, "it must begin with http://, https://, ws:// or wss://"));
+        };
+        let scheme = match scheme.to_ascii_lowercase().as_str() {
+            "http" | "ws" => "http",
+            "https" | "wss" => "https",
+            _ => return Err(fault(url, "it must begin with http://, https://, ws:// or wss://")),
+        };
+        let (authority, _) = rest.split_once('/').unwrap_or((rest, ""));
+        if authority.contains('@') {
+            return Err(fault("(hidden)", "it holds a user name or password; put the token into uplink.token_file"));
+        }
+        if rest.contains(['?', '#']) || rest.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            return Err(fault(url, "query, fragment and spaces have no place in it"));
+        }
+        if authority.is_empty() || authority.starts_with(':') {
+            return Err(fault(url, "it names no host"));
+        }
+        Ok(Self { base: format!("{scheme}://{}", rest.trim_end_matches('/')) })
+    }
+
+    /// A REST call's URL; `path` begins with a slash.
+    pub fn rest(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// The socket's URL.
+    pub fn socket(&self) -> String {
+        format!("{}/socket.io/", self.base)
+    }
+}
+
+impl std::fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.base)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_of_the_contract_is_understood() {
+        for (url, rest, socket) in [
+            ("http://h:8765", "http://h:8765/api/test", "http://h:8765/socket.io/"),
+            ("ws://h:8765/", "http://h:8765/api/test", "http://h:8765/socket.io/"),
+            ("https://host/lpr", "https://host/lpr/api/test", "https://host/lpr/socket.io/"),
+            ("WSS://host/lpr//", "https://host/lpr/api/test", "https://host/lpr/socket.io/"),
+        ] {
+            let endpoint = Endpoint::parse(url).unwrap();
+            assert_eq!((endpoint.rest("/api/test").as_str(), endpoint.socket().as_str()), (rest, socket), "{url}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_refused_and_a_password_is_not_repeated() {
+        for url in ["", "host:8765", "ftp://host", "http://", "http://:80", "http://h/?a=b", "http://h/ x"] {
+            assert!(Endpoint::parse(url).is_err(), "{url}");
+        }
+        let text = Endpoint::parse("http://user:hunter2@host").unwrap_err().to_string();
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}

@@ -1,0 +1,245 @@
+use super::*;
+use proptest::prelude::*;
+
+const fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn machine(transport: Transport) -> LinkMachine {
+    LinkMachine::new(transport, Timings::default(), s(0))
+}
+
+#[test]
+fn the_socket_is_the_first_choice_and_is_used_at_once() {
+    let mut link = machine(Transport::Auto);
+    assert!(!link.may_send(s(0)));
+    assert_eq!(link.poll(s(0)), Some(1));
+    assert_eq!(link.poll(s(1)), None, "one attempt at a time");
+    assert!(link.connected(1, s(2)));
+    assert_eq!(link.mode(), Mode::Socket { generation: 1, since: s(2) });
+    assert!(link.may_send(s(2)));
+}
+
+#[test]
+fn a_broken_socket_moves_to_rest_at_once_and_is_probed_in_the_background() {
+    let mut link = machine(Transport::Auto);
+    link.poll(s(0));
+    link.connected(1, s(0));
+    link.socket_failed(1, s(100), 0.0);
+    assert_eq!(link.mode(), Mode::Rest { since: s(100), proven: false });
+    assert!(link.may_send(s(100)), "data does not wait");
+    assert_eq!(link.poll(s(100)), None);
+    assert_eq!(link.poll(s(101)), Some(2));
+}
+
+#[test]
+fn the_socket_returns_when_it_is_stable_and_rest_has_had_its_time() {
+    let mut link = machine(Transport::Auto);
+    link.poll(s(0));
+    link.socket_failed(1, s(0), 0.0);
+    link.rest_worked(s(0));
+    assert_eq!(link.poll(s(1)), Some(2));
+    assert!(link.connected(2, s(2)));
+    link.poll(s(12));
+    assert!(matches!(link.mode(), Mode::Rest { .. }), "stable, but REST has only just begun");
+    assert_eq!(link.wake_at(s(12)), Some(s(30)));
+    link.poll(s(30));
+    assert!(matches!(link.mode(), Mode::Socket { generation: 2, .. }));
+}
+
+#[test]
+fn rest_failing_beside_a_fresh_socket_hands_over_without_waiting() {
+    let mut link = machine(Transport::Auto);
+    link.poll(s(0));
+    link.socket_failed(1, s(0), 0.0);
+    link.poll(s(1));
+    link.connected(2, s(2));
+    link.rest_failed(s(3), 0.5);
+    assert!(matches!(link.mode(), Mode::Socket { generation: 2, .. }));
+}
+
+#[test]
+fn a_returning_server_gets_its_socket_probed_soon() {
+    let mut link = machine(Transport::Auto);
+    let mut now = s(0);
+    for _ in 0..12 {
+        if let Some(generation) = link.poll(now) {
+            link.socket_failed(generation, now, 1.0);
+        }
+        link.rest_failed(now, 1.0);
+        now = link.wake_at(now).unwrap();
+    }
+    link.poll(now);
+    while !matches!(link.mode(), Mode::Rest { .. }) {
+        now = link.wake_at(now).unwrap();
+        if let Some(generation) = link.poll(now) {
+            link.socket_failed(generation, now, 1.0);
+        }
+    }
+    link.rest_worked(now);
+    assert!(link.wake_at(now).unwrap() <= now + s(1));
+}
+
+#[test]
+fn refused_credentials_pause_both_roads_and_are_tried_again() {
+    let mut link = machine(Transport::Auto);
+    link.poll(s(0));
+    link.connected(1, s(0));
+    link.auth_refused(s(5));
+    assert_eq!(link.live(), None, "the socket is to be closed");
+    assert!(!link.may_send(s(64)));
+    assert_eq!(link.poll(s(64)), None);
+    assert!(link.poll(s(65)).is_some());
+    assert_eq!(link.mode(), Mode::Probing);
+}
+
+#[test]
+fn a_server_that_asks_us_to_wait_is_obeyed_on_either_road() {
+    let mut link = machine(Transport::Auto);
+    link.poll(s(0));
+    link.connected(1, s(0));
+    link.hold(s(10), Some(s(7)));
+    assert!(!link.may_send(s(16)) && link.may_send(s(17)));
+    assert_eq!(link.wake_at(s(10)), Some(s(17)));
+    assert!(matches!(link.mode(), Mode::Socket { .. }));
+}
+
+#[test]
+fn one_road_alone_stays_on_it() {
+    let mut rest = machine(Transport::Rest);
+    assert_eq!(rest.poll(s(0)), None);
+    assert!(rest.may_send(s(0)));
+    rest.rest_failed(s(0), 1.0);
+    assert_eq!(rest.mode(), Mode::Down { until: s(2) });
+    assert_eq!(rest.poll(s(2)), None);
+    assert!(rest.may_send(s(2)));
+
+    let mut socket = machine(Transport::Socketio);
+    socket.poll(s(0));
+    socket.socket_failed(1, s(0), 0.0);
+    assert_eq!(socket.mode(), Mode::Down { until: s(1) });
+    assert_eq!(socket.poll(s(1)), Some(2));
+    assert!(!socket.may_send(s(1)));
+    socket.connected(2, s(1));
+    assert!(socket.may_send(s(1)));
+}
+
+#[derive(Debug, Clone)]
+enum Happening {
+    Passes(u64),
+    Connects { old: bool },
+    SocketFails { old: bool },
+    RestWorks,
+    RestFails,
+    Hold(u64),
+    AuthRefused,
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    prop_oneof![
+        4 => (0u64..400).prop_map(Happening::Passes),
+        3 => any::<bool>().prop_map(|old| Happening::Connects { old }),
+        3 => any::<bool>().prop_map(|old| Happening::SocketFails { old }),
+        2 => Just(Happening::RestWorks),
+        2 => Just(Happening::RestFails),
+        1 => (0u64..100).prop_map(Happening::Hold),
+        1 => Just(Happening::AuthRefused),
+    ]
+}
+
+fn transport() -> impl Strategy<Value = Transport> {
+    prop_oneof![3 => Just(Transport::Auto), 1 => Just(Transport::Socketio), 1 => Just(Transport::Rest)]
+}
+
+/// Applies one happening and checks what must hold in every step.
+fn step(link: &mut LinkMachine, happening: &Happening, now: &mut Duration, connecting: &mut Option<u64>, jitter: f64) {
+    let before = link.mode();
+    let newest = connecting.or(link.live()).unwrap_or(0);
+    match happening {
+        Happening::Passes(seconds) => *now += s(*seconds),
+        Happening::Connects { old } => {
+            let generation = if *old { newest.saturating_sub(1) } else { newest };
+            let taken = link.connected(generation, *now);
+            assert_eq!(taken, *connecting == Some(generation), "only the newest attempt counts, once");
+            if taken {
+                *connecting = None;
+            }
+        }
+        Happening::SocketFails { old } => {
+            let generation = if *old { newest.saturating_sub(1) } else { newest };
+            link.socket_failed(generation, *now, jitter);
+            if generation == newest {
+                *connecting = None;
+                assert!(!matches!(link.mode(), Mode::Socket { .. }), "a broken socket is not used");
+                if let (Mode::Socket { .. }, Transport::Auto) = (before, link.transport) {
+                    assert!(matches!(link.mode(), Mode::Rest { .. }), "REST takes over at once");
+                }
+            } else {
+                assert_eq!(link.mode(), before, "an old generation changes nothing");
+            }
+        }
+        Happening::RestWorks => link.rest_worked(*now),
+        Happening::RestFails => link.rest_failed(*now, jitter),
+        Happening::Hold(seconds) => link.hold(*now, Some(s(*seconds))),
+        Happening::AuthRefused => {
+            link.auth_refused(*now);
+            *connecting = None;
+        }
+    }
+    let before = link.mode();
+    if let Some(generation) = link.poll(*now) {
+        assert_eq!((*connecting, link.live()), (None, None), "one attempt or connection at a time");
+        assert_ne!(link.transport, Transport::Rest);
+        *connecting = Some(generation);
+    }
+    if let (Mode::Rest { since, .. }, Mode::Socket { .. }) = (before, link.mode()) {
+        assert!(*now >= since + link.timings.dwell);
+    }
+    match link.mode() {
+        Mode::Socket { generation, .. } => assert_eq!(link.live(), Some(generation)),
+        Mode::Rest { .. } => assert_ne!(link.transport, Transport::Socketio),
+        Mode::Down { until } => assert!(until <= *now + s(300)),
+        Mode::AuthPaused { .. } => assert_eq!(link.live(), None),
+        Mode::Probing => assert_ne!(link.transport, Transport::Rest),
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_the_rules_hold_and_a_healthy_server_is_found_again(
+        transport in transport(),
+        happenings in prop::collection::vec((happening(), 0.0f64..=1.0), 0..60),
+        socket_works: bool,
+    ) {
+        let mut link = machine(transport);
+        let mut now = s(0);
+        let mut connecting = None;
+        for (happening, jitter) in &happenings {
+            step(&mut link, happening, &mut now, &mut connecting, *jitter);
+        }
+        // From here on REST works, and the socket perhaps.
+        if let Some(generation) = link.live().filter(|_| !socket_works) {
+            link.socket_failed(generation, now, 1.0);
+        }
+        for _ in 0..40 {
+            if let Some(generation) = connecting.take().or_else(|| link.poll(now)) {
+                if socket_works { link.connected(generation, now); } else { link.socket_failed(generation, now, 1.0); }
+            }
+            link.rest_worked(now);
+            if let Some(at) = link.wake_at(now) {
+                now = now.max(at);
+            }
+        }
+        match (transport, socket_works) {
+            (Transport::Rest, _) | (Transport::Auto, false) => assert!(matches!(link.mode(), Mode::Rest { .. })),
+            (_, true) => assert!(matches!(link.mode(), Mode::Socket { .. })),
+            (Transport::Socketio, false) => assert!(matches!(link.mode(), Mode::Down { .. })),
+        }
+    }
+
+    #[test]
+    fn waits_stay_in_their_range(failures in any::<u32>(), jitter in any::<f64>()) {
+        let wait = backoff((s(1), s(300)), failures, jitter);
+        prop_assert!(wait >= s(1) && wait <= s(300));
+    }
+}

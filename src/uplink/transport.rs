@@ -1,0 +1,58 @@
+//! One road to the server, as the driver sees it.
+
+use crate::wire::answer::Code;
+use crate::wire::receipt::Sent;
+use serde_json::Value;
+use std::time::Duration;
+
+/// An event ready to be sent.
+#[derive(Debug, Clone)]
+pub struct Parcel {
+    pub sent: Sent,
+    pub payload: Value,
+    /// Of the payload as JSON.
+    pub bytes: usize,
+}
+
+/// How a delivery ended. Only [`Outcome::Receipt`] lets a row go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The server has it.
+    Receipt { duplicate: bool, record_id: Option<String> },
+    /// The server will not take this event, however often it is sent.
+    Refused { code: Option<Code>, reason: String },
+    /// Too large for this road.
+    TooLarge { reason: String },
+    /// The server does not let us speak for this camera.
+    CameraNotAllowed { reason: String },
+    /// The server refuses our credentials.
+    AuthRefused { reason: String },
+    /// The server asks us to wait.
+    Busy { wait: Option<Duration>, reason: String },
+    /// The server failed on this event (500): its fault or the event's.
+    ServerFault { reason: String },
+    /// Sent, and nothing has come that names it. The connection must not be used any more.
+    Unanswered { reason: String },
+    /// The road is broken.
+    Broken { reason: String },
+}
+
+impl Outcome {
+    /// What a refusal with this code means. `reason` is the server's message.
+    pub fn refused(code: Option<Code>, reason: String, wait: Option<Duration>) -> Self {
+        match code {
+            None | Some(Code::Invalid) => Self::Refused { code, reason },
+            Some(Code::TooLarge) => Self::TooLarge { reason },
+            Some(Code::CameraNotAllowed) => Self::CameraNotAllowed { reason },
+            Some(Code::Unauthorized | Code::Forbidden) => Self::AuthRefused { reason },
+            Some(Code::RateLimited | Code::Unavailable) => Self::Busy { wait, reason },
+            Some(Code::Internal) => Self::ServerFault { reason },
+        }
+    }
+}
+
+/// A road: REST, or one connection of the socket. One event at a time.
+pub trait Transport: Send {
+    /// Sends one event and waits for its answer, for as long as the configuration allows.
+    fn deliver(&mut self, parcel: &Parcel) -> impl Future<Output = Outcome> + Send;
+}

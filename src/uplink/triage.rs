@@ -1,0 +1,108 @@
+//! What the end of a delivery means for the row and for the link. Pure.
+
+use super::status::Road;
+use super::transport::Outcome;
+use std::time::Duration;
+
+/// What becomes of the row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RowFate {
+    /// Confirmed: it may go.
+    Delete { duplicate: bool, record_id: Option<String> },
+    /// Refused for good.
+    Quarantine(String),
+    /// It stays; REST is to give a verdict on it.
+    ByRest,
+    /// It stays; others first, this one after a while.
+    Later,
+    /// It stays, and so do all of its camera.
+    HoldCamera(String),
+    /// It stays and is tried again as soon as anything is.
+    Keep,
+}
+
+/// What the link learns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkNews {
+    Works,
+    Broken(String),
+    Wait(Option<Duration>, String),
+    AuthRefused(String),
+    /// The server has a fault; the road has none.
+    Fault(String),
+}
+
+/// Judges one outcome. `other_road`: REST may be used where the socket fails. `echoes`: the peer names what it refuses,
+/// so that its word is final.
+pub fn triage(outcome: Outcome, road: Road, other_road: bool, echoes: bool) -> (RowFate, LinkNews) {
+    let by_socket = road == Road::Socketio;
+    let verdict_by_rest = if by_socket && other_road { RowFate::ByRest } else { RowFate::Later };
+    match outcome {
+        Outcome::Receipt { duplicate, record_id } => (RowFate::Delete { duplicate, record_id }, LinkNews::Works),
+        // An old server's refusal by socket may mean the connection, not the event (PROTOCOL 3.1.7).
+        Outcome::Refused { .. } if by_socket && other_road && !echoes => (RowFate::ByRest, LinkNews::Works),
+        Outcome::Refused { reason, .. } => (RowFate::Quarantine(reason), LinkNews::Works),
+        Outcome::TooLarge { .. } if by_socket && other_road => (RowFate::ByRest, LinkNews::Works),
+        Outcome::TooLarge { reason } => (RowFate::Quarantine(reason), LinkNews::Works),
+        Outcome::CameraNotAllowed { reason } => (RowFate::HoldCamera(reason), LinkNews::Works),
+        Outcome::AuthRefused { reason } => (RowFate::Keep, LinkNews::AuthRefused(reason)),
+        Outcome::Busy { wait, reason } => (RowFate::Keep, LinkNews::Wait(wait, reason)),
+        Outcome::ServerFault { reason } if by_socket => (verdict_by_rest, LinkNews::Fault(reason)),
+        Outcome::ServerFault { reason } => (RowFate::Later, LinkNews::Broken(reason)),
+        Outcome::Unanswered { reason } => (verdict_by_rest, LinkNews::Broken(reason)),
+        // This event may be what breaks the connection: REST tells.
+        Outcome::Broken { reason } if by_socket => (verdict_by_rest, LinkNews::Broken(reason)),
+        Outcome::Broken { reason } => (RowFate::Keep, LinkNews::Broken(reason)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::answer::Code;
+    use proptest::prelude::*;
+
+    fn any_outcome() -> impl Strategy<Value = Outcome> {
+        let reason = || Just("why".to_owned());
+        prop_oneof![
+            any::<bool>().prop_map(|duplicate| Outcome::Receipt { duplicate, record_id: None }),
+            reason().prop_map(|reason| Outcome::Refused { code: Some(Code::Invalid), reason }),
+            reason().prop_map(|reason| Outcome::TooLarge { reason }),
+            reason().prop_map(|reason| Outcome::CameraNotAllowed { reason }),
+            reason().prop_map(|reason| Outcome::AuthRefused { reason }),
+            reason().prop_map(|reason| Outcome::Busy { wait: None, reason }),
+            reason().prop_map(|reason| Outcome::ServerFault { reason }),
+            reason().prop_map(|reason| Outcome::Unanswered { reason }),
+            reason().prop_map(|reason| Outcome::Broken { reason }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn only_a_receipt_deletes_and_only_a_refusal_quarantines(
+            outcome in any_outcome(), by_socket: bool, other_road: bool, echoes: bool,
+        ) {
+            let road = if by_socket { Road::Socketio } else { Road::Rest };
+            let (fate, news) = triage(outcome.clone(), road, other_road, echoes);
+            match fate {
+                RowFate::Delete { .. } => assert!(matches!(outcome, Outcome::Receipt { .. })),
+                RowFate::Quarantine(_) => {
+                    assert!(matches!(outcome, Outcome::Refused { .. } | Outcome::TooLarge { .. }));
+                }
+                RowFate::ByRest => prop_assert!(by_socket && other_road),
+                _ => {}
+            }
+            if matches!(outcome, Outcome::Unanswered { .. }) {
+                prop_assert!(matches!(news, LinkNews::Broken(_)), "the connection is closed before anything else is sent");
+            }
+        }
+    }
+
+    #[test]
+    fn an_old_servers_refusal_by_socket_is_asked_again_by_rest() {
+        let refused = || Outcome::Refused { code: None, reason: "no".into() };
+        assert_eq!(triage(refused(), Road::Socketio, true, false).0, RowFate::ByRest);
+        assert_eq!(triage(refused(), Road::Socketio, true, true).0, RowFate::Quarantine("no".into()));
+        assert_eq!(triage(refused(), Road::Rest, true, false).0, RowFate::Quarantine("no".into()));
+    }
+}

@@ -1,0 +1,462 @@
+//! From the outbox to a server and out of the outbox, over real sockets: with the companion server's own binary, and
+//! with servers that behave worse.
+#![cfg(all(feature = "uplink", feature = "server"))]
+
+#[path = "common/scripted_peer.rs"]
+mod scripted_peer;
+
+use lpr::clock::{Clock, SystemClock};
+use lpr::config::{OutboxConfig, Transport, UplinkConfig};
+use lpr::domain::*;
+use lpr::media::{EvidenceRefs, EvidenceStore};
+use lpr::outbox::{Outbox, OutboxHandle};
+use lpr::uplink::link::Timings;
+use lpr::uplink::{self, Link, LinkStatus, Parts, Road, Uplink};
+use scripted_peer::{RestScript, SocketScript, Via};
+use serde_json::{Value, json};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+fn camera() -> CameraKey {
+    CameraKey { camera: CameraId::new("cam-1").unwrap(), checkpoint: CheckpointId::new("gate").unwrap() }
+}
+
+fn plate_event(text: &str) -> PlateEvent {
+    let at = SystemClock.stamp();
+    let bbox = BBox::new(10.0, 20.0, 110.0, 50.0);
+    PlateEvent {
+        event_id: Uuid::now_v7(),
+        camera: camera(),
+        frame: Frame::new(2, 1, vec![0u8; 6], 1, at).unwrap(),
+        vehicles: vec![Detection { bbox, confidence: 0.9, class: "car".into(), corners: None }],
+        plates: vec![PlateRead {
+            bbox,
+            corners: bbox.into(),
+            confidence: 0.8,
+            text: text.into(),
+            text_confidence: 0.99,
+            characters: Vec::new(),
+            province: None,
+            vehicle: Some(0),
+        }],
+        first_seen: at,
+        last_seen: at,
+        reads: 3,
+        processing_ms: 12.0,
+    }
+}
+
+fn health_report() -> HealthReport {
+    HealthReport {
+        event_id: Uuid::now_v7(),
+        camera: camera(),
+        at: SystemClock.stamp(),
+        component: "system".into(),
+        status: HealthStatus::Healthy,
+        message: "all well".into(),
+        details: json!({"cpu_usage": 12.5}).as_object().unwrap().clone(),
+    }
+}
+
+/// A JPEG of one grey pixel, padded with a comment-like tail to the size wanted.
+fn jpeg(bytes: usize) -> Vec<u8> {
+    let mut picture = vec![0xff, 0xd8, 0xff, 0xe0];
+    picture.resize(bytes.max(6) - 2, 0x55);
+    picture.extend([0xff, 0xd9]);
+    picture
+}
+
+/// An agent without cameras: outbox, evidence, uplink.
+struct Agent {
+    outbox: Outbox,
+    evidence: EvidenceStore,
+    uplink: Uplink,
+    stop: watch::Sender<bool>,
+}
+
+impl Agent {
+    fn start(dir: &Path, server_url: &str, change: impl FnOnce(&mut UplinkConfig)) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let outbox = Outbox::open(dir, &OutboxConfig::default(), clock.clone()).unwrap();
+        let evidence = EvidenceStore::open(dir).unwrap();
+        let mut config = UplinkConfig {
+            server_url: server_url.into(),
+            connect_timeout_s: 2.0,
+            answer_timeout_s: 1.0,
+            ..UplinkConfig::default()
+        };
+        change(&mut config);
+        let (stop, shutdown) = watch::channel(false);
+        let parts =
+            Parts { cameras: vec![camera()], outbox: outbox.handle(), evidence: evidence.clone(), clock, shutdown };
+        let ms = Duration::from_millis;
+        let timings = Timings {
+            probe: (ms(50), ms(400)),
+            down: (ms(50), ms(400)),
+            stable: ms(300),
+            dwell: ms(500),
+            auth_pause: ms(300),
+        };
+        let uplink = uplink::start_with(&config, parts, timings).unwrap();
+        Self { outbox, evidence, uplink, stop }
+    }
+
+    fn handle(&self) -> OutboxHandle {
+        self.outbox.handle()
+    }
+
+    async fn submit_plate(&self, text: &str, picture_bytes: usize) -> (Uuid, EvidenceRefs) {
+        let event = plate_event(text);
+        let picture = jpeg(picture_bytes);
+        let crop = vec![Some(jpeg(200))];
+        let refs = self.evidence.save(event.event_id, event.frame.captured, Some(&picture), &crop).unwrap();
+        self.handle().submit(uplink::plate_row(&event, refs.clone())).await.unwrap();
+        (event.event_id, refs)
+    }
+
+    async fn drained(&self) {
+        let mut counts = self.handle().watch();
+        let drained = counts.wait_for(|counts| counts.pending == 0);
+        if tokio::time::timeout(DEADLINE, drained).await.is_err() {
+            panic!("not drained: {:?}, {:?}", self.handle().counts(), self.uplink.status.borrow());
+        }
+    }
+
+    async fn status(&self, wanted: impl Fn(&LinkStatus) -> bool) -> LinkStatus {
+        let mut status = self.uplink.status.clone();
+        match tokio::time::timeout(DEADLINE, status.wait_for(wanted)).await {
+            Ok(status) => status.unwrap().clone(),
+            Err(_) => panic!("the link stays {:?}", self.uplink.status.borrow()),
+        }
+    }
+
+    /// As on SIGTERM.
+    async fn stop(self) {
+        self.stop.send(true).unwrap();
+        tokio::time::timeout(DEADLINE, self.uplink.task).await.unwrap().unwrap();
+        let outbox = self.outbox;
+        tokio::task::spawn_blocking(|| outbox.close().unwrap()).await.unwrap();
+    }
+}
+
+/// The companion server's own binary.
+struct Server {
+    child: Child,
+    url: String,
+    port: u16,
+    data: TempDir,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn spawn_server(port: u16, data: &Path) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_lpr-server"))
+        .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--data-dir"])
+        .arg(data)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+impl Server {
+    fn start_on(port: u16) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        Self { child: spawn_server(port, data.path()), url: format!("http://127.0.0.1:{port}"), port, data }
+    }
+
+    async fn start() -> Self {
+        let server = Self::start_on(free_port());
+        server.ready().await;
+        server
+    }
+
+    fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    fn start_again(&mut self) {
+        self.child = spawn_server(self.port, self.data.path());
+    }
+
+    async fn ready(&self) {
+        eventually("the server answers", async || self.get("/api/test").await.is_some()).await;
+    }
+
+    async fn get(&self, path: &str) -> Option<Value> {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        client.get(format!("{}{path}", self.url)).send().await.ok()?.json().await.ok()
+    }
+
+    async fn records(&self) -> Vec<Value> {
+        self.get("/api/records?limit=1000").await.unwrap()["records"].as_array().unwrap().clone()
+    }
+}
+
+async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
+    let start = Instant::now();
+    while !condition().await {
+        assert!(start.elapsed() < DEADLINE, "not in time: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_reach_the_server_by_socket_and_leave_nothing_behind() {
+    let server = Server::start().await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(dir.path(), &server.url, |_| {});
+    let (event_id, refs) = agent.submit_plate("กข 1234", 5000).await;
+    let report = health_report();
+    agent.handle().submit(uplink::health_row(&report)).await.unwrap();
+    agent.drained().await;
+
+    let first = agent.uplink.delivered.recv().await.unwrap();
+    assert_eq!((first.event_id, first.via, first.duplicate), (event_id, Road::Socketio, false));
+    assert_eq!((first.kind, first.plates), (EventKind::Plate, vec!["กข 1234".to_owned()]));
+    let second = agent.uplink.delivered.recv().await.unwrap();
+    assert_eq!((second.event_id, second.via), (report.event_id, Road::Socketio));
+
+    let records = server.records().await;
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0]["ocr_results"], json!(["กข 1234"]));
+    assert_eq!(records[0]["event_id"], event_id.to_string());
+    assert_eq!(Some(records[0]["detection_id"].as_str().unwrap().to_owned()), first.record_id);
+    let statistics = server.get("/api/statistics").await.unwrap()["data"].clone();
+    assert_eq!((&statistics["total_detections"], &statistics["total_health_checks"]), (&json!(1), &json!(1)));
+
+    let evidence = agent.evidence.clone();
+    eventually("the pictures are gone", async || refs.paths().all(|path| evidence.read(path).is_err())).await;
+    assert_eq!(agent.handle().counts().delivered, 2);
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_server_events_wait_and_go_when_it_comes() {
+    let port = free_port();
+    let dir = tempfile::tempdir().unwrap();
+    let agent = Agent::start(dir.path(), &format!("http://127.0.0.1:{port}"), |_| {});
+    agent.submit_plate("ABC123", 500).await;
+    let status = agent.status(|status| status.link == Link::Down).await;
+    assert!(status.trouble.unwrap().contains("refused"), "the reason is said");
+    assert_eq!(agent.handle().counts().pending, 1);
+
+    let server = Server::start_on(port);
+    agent.drained().await;
+    assert_eq!(server.records().await.len(), 1);
+    agent.status(|status| status.link == Link::Socket).await;
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_survives_the_agents_restart() {
+    let port = free_port();
+    let url = format!("http://127.0.0.1:{port}");
+    let dir = tempfile::tempdir().unwrap();
+    let agent = Agent::start(dir.path(), &url, |_| {});
+    let (event_id, refs) = agent.submit_plate("KEEP1", 500).await;
+    agent.status(|status| status.link == Link::Down).await;
+    agent.stop().await;
+
+    let server = Server::start_on(port);
+    let agent = Agent::start(dir.path(), &url, |_| {});
+    let named = agent.handle();
+    let named = tokio::task::spawn_blocking(move || named.evidence_blocking().unwrap()).await.unwrap();
+    if agent.handle().counts().pending == 1 {
+        assert_eq!(named, refs.paths().cloned().collect());
+    }
+    agent.drained().await;
+    let records = server.records().await;
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0]["event_id"], event_id.to_string());
+    assert!(!records[0]["annotated_image"].is_null(), "its picture too");
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_killed_again_and_again_ends_up_with_every_event_once() {
+    let mut server = Server::start().await;
+    let dir = tempfile::tempdir().unwrap();
+    let agent = Agent::start(dir.path(), &server.url, |_| {});
+    let mut sent = Vec::new();
+    for round in 0..3 {
+        for number in 0..15 {
+            sent.push(agent.submit_plate(&format!("R{round}N{number}"), 2000).await.0.to_string());
+        }
+        let so_far = agent.handle().counts().delivered;
+        let handle = agent.handle();
+        eventually("some are delivered", async || handle.counts().delivered >= so_far.min(44) + 1).await;
+        server.kill();
+        server.start_again();
+    }
+    server.ready().await;
+    agent.drained().await;
+    let mut stored: Vec<String> =
+        server.records().await.iter().map(|r| r["event_id"].as_str().unwrap().to_owned()).collect();
+    stored.sort();
+    sent.sort();
+    assert_eq!(stored, sent);
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_socket_is_refused_rest_delivers() {
+    let peer = scripted_peer::start(SocketScript::Absent, RestScript::Answers);
+    let dir = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(dir.path(), &peer.url, |_| {});
+    agent.submit_plate("REST1", 500).await;
+    agent.handle().submit(uplink::health_row(&health_report())).await.unwrap();
+    agent.drained().await;
+    assert_eq!(agent.uplink.delivered.recv().await.unwrap().via, Road::Rest);
+    assert_eq!(peer.seen.plates(Via::Rest), ["REST1"]);
+    assert_eq!(agent.uplink.status.borrow().link, Link::Rest);
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_echoes_gets_one_event_at_a_time() {
+    let peer = scripted_peer::start(SocketScript::Answers, RestScript::Absent);
+    let dir = tempfile::tempdir().unwrap();
+    let agent = Agent::start(dir.path(), &peer.url, |_| {});
+    let wanted: Vec<String> = (0..20).map(|n| format!("OLD{n}")).collect();
+    for text in &wanted {
+        agent.submit_plate(text, 500).await;
+    }
+    agent.drained().await;
+    assert_eq!(peer.seen.plates(Via::Socket), wanted, "in order, each once");
+    assert_eq!(peer.seen.most_unanswered.load(Ordering::SeqCst), 1);
+    assert_eq!(peer.seen.connections.load(Ordering::SeqCst), 1);
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_without_an_answer_stays_and_its_connection_is_not_used_again() {
+    let peer = scripted_peer::start(SocketScript::Silent, RestScript::Absent);
+    let dir = tempfile::tempdir().unwrap();
+    let agent = Agent::start(dir.path(), &peer.url, |config| config.transport = Transport::Socketio);
+    agent.submit_plate("LOST1", 500).await;
+    agent.submit_plate("LOST2", 500).await;
+    let seen = peer.seen.clone();
+    eventually("it is sent again", async || seen.plates(Via::Socket).len() >= 3).await;
+    assert_eq!(agent.handle().counts().pending, 2);
+    assert_eq!(agent.handle().counts().delivered, 0);
+    assert_eq!(peer.seen.most_unanswered.load(Ordering::SeqCst), 1, "one event a connection, then a new one");
+    assert!(peer.seen.connections.load(Ordering::SeqCst) >= 3);
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_without_an_answer_by_socket_is_answered_by_rest() {
+    let peer = scripted_peer::start(SocketScript::Silent, RestScript::Answers);
+    let dir = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(dir.path(), &peer.url, |_| {});
+    agent.submit_plate("MUTE1", 500).await;
+    agent.drained().await;
+    assert_eq!(agent.uplink.delivered.recv().await.unwrap().via, Road::Rest);
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_that_becomes_usable_takes_over_from_rest() {
+    let peer = scripted_peer::start(SocketScript::RefusesFirst(2), RestScript::Answers);
+    let dir = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(dir.path(), &peer.url, |_| {});
+    agent.submit_plate("FIRST", 500).await;
+    assert_eq!(agent.uplink.delivered.recv().await.unwrap().via, Road::Rest);
+    agent.status(|status| status.link == Link::Socket).await;
+    agent.submit_plate("THEN", 500).await;
+    assert_eq!(agent.uplink.delivered.recv().await.unwrap().via, Road::Socketio);
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_too_large_for_the_socket_goes_by_rest_and_the_socket_stays() {
+    let peer = scripted_peer::start(SocketScript::Answers, RestScript::Answers);
+    let dir = tempfile::tempdir().unwrap();
+    let agent = Agent::start(dir.path(), &peer.url, |config| config.max_socket_bytes = 50_000);
+    agent.submit_plate("LARGE", 100_000).await;
+    agent.submit_plate("SMALL", 500).await;
+    agent.drained().await;
+    assert_eq!(peer.seen.plates(Via::Rest), ["LARGE"]);
+    assert_eq!(peer.seen.plates(Via::Socket), ["SMALL"]);
+    assert!(peer.seen.largest_socket_event.load(Ordering::SeqCst) <= 50_000);
+    assert_eq!(peer.seen.connections.load(Ordering::SeqCst), 1);
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_event_is_quarantined_with_its_pictures_and_the_others_go_on() {
+    let peer = scripted_peer::start(SocketScript::Absent, RestScript::RefusesPlate("BAD1"));
+    let dir = tempfile::tempdir().unwrap();
+    let agent = Agent::start(dir.path(), &peer.url, |_| {});
+    let (_, refs) = agent.submit_plate("BAD1", 500).await;
+    agent.submit_plate("GOOD1", 500).await;
+    agent.drained().await;
+    assert_eq!(peer.seen.plates(Via::Rest), ["GOOD1"]);
+    assert_eq!((agent.handle().counts().quarantined, agent.handle().counts().delivered), (1, 1));
+    assert!(refs.paths().all(|path| agent.evidence.read(path).is_ok()));
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_credentials_pause_the_link_until_the_token_file_is_right() {
+    let peer = scripted_peer::start(SocketScript::Absent, RestScript::WantsToken("right"));
+    let dir = tempfile::tempdir().unwrap();
+    let token_file = dir.path().join("token");
+    std::fs::write(&token_file, "wrong").unwrap();
+    let agent = Agent::start(dir.path(), &peer.url, |config| config.token_file = token_file.display().to_string());
+    agent.submit_plate("AUTH1", 500).await;
+    let status = agent.status(|status| status.link == Link::AuthPaused).await;
+    assert!(status.trouble.unwrap().contains("401"));
+    assert_eq!(agent.handle().counts().pending, 1);
+
+    std::fs::write(&token_file, "right\n").unwrap();
+    agent.drained().await;
+    assert_eq!(peer.seen.plates(Via::Rest), ["AUTH1"]);
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_road_can_be_had_alone() {
+    let peer = scripted_peer::start(SocketScript::Answers, RestScript::Answers);
+    for (transport, via) in [(Transport::Rest, Road::Rest), (Transport::Socketio, Road::Socketio)] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut agent = Agent::start(dir.path(), &peer.url, |config| config.transport = transport);
+        agent.submit_plate("ALONE", 500).await;
+        assert_eq!(agent.uplink.delivered.recv().await.unwrap().via, via);
+        agent.drained().await;
+        agent.stop().await;
+    }
+    assert_eq!(peer.seen.connections.load(Ordering::SeqCst), 1, "REST alone never opens a socket");
+}
+
+#[test]
+fn a_url_that_cannot_be_used_is_refused_at_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let outbox = Outbox::open(dir.path(), &OutboxConfig::default(), clock.clone()).unwrap();
+    let evidence = EvidenceStore::open(dir.path()).unwrap();
+    let config = UplinkConfig { server_url: "http://user:pw@host".into(), ..UplinkConfig::default() };
+    let (_stop, shutdown) = watch::channel(false);
+    let error = uplink::start(&config, vec![camera()], outbox.handle(), evidence, clock, shutdown).unwrap_err();
+    assert!(error.to_string().contains("token_file"), "{error}");
+}
