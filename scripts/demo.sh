@@ -49,6 +49,7 @@ python3 scripts/demo_report.py wait "$url" "$server" || {
 }
 
 python3 scripts/demo_report.py config "$input" "$url" "$out" >"$out/agent.toml"
+# shellcheck disable=SC2001 # a pattern with a stop, which ${//} has not
 say "agent: reading $(sed 's|//[^/]*@|//***@|' <<<"$input")"
 interrupted=0
 trap 'interrupted=1' INT

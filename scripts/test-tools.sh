@@ -11,7 +11,7 @@ mkdir -p "$tools"
 stale() {
     local stamp=$1
     shift
-    ! sha256sum --status --check "$stamp" 2>/dev/null || [[ $(wc -l <"$stamp") != $# ]]
+    ! sha256sum --status --check "$stamp" 2>/dev/null || [[ $(wc -l <"$stamp") != "$#" ]]
 }
 
 offline() {
