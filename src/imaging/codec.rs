@@ -1,1 +1,286 @@
-//! (to come)
+//! Image files to pixels, pixels to JPEG.
+
+use crate::domain::{BBox, Frame, FrameError};
+use opencv::core::{Mat, MatTraitConst, MatTraitConstManual, Size, Vector, VectorToVec};
+use opencv::{imgcodecs, imgproc};
+use std::path::{Path, PathBuf};
+
+/// Pixels of the largest image that is decoded: 64 million, 192 MB as BGR. An 8K frame has 33 million. A larger
+/// one is refused from its header, before anything is unpacked.
+pub const MAX_PIXELS: u64 = 64_000_000;
+
+/// Bytes of the largest image file that is read.
+const MAX_FILE_BYTES: u64 = 256 << 20;
+
+/// Lowest JPEG quality that the byte budget may force; below, letters drown in blocks.
+const QUALITY_FLOOR: u8 = 40;
+
+/// Longest side in pixels below which a picture is not shrunk for the byte budget.
+const SIDE_FLOOR: u32 = 48;
+
+const EXTENSIONS: [&str; 7] = ["jpg", "jpeg", "png", "bmp", "webp", "tif", "tiff"];
+
+/// Why a picture cannot be read, made or drawn.
+#[derive(Debug, thiserror::Error)]
+pub enum ImagingError {
+    #[error("{path}: cannot be read: {reason}")]
+    Unreadable { path: PathBuf, reason: std::io::Error },
+    #[error("{path}: is not an image; jpeg, png, bmp, webp and tiff are read")]
+    NotAnImage { path: PathBuf },
+    #[error("{path}: is damaged or cut short; copy or export it again")]
+    Damaged { path: PathBuf },
+    #[error("{path}: has {width}x{height} pixels; at most {MAX_PIXELS} are read; shrink it first")]
+    TooLarge { path: PathBuf, width: u64, height: u64 },
+    #[error("a picture of {width}x{height} does not fit into {max_bytes} bytes of JPEG; raise the byte budget")]
+    Budget { width: u32, height: u32, max_bytes: usize },
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    #[error("OpenCV cannot {what}: {reason}")]
+    Opencv { what: &'static str, reason: String },
+}
+
+/// A decoded image: BGR, 8 bits a channel, rows tightly packed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    pub width: u32,
+    pub height: u32,
+    /// `3 · width · height` bytes.
+    pub pixels: Vec<u8>,
+}
+
+/// Does the name end like that of an image we read?
+pub fn is_image_name(path: &Path) -> bool {
+    path.extension()
+        .and_then(|extension| extension.to_str())
+        .is_some_and(|extension| EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension)))
+}
+
+/// Do the first bytes (12 are enough) begin an image of a format we read?
+pub fn has_image_magic(head: &[u8]) -> bool {
+    matches!(
+        head,
+        [0xff, 0xd8, 0xff, ..]
+            | [0x89, b'P', b'N', b'G', ..]
+            | [b'B', b'M', ..]
+            | [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..]
+            | [b'I', b'I', 42, 0, ..]
+            | [b'M', b'M', 0, 42, ..]
+    )
+}
+
+/// Reads and decodes an image file; see [`decode_bytes`].
+pub fn decode_file(path: &Path) -> Result<Picture, ImagingError> {
+    let unreadable = |reason| ImagingError::Unreadable { path: path.to_owned(), reason };
+    let meta = std::fs::metadata(path).map_err(unreadable)?;
+    if meta.len() > MAX_FILE_BYTES || !meta.is_file() {
+        return Err(ImagingError::NotAnImage { path: path.to_owned() });
+    }
+    decode_bytes(&std::fs::read(path).map_err(unreadable)?, path)
+}
+
+/// Decodes a jpeg, png, bmp, webp or tiff to BGR; grey becomes colour, an alpha channel is left out, 16 bits become 8,
+/// and the EXIF orientation is applied. `name` is what errors call it.
+pub fn decode_bytes(bytes: &[u8], name: &Path) -> Result<Picture, ImagingError> {
+    let path = || name.to_owned();
+    let (width, height) = declared_size(bytes).ok_or_else(|| ImagingError::NotAnImage { path: path() })?;
+    if width.saturating_mul(height) > MAX_PIXELS {
+        return Err(ImagingError::TooLarge { path: path(), width, height });
+    }
+    let mat = Mat::from_slice(bytes)
+        .and_then(|data| imgcodecs::imdecode(&data, imgcodecs::IMREAD_COLOR))
+        .map_err(|_| ImagingError::Damaged { path: path() })?;
+    let pixels = mat.data_bytes().map_err(|_| ImagingError::Damaged { path: path() })?;
+    let (cols, rows) = (unsigned(mat.cols()), unsigned(mat.rows()));
+    if pixels.is_empty() || pixels.len() != cols as usize * rows as usize * 3 {
+        return Err(ImagingError::Damaged { path: path() });
+    }
+    Ok(Picture { width: cols, height: rows, pixels: pixels.to_vec() })
+}
+
+/// Width and height as the header says, for the formats we read; `None` for any other.
+fn declared_size(bytes: &[u8]) -> Option<(u64, u64)> {
+    match bytes {
+        [0xff, 0xd8, 0xff, ..] => jpeg_size(bytes),
+        [0x89, b'P', b'N', b'G', ..] => Some((be(bytes, 16, 4)?, be(bytes, 20, 4)?)),
+        [b'B', b'M', ..] => bmp_size(bytes),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => webp_size(bytes),
+        [b'I', b'I', 42, 0, ..] => tiff_size(bytes, le),
+        [b'M', b'M', 0, 42, ..] => tiff_size(bytes, be),
+        _ => None,
+    }
+}
+
+fn be(bytes: &[u8], at: usize, count: usize) -> Option<u64> {
+    let field = bytes.get(at..at.checked_add(count)?)?;
+    Some(field.iter().fold(0, |value, byte| value << 8 | u64::from(*byte)))
+}
+
+fn le(bytes: &[u8], at: usize, count: usize) -> Option<u64> {
+    let field = bytes.get(at..at.checked_add(count)?)?;
+    Some(field.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte)))
+}
+
+/// ITU T.81 annex B: walk the segments to the frame header (SOF0–SOF15 without DHT, JPG and DAC).
+fn jpeg_size(bytes: &[u8]) -> Option<(u64, u64)> {
+    let mut at = 2;
+    loop {
+        let marker = be(bytes, at, 2)?;
+        match marker {
+            0xffff => at += 1,
+            0xffc4 | 0xffc8 | 0xffcc => at += 2 + be(bytes, at + 2, 2)? as usize,
+            0xffc0..=0xffcf => return Some((be(bytes, at + 7, 2)?, be(bytes, at + 5, 2)?)),
+            0xff01 | 0xffd0..=0xffd7 => at += 2,
+            0xff02..=0xfffe => at += 2 + be(bytes, at + 2, 2)? as usize,
+            _ => return None,
+        }
+    }
+}
+
+/// BITMAPINFOHEADER and later; a negative height means top-down rows.
+fn bmp_size(bytes: &[u8]) -> Option<(u64, u64)> {
+    let side = |at| Some(u64::from((le(bytes, at, 4)? as u32 as i32).unsigned_abs()));
+    Some((side(18)?, side(22)?))
+}
+
+/// RFC 9649: the first chunk is `VP8 `, `VP8L` or `VP8X`.
+fn webp_size(bytes: &[u8]) -> Option<(u64, u64)> {
+    match bytes.get(12..16)? {
+        b"VP8X" => Some((le(bytes, 24, 3)? + 1, le(bytes, 27, 3)? + 1)),
+        b"VP8L" => {
+            let bits = le(bytes, 21, 4)?;
+            Some(((bits & 0x3fff) + 1, (bits >> 14 & 0x3fff) + 1))
+        }
+        b"VP8 " => Some((le(bytes, 26, 2)? & 0x3fff, le(bytes, 28, 2)? & 0x3fff)),
+        _ => None,
+    }
+}
+
+/// TIFF 6.0 section 2: tags 256 (width) and 257 (height) of the first directory.
+fn tiff_size(bytes: &[u8], number: fn(&[u8], usize, usize) -> Option<u64>) -> Option<(u64, u64)> {
+    let directory = usize::try_from(number(bytes, 4, 4)?).ok()?;
+    let (mut width, mut height) = (None, None);
+    for entry in 0..number(bytes, directory, 2)? as usize {
+        let at = directory.checked_add(2 + 12 * entry)?;
+        let short = number(bytes, at + 2, 2)? == 3;
+        let value = number(bytes, at + 8, if short { 2 } else { 4 })?;
+        match number(bytes, at, 2)? {
+            256 => width = Some(value),
+            257 => height = Some(value),
+            _ => {}
+        }
+    }
+    Some((width?, height?))
+}
+
+/// The frame as JPEG of at most `max_bytes`. Begins with `quality` (1–100); where that is too large the quality gives
+/// way first, down to 40, then the size, down to 48 pixels on the longer side. [`ImagingError::Budget`] where even
+/// that is too large.
+pub fn encode_jpeg(frame: &Frame, quality: u8, max_bytes: usize) -> Result<Vec<u8>, ImagingError> {
+    let quality = quality.clamp(1, 100);
+    let full = view(frame)?;
+    let best = jpeg(&full, quality)?;
+    if best.len() <= max_bytes {
+        return Ok(best);
+    }
+    let floor = QUALITY_FLOOR.min(quality);
+    let poorest = jpeg(&full, floor)?;
+    if poorest.len() <= max_bytes {
+        return best_fitting(&full, floor, quality, max_bytes, poorest);
+    }
+    shrink_to_fit(frame, floor, max_bytes, poorest.len())
+}
+
+/// Bisects for the highest quality that fits; `fits` is the picture at `low`, and `high` is known to be too large.
+fn best_fitting(mat: &Mat, low: u8, high: u8, max_bytes: usize, fits: Vec<u8>) -> Result<Vec<u8>, ImagingError> {
+    let (mut low, mut high, mut fits) = (low, high, fits);
+    while high - low > 3 {
+        let middle = low + (high - low) / 2;
+        let bytes = jpeg(mat, middle)?;
+        if bytes.len() <= max_bytes {
+            (low, fits) = (middle, bytes);
+        } else {
+            high = middle;
+        }
+    }
+    Ok(fits)
+}
+
+fn shrink_to_fit(frame: &Frame, quality: u8, max_bytes: usize, bytes: usize) -> Result<Vec<u8>, ImagingError> {
+    let longest = frame.width().max(frame.height());
+    // Bytes go about with the area.
+    let mut scale = 0.98 * (max_bytes as f64 / bytes as f64).sqrt();
+    loop {
+        let side = (f64::from(longest) * scale) as u32;
+        if side < SIDE_FLOOR {
+            return Err(ImagingError::Budget { width: frame.width(), height: frame.height(), max_bytes });
+        }
+        let small = resized(&view(frame)?, scale)?;
+        let encoded = jpeg(&small, quality)?;
+        if encoded.len() <= max_bytes {
+            return Ok(encoded);
+        }
+        scale *= 0.9;
+    }
+}
+
+/// The frame at most `max_width` pixels wide, its proportions kept; never enlarged.
+pub fn shrink_to_width(frame: &Frame, max_width: u32) -> Result<Frame, ImagingError> {
+    if frame.width() <= max_width.max(1) {
+        return Ok(frame.clone());
+    }
+    let small = resized(&view(frame)?, f64::from(max_width.max(1)) / f64::from(frame.width()))?;
+    let pixels = small.data_bytes().map_err(|e| opencv_error("read a picture", &e))?;
+    Ok(Frame::new(unsigned(small.cols()), unsigned(small.rows()), pixels, frame.number, frame.captured)?)
+}
+
+/// The part of the frame under `bbox`, widened to whole pixels; `None` where they do not overlap.
+pub fn crop(frame: &Frame, bbox: &BBox) -> Option<Frame> {
+    let inside = bbox.clamp_to(frame.width(), frame.height());
+    if !inside.is_valid() {
+        return None;
+    }
+    let (left, top) = (inside.x1.floor() as usize, inside.y1.floor() as usize);
+    let (right, bottom) = (inside.x2.ceil() as usize, inside.y2.ceil() as usize);
+    let stride = frame.width() as usize * 3;
+    let rows = frame.pixels().chunks_exact(stride).skip(top).take(bottom - top);
+    let pixels: Vec<u8> = rows.flat_map(|row| &row[left * 3..right * 3]).copied().collect();
+    Frame::new((right - left) as u32, (bottom - top) as u32, pixels, frame.number, frame.captured).ok()
+}
+
+/// A copy of the frame for OpenCV.
+fn view(frame: &Frame) -> Result<Mat, ImagingError> {
+    Mat::from_slice(frame.pixels())
+        .and_then(|flat| flat.reshape(3, signed(frame.height())).and_then(|rows| rows.try_clone()))
+        .map_err(|e| opencv_error("take a frame", &e))
+}
+
+fn resized(mat: &Mat, scale: f64) -> Result<Mat, ImagingError> {
+    let side = |length: i32| ((f64::from(length) * scale).round() as i32).max(1);
+    let mut small = Mat::default();
+    imgproc::resize(mat, &mut small, Size::new(side(mat.cols()), side(mat.rows())), 0.0, 0.0, imgproc::INTER_AREA)
+        .map_err(|e| opencv_error("resize a picture", &e))?;
+    Ok(small)
+}
+
+fn jpeg(mat: &Mat, quality: u8) -> Result<Vec<u8>, ImagingError> {
+    let mut bytes = Vector::<u8>::new();
+    let params = Vector::from_slice(&[imgcodecs::IMWRITE_JPEG_QUALITY, i32::from(quality)]);
+    match imgcodecs::imencode(".jpg", mat, &mut bytes, &params) {
+        Ok(true) => Ok(bytes.to_vec()),
+        Ok(false) => Err(ImagingError::Opencv { what: "write a JPEG", reason: "no reason given".into() }),
+        Err(error) => Err(opencv_error("write a JPEG", &error)),
+    }
+}
+
+fn opencv_error(what: &'static str, error: &opencv::Error) -> ImagingError {
+    ImagingError::Opencv { what, reason: error.message.lines().next().unwrap_or_default().to_owned() }
+}
+
+/// OpenCV counts in `i32`; ours are below `MAX_PIXELS` on a side.
+fn signed(length: u32) -> i32 {
+    i32::try_from(length).unwrap_or(i32::MAX)
+}
+
+fn unsigned(length: i32) -> u32 {
+    u32::try_from(length).unwrap_or(0)
+}

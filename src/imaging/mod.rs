@@ -3,7 +3,14 @@
 
 mod annotate;
 mod codec;
+mod labels;
 mod mat;
+mod paint;
 mod warp;
 
+pub use annotate::annotate;
+pub use codec::{
+    ImagingError, MAX_PIXELS, Picture, crop, decode_bytes, decode_file, encode_jpeg, has_image_magic, is_image_name,
+    shrink_to_width,
+};
 pub use warp::{Filter, PixelRect, Resampler, WarpError};
