@@ -1,1 +1,20 @@
-//! (to come)
+//! The models: what they are (manifests), how they run (ONNX Runtime, behind [`Engine`]), and the road from a frame to
+//! its reads ([`Pipeline`]). `ort_engine.rs` is the only file that names the runtime's crate.
+
+mod detector;
+mod engine;
+mod error;
+mod fetched;
+mod locate;
+mod manifest;
+mod model;
+mod ort_engine;
+mod pipeline;
+mod recogniser;
+
+pub use engine::{Engine, Port, Signature};
+pub use error::InferenceError;
+pub use manifest::{
+    Classes, DetectorSpec, InputSpec, Manifest, Provider, RecogniserLayout, RecogniserSpec, Role, manifest_names,
+};
+pub use pipeline::{ModelInfo, Pipeline, PipelineInfo};

@@ -14,5 +14,5 @@ pub use error::DecodeError;
 pub use letterbox::{Fit, Letterbox};
 pub use nms::{keep_best, overlap_of_smaller};
 pub use ocr::{Alphabet, TextRead, decode_ctc, decode_slots, most_likely};
-pub use tensor::{ChannelOrder, Element, Packing, TensorBuffer, TensorLayout, TensorView};
+pub use tensor::{ChannelOrder, Element, Packing, TensorBuffer, TensorData, TensorLayout, TensorView};
 pub use text::normalise;

@@ -58,11 +58,25 @@ pub struct TensorView<'a> {
 }
 
 /// The numbers of an input; used again for every frame, so that packing allocates only when the size grows.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct TensorBuffer {
     shape: [usize; 4],
+    element: Element,
     f32s: Vec<f32>,
     u8s: Vec<u8>,
+}
+
+/// The numbers of an input.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum TensorData<'a> {
+    F32(&'a [f32]),
+    U8(&'a [u8]),
+}
+
+impl Default for TensorBuffer {
+    fn default() -> Self {
+        Self { shape: [0; 4], element: Element::F32, f32s: Vec::new(), u8s: Vec::new() }
+    }
 }
 
 impl TensorBuffer {
@@ -71,14 +85,12 @@ impl TensorBuffer {
         self.shape
     }
 
-    /// The numbers packed last, if they are f32.
-    pub fn f32s(&self) -> &[f32] {
-        &self.f32s
-    }
-
-    /// The numbers packed last, if they are u8.
-    pub fn u8s(&self) -> &[u8] {
-        &self.u8s
+    /// What was packed last.
+    pub fn data(&self) -> TensorData<'_> {
+        match self.element {
+            Element::F32 => TensorData::F32(&self.f32s),
+            Element::U8 => TensorData::U8(&self.u8s),
+        }
     }
 
     /// Writes a picture, already resampled to the letterbox's inner size (`bgr`: 3 bytes a pixel, rows tightly packed),
@@ -90,6 +102,7 @@ impl TensorBuffer {
             TensorLayout::Nchw => [1, channels, height, width],
             TensorLayout::Nhwc => [1, height, width, channels],
         };
+        self.element = packing.element;
         let filled = (place.width, place.height) == (width, height);
         match packing.element {
             Element::F32 => {
@@ -176,8 +189,8 @@ fn luma(bgr: &[u8]) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Fit;
     use super::*;
+    use crate::vision::Fit;
     use proptest::prelude::*;
 
     fn packing(layout: TensorLayout, order: ChannelOrder, element: Element) -> Packing {
@@ -190,11 +203,11 @@ mod tests {
         let place = Letterbox::new(Fit::Stretch, 2, 1, 2, 1);
         let mut buffer = TensorBuffer::default();
         buffer.pack(&bgr, &place, &packing(TensorLayout::Nchw, ChannelOrder::Bgr, Element::F32)).unwrap();
-        assert_eq!((buffer.shape(), buffer.f32s()), ([1, 3, 1, 2], &[1.0, 4.0, 2.0, 5.0, 3.0, 6.0][..]));
+        assert_eq!((buffer.shape(), buffer.f32s.as_slice()), ([1, 3, 1, 2], &[1.0, 4.0, 2.0, 5.0, 3.0, 6.0][..]));
         buffer.pack(&bgr, &place, &packing(TensorLayout::Nhwc, ChannelOrder::Rgb, Element::U8)).unwrap();
-        assert_eq!((buffer.shape(), buffer.u8s()), ([1, 1, 2, 3], &[3, 2, 1, 6, 5, 4][..]));
+        assert_eq!((buffer.shape(), buffer.u8s.as_slice()), ([1, 1, 2, 3], &[3, 2, 1, 6, 5, 4][..]));
         buffer.pack(&bgr, &place, &packing(TensorLayout::Nchw, ChannelOrder::Gray, Element::F32)).unwrap();
-        assert_eq!((buffer.shape(), buffer.f32s()), ([1, 1, 1, 2], &[2.0, 5.0][..]));
+        assert_eq!((buffer.shape(), buffer.f32s.as_slice()), ([1, 1, 1, 2], &[2.0, 5.0][..]));
     }
 
     #[test]
@@ -206,8 +219,8 @@ mod tests {
         buffer.pack(&[255; 24], &wide, &packing).unwrap();
         let tall = Letterbox::new(Fit::TopLeft, 2, 4, 4, 4);
         buffer.pack(&[0; 24], &tall, &packing).unwrap();
-        assert_eq!(&buffer.f32s()[..8], [-1.0, -1.0, 0.0, 0.0, -1.0, -1.0, 0.0, 0.0]);
-        assert!(!buffer.f32s().contains(&1.0), "nothing is left of the picture before");
+        assert_eq!(&buffer.f32s[..8], [-1.0, -1.0, 0.0, 0.0, -1.0, -1.0, 0.0, 0.0]);
+        assert!(!buffer.f32s.contains(&1.0), "nothing is left of the picture before");
     }
 
     #[test]
@@ -231,7 +244,7 @@ mod tests {
             let mut buffer = TensorBuffer::default();
             buffer.pack(&bgr, &place, &packing(layout, ChannelOrder::Rgb, Element::F32)).unwrap();
             let [_, a, b, c] = buffer.shape();
-            prop_assert_eq!(buffer.f32s().len(), a * b * c);
+            prop_assert_eq!(buffer.f32s.len(), a * b * c);
             for y in 0..place.tensor_height { for x in 0..place.tensor_width { for channel in 0..3 {
                 let at = if nhwc { (y * b + x) * 3 + channel } else { (channel * b + y) * c + x };
                 let inside = (place.left..place.left + place.width).contains(&x)
@@ -239,7 +252,7 @@ mod tests {
                 let expected = if inside {
                     f32::from(bgr[((y - place.top) * place.width + x - place.left) * 3 + 2 - channel])
                 } else { 114.0 };
-                prop_assert_eq!(buffer.f32s()[at], expected);
+                prop_assert_eq!(buffer.f32s[at], expected);
             } } }
         }
     }

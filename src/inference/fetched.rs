@@ -1,0 +1,21 @@
+//! A model file, read and checked.
+
+use super::{InferenceError, Manifest};
+use sha2::{Digest, Sha256};
+use std::io::ErrorKind;
+use std::path::Path;
+
+/// The bytes of a manifest's file, if they are the ones it means.
+pub(super) fn read_checked(dir: &Path, manifest: &Manifest) -> Result<Vec<u8>, InferenceError> {
+    let path = dir.join(&manifest.file);
+    let bytes = std::fs::read(&path).map_err(|source| match source.kind() {
+        ErrorKind::NotFound => InferenceError::ModelMissing { path: path.clone() },
+        _ => InferenceError::Unreadable { path: path.clone(), source },
+    })?;
+    let got: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let expected = manifest.sha256.to_ascii_lowercase();
+    if got != expected {
+        return Err(InferenceError::ModelCorrupt { path, expected, got });
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,189 @@
+//! A text recogniser: a plate's box in, its text out.
+
+use super::model::{Model, ordered};
+use super::ort_engine::Runtime;
+use super::{InferenceError, RecogniserLayout, RecogniserSpec, Role};
+use crate::config::ModelsConfig;
+use crate::domain::{BBox, Detection, Frame, Point, Quad};
+use crate::imaging::{Filter, PixelRect, Resampler};
+use crate::vision::{Alphabet, DecodeError, Letterbox, TensorView, TextRead, decode_ctc, decode_slots, most_likely};
+use std::time::Duration;
+
+pub(super) struct Recogniser {
+    pub(super) model: Model,
+    spec: RecogniserSpec,
+    alphabet: Alphabet,
+    outputs: Vec<usize>,
+}
+
+/// What stands on a plate, and where it was cut out.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct PlateText {
+    pub(super) read: TextRead,
+    pub(super) province: Option<String>,
+    pub(super) corners: Quad,
+}
+
+impl Recogniser {
+    pub(super) fn load(runtime: &Runtime, config: &ModelsConfig, name: &str) -> Result<Self, InferenceError> {
+        let model = Model::load(runtime, config, Role::Ocr, name)?;
+        let (spec, alphabet, outputs) = plan(&model).map_err(|message| model.contradiction(config, message))?;
+        Ok(Self { model, spec, alphabet, outputs })
+    }
+
+    /// Reads one plate. Adds the time inside the runtime to `spent`.
+    pub(super) fn read(
+        &mut self,
+        frame: &Frame,
+        plate: &Detection,
+        resampler: &mut Resampler,
+        spent: &mut Duration,
+    ) -> Result<PlateText, InferenceError> {
+        let extended = self.read_part(frame, plate, self.spec.extend_down, resampler, spent)?;
+        let one_row = !self.spec.provinces.is_empty() && extended.province.is_none();
+        if self.spec.extend_down > 0.0 && one_row {
+            return self.read_part(frame, plate, 0.0, resampler, spent);
+        }
+        Ok(extended)
+    }
+
+    fn read_part(
+        &mut self,
+        frame: &Frame,
+        plate: &Detection,
+        extend_down: f32,
+        resampler: &mut Resampler,
+        spent: &mut Duration,
+    ) -> Result<PlateText, InferenceError> {
+        let bbox = BBox { y2: plate.bbox.y2 + plate.bbox.height() * extend_down, ..plate.bbox };
+        let wide = bbox.widen(self.spec.margin, self.spec.margin);
+        let Some(area) = PixelRect::of(&wide, frame) else {
+            return Ok(PlateText { read: TextRead::default(), province: None, corners: plate.bbox.into() });
+        };
+        let tilted =
+            plate.corners.filter(|_| self.spec.rectify).map(|quad| stretch(&quad, extend_down, self.spec.margin));
+        let (width, height) = match &tilted {
+            Some(quad) => side_lengths(quad),
+            None => (area.width, area.height),
+        };
+        let input = &self.model.manifest.input;
+        let place = Letterbox::new(input.fit, width, height, input.width, input.height);
+        let size = (place.width as u32, place.height as u32);
+        let reduced = area.height as usize > place.height;
+        let filter = if input.reduce_by_area && reduced { Filter::Area } else { Filter::Linear };
+        let (pixels, corners) = match tilted {
+            Some(quad) => (resampler.rectify(frame, &quad, size.0, size.1)?, quad),
+            None => (resampler.resize(frame, area, size.0, size.1, filter)?, area.bbox().into()),
+        };
+        let (read, province) =
+            Self::infer(&mut self.model, &self.spec, &self.alphabet, &self.outputs, pixels, &place, spent)?;
+        Ok(PlateText { read, province, corners })
+    }
+
+    fn infer(
+        model: &mut Model,
+        spec: &RecogniserSpec,
+        alphabet: &Alphabet,
+        order: &[usize],
+        pixels: &[u8],
+        place: &Letterbox,
+        spent: &mut Duration,
+    ) -> Result<(TextRead, Option<String>), InferenceError> {
+        let Model { manifest, engine, packing, buffer } = model;
+        buffer
+            .pack(pixels, place, packing)
+            .map_err(|source| InferenceError::Input { model: manifest.name.clone(), source })?;
+        let mut result = (TextRead::default(), None);
+        *spent += engine.run(buffer, &mut |outputs| {
+            result = decode(spec, alphabet, &ordered(outputs, order))?;
+            Ok(())
+        })?;
+        Ok(result)
+    }
+}
+
+fn decode(
+    spec: &RecogniserSpec,
+    alphabet: &Alphabet,
+    outputs: &[TensorView<'_>],
+) -> Result<(TextRead, Option<String>), DecodeError> {
+    let missing = DecodeError::Outputs { layout: "ocr", expected: 1, got: 0 };
+    let text = outputs.first().ok_or(missing)?;
+    let read = match (spec.layout, spec.pad) {
+        (RecogniserLayout::Slots, Some(pad)) => decode_slots(text, alphabet, pad)?,
+        _ => decode_ctc(text, alphabet)?,
+    };
+    let province = outputs.get(1).map(|provinces| most_likely(provinces.data).0);
+    let province = province.and_then(|class| spec.provinces.get(class)).filter(|name| !name.is_empty());
+    Ok((read, province.cloned()))
+}
+
+/// Holds a manifest's `[recogniser]` against its graph.
+fn plan(model: &Model) -> Result<(RecogniserSpec, Alphabet, Vec<usize>), String> {
+    let spec = model.manifest.recogniser.clone().ok_or("[recogniser] is missing")?;
+    let alphabet = if spec.alphabet_metadata.is_empty() {
+        Alphabet::from_text(&spec.alphabet)
+    } else {
+        let key = &spec.alphabet_metadata;
+        let lines = model
+            .engine
+            .metadata(key)
+            .ok_or_else(|| format!("recogniser.alphabet_metadata is \"{key}\", the file carries no such text"))?;
+        Alphabet::from_lines(&lines)
+    };
+    let classes = match spec.layout {
+        RecogniserLayout::Ctc => alphabet.len() + 1,
+        RecogniserLayout::Slots => alphabet.len(),
+    };
+    let mut expected = vec![vec![Some(1), None, Some(classes)]];
+    if !spec.provinces.is_empty() {
+        expected.push(vec![Some(1), Some(spec.provinces.len())]);
+    }
+    let outputs = model.output_order(&spec.outputs, expected.len())?;
+    model.check_outputs(&outputs, &expected)?;
+    Ok((spec, alphabet, outputs))
+}
+
+/// The quadrilateral lengthened downwards and then widened on every side, along its own edges.
+fn stretch(quad: &Quad, extend_down: f32, margin: f32) -> Quad {
+    let [tl, tr, br, bl] = quad.0;
+    let along = |from: Point, to: Point, share: f32| {
+        Point::new(from.x + (to.x - from.x) * share, from.y + (to.y - from.y) * share)
+    };
+    let (bl, br) = (along(tl, bl, 1.0 + extend_down), along(tr, br, 1.0 + extend_down));
+    // Bilinear continuation of the quadrilateral's own coordinates.
+    let at = |u: f32, v: f32| along(along(tl, tr, u), along(bl, br, u), v);
+    let (low, high) = (-margin, 1.0 + margin);
+    Quad([at(low, low), at(high, low), at(high, high), at(low, high)])
+}
+
+/// The longer of each pair of opposite edges, in whole pixels, at least 1.
+fn side_lengths(quad: &Quad) -> (u32, u32) {
+    let [tl, tr, br, bl] = quad.0;
+    let pixels = |a: f32, b: f32| a.max(b).round().clamp(1.0, 16_384.0) as u32;
+    (pixels(tl.distance(tr), bl.distance(br)), pixels(tl.distance(bl), tr.distance(br)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_box_stretched_as_a_quad_is_the_box_widened() {
+        let bbox = BBox::new(10.0, 20.0, 50.0, 30.0);
+        let quad = stretch(&bbox.into(), 0.5, 0.1);
+        let expected = BBox { y2: 35.0, ..bbox }.widen(0.1, 0.1);
+        let got = quad.bbox();
+        for (a, b) in <[f32; 4]>::from(got).into_iter().zip(<[f32; 4]>::from(expected)) {
+            assert!((a - b).abs() < 1e-4, "{got:?} is not {expected:?}");
+        }
+        assert_eq!(side_lengths(&bbox.into()), (40, 10));
+    }
+
+    #[test]
+    fn corners_far_out_give_a_size_that_can_be_made() {
+        let far = Point::new(1e9, f32::NAN);
+        let (width, height) = side_lengths(&Quad([Point::default(), far, far, Point::default()]));
+        assert!((1..=16_384).contains(&width) && (1..=16_384).contains(&height));
+    }
+}

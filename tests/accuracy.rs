@@ -1,0 +1,161 @@
+//! The whole pipeline with the real models on real photos, against the counts of the Python reference (exact match of
+//! the best plate's text, full frame): clp-det + ppocr-v6 42/15/28, clp-det + cct-xs-v2 46/18/28 of US 57, EU 23, BR 28.
+//!
+//! The photos may not be redistributed: they are looked for in `$LPR_TEST_DATA`, else `../shared/data`, and the tests
+//! say so loudly where they are missing. So are models that `lpr-agent models fetch` cannot get.
+
+#![cfg(feature = "vision")]
+
+use lpr::config::ModelsConfig;
+use lpr::domain::{CaptureTime, Frame, FrameReading};
+use lpr::imaging::decode_file;
+use lpr::inference::Pipeline;
+use std::path::{Path, PathBuf};
+
+const REGIONS: [&str; 3] = ["us", "eu", "br"];
+
+struct Photo {
+    region: usize,
+    frame: Frame,
+    text: String,
+    province: String,
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn skip(what: &str) {
+    eprintln!("\n*** SKIPPED: {what} ***\n");
+}
+
+fn data() -> Option<PathBuf> {
+    let dir = std::env::var_os("LPR_TEST_DATA").map_or_else(|| root().join("../shared/data"), PathBuf::from);
+    if dir.join("truth.csv").is_file() {
+        return Some(dir);
+    }
+    skip(&format!("no photos in {}; name their folder with LPR_TEST_DATA", dir.display()));
+    None
+}
+
+/// A configuration of `vehicle` and `ocr`, if their files are there.
+fn models(vehicle: &str, ocr: &str) -> Option<ModelsConfig> {
+    let config = ModelsConfig {
+        dir: root().join("models"),
+        vehicle: vehicle.into(),
+        ocr: ocr.into(),
+        ..ModelsConfig::default()
+    };
+    for name in [vehicle, &config.plate, ocr].into_iter().filter(|name| *name != "none") {
+        let manifest = lpr::inference::Manifest::load(&config.dir, name).unwrap();
+        if !config.dir.join(&manifest.file).is_file() {
+            skip(&format!("models/{} is missing; get it with `lpr-agent models fetch`", manifest.file));
+            return None;
+        }
+    }
+    Some(config)
+}
+
+fn photos(dir: &Path, wanted: impl Fn(&str) -> Option<usize>) -> Vec<Photo> {
+    let truth = std::fs::read_to_string(dir.join("truth.csv")).unwrap();
+    let rows = truth.lines().skip(1).map(|line| line.split(',').collect::<Vec<_>>());
+    rows.filter_map(|row| {
+        let region = wanted(row[0])?;
+        let picture = decode_file(&dir.join(row[0])).unwrap();
+        let frame = Frame::new(picture.width, picture.height, picture.pixels, 1, CaptureTime::default()).unwrap();
+        Some(Photo { region, frame, text: row[5].into(), province: row[6].into() })
+    })
+    .collect()
+}
+
+fn latin_photos(dir: &Path) -> Vec<Photo> {
+    photos(dir, |file| REGIONS.iter().position(|region| file.starts_with(&format!("{region}/"))))
+}
+
+/// As the benchmark compares: upper-case ASCII letters and digits only.
+fn plain(text: &str) -> String {
+    text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect()
+}
+
+fn best_text(reading: &FrameReading) -> &str {
+    reading.plates.first().map_or("", |plate| &plate.text)
+}
+
+/// Photos read right per region; prints the row of the table.
+fn count_right(config: &ModelsConfig, photos: &[Photo]) -> [usize; 3] {
+    let mut pipeline = Pipeline::load(config).unwrap();
+    let (mut right, mut times, mut vehicles) = ([0; 3], Vec::new(), 0);
+    for photo in photos {
+        let reading = pipeline.read(&photo.frame).unwrap();
+        right[photo.region] += usize::from(plain(best_text(&reading)) == plain(&photo.text));
+        vehicles += usize::from(!reading.vehicles.is_empty());
+        times.push(reading.timing);
+    }
+    let median = |mut values: Vec<f64>| {
+        values.sort_by(f64::total_cmp);
+        values[values.len() / 2]
+    };
+    let share: f64 = times.iter().map(|t| t.runtime).sum::<f64>() / times.iter().map(|t| t.total).sum::<f64>();
+    println!(
+        "{:<11} {} + {:<16} US {:>2}/57  EU {:>2}/23  BR {:>2}/28   vehicle seen on {vehicles:>3}   median {:>5.1} ms, {:.0} % in ONNX Runtime",
+        config.vehicle,
+        config.plate,
+        config.ocr,
+        right[0],
+        right[1],
+        right[2],
+        median(times.iter().map(|t| t.total).collect()),
+        100.0 * share,
+    );
+    right
+}
+
+fn assert_close(right: [usize; 3], expected: [usize; 3]) {
+    for ((right, expected), region) in right.into_iter().zip(expected).zip(REGIONS) {
+        assert!(right.abs_diff(expected) <= 1, "{region}: {right} right, the reference has {expected}");
+    }
+}
+
+#[test]
+fn full_frame_counts_match_the_python_reference() {
+    let Some(dir) = data() else { return };
+    let photos = latin_photos(&dir);
+    assert_eq!(photos.len(), 108);
+    for (ocr, expected) in [("ppocr-v6", [42, 15, 28]), ("cct-xs-v2", [46, 18, 28])] {
+        if let Some(config) = models("none", ocr) {
+            assert_close(count_right(&config, &photos), expected);
+        }
+    }
+}
+
+#[test]
+fn looking_at_vehicles_does_not_make_it_worse() {
+    let Some(dir) = data() else { return };
+    let photos = latin_photos(&dir);
+    for (vehicle, ocr, full_frame) in
+        [("yolox-nano", "ppocr-v6", 85), ("yolox-nano", "cct-xs-v2", 92), ("yolov8n", "cct-xs-v2", 92)]
+    {
+        if let Some(config) = models(vehicle, ocr) {
+            let right: usize = count_right(&config, &photos).iter().sum();
+            assert!(right + 1 >= full_frame, "{vehicle} + {ocr}: {right} right, {full_frame} on the full frame alone");
+        }
+    }
+}
+
+#[test]
+fn thai_plates_are_read_with_their_province() {
+    let Some(dir) = data() else { return };
+    let Some(config) = models("yolox-nano", "plate-ocr-trial") else { return };
+    let photos = photos(&dir, |file| (file.starts_with("th/") && file.ends_with(".jpg")).then_some(0));
+    let mut pipeline = Pipeline::load(&config).unwrap();
+    let (mut texts, mut provinces) = (0, 0);
+    for photo in &photos {
+        let reading = pipeline.read(&photo.frame).unwrap();
+        let province = reading.plates.first().and_then(|plate| plate.province.as_deref()).unwrap_or("");
+        println!("{} {} -> {} {province}", photo.text, photo.province, best_text(&reading));
+        texts += usize::from(best_text(&reading) == photo.text);
+        provinces += usize::from(province == photo.province);
+    }
+    println!("Thai photos: {texts} texts and {provinces} provinces of {}", photos.len());
+    assert!(texts >= 5 && provinces >= 5, "of {} photos", photos.len());
+}
