@@ -6,6 +6,8 @@
 //! The rooms, and who may enter which, are described in `ARCHITECTURE.md` and enforced by
 //! `tests/architecture.rs`. Pure rooms decide; the others do the reading, writing and waiting.
 
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo, clippy::dbg_macro)]
+
 pub mod clock;
 pub mod config;
 pub mod domain;

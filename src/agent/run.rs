@@ -190,15 +190,8 @@ fn start_uplink(
     clock: &Arc<dyn Clock>,
     link: &Shutdown,
 ) -> Result<Uplink, Failure> {
-    uplink::start(
-        &config.uplink,
-        config.camera_keys(),
-        outbox.handle(),
-        store.clone(),
-        clock.clone(),
-        link.subscribe(),
-    )
-    .map_err(|error| Failure::new(Exit::Config, error))
+    uplink::start(&config.uplink, config.camera_keys(), outbox.handle(), store.clone(), clock.clone(), link.subscribe())
+        .map_err(|error| Failure::new(Exit::Config, error))
 }
 
 fn track_settings(config: &AgentConfig) -> TrackSettings {

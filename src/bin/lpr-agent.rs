@@ -1,5 +1,7 @@
 //! The edge agent's command line.
 
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo, clippy::dbg_macro)]
+
 use clap::{Parser, Subcommand};
 use lpr::agent::{Failure, cmds};
 use std::process::ExitCode;

@@ -1,5 +1,7 @@
 //! The companion server's command line.
 
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo, clippy::dbg_macro)]
+
 use clap::{Parser, Subcommand};
 use lpr::exit::Failure;
 use lpr::server::serve;
