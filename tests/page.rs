@@ -1,5 +1,6 @@
 //! The live page in a real headless Chromium, on the real server.
 #![cfg(feature = "server")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests are tests")]
 
 #[path = "common/lpr_server.rs"]
 mod lpr_server;
