@@ -63,7 +63,7 @@ impl App {
             Registration::read(payload).map_err(|invalid| Fault::from(invalid).about(EventRef::peek(payload)))?;
         let now_us = self.now_us();
         let camera = registration.camera.clone();
-        let work = move |conn: &rusqlite::Connection| {
+        let work = move |conn: &store::Connection| {
             store::touch(conn, &camera, now_us)?;
             store::checkpoint(conn)
         };
