@@ -5,6 +5,7 @@
 //! say so loudly where they are missing. So are models that `lpr-agent models fetch` cannot get.
 
 #![cfg(feature = "vision")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking, as tests do")]
 
 use lpr::config::ModelsConfig;
 use lpr::domain::{CaptureTime, Frame, FrameReading};

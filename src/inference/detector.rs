@@ -76,6 +76,12 @@ impl DetectorModel {
         Ok(kept.into_iter().filter_map(|i| self.in_frame(&found[i], &place, area, frame)).collect())
     }
 
+    /// Tensor pixels per pixel of the frame, if `area` of it is looked at.
+    pub(super) fn scale(&self, area: PixelRect, view: View) -> f32 {
+        let place = letterbox(&self.model.manifest, self.plan.vehicle_side, area, view);
+        place.width as f32 / area.width as f32
+    }
+
     /// A candidate in the frame's pixels, cut off at the frame's edge.
     fn in_frame(&self, found: &Candidate, place: &Letterbox, area: PixelRect, frame: &Frame) -> Option<Detection> {
         let (dx, dy) = (area.x as f32, area.y as f32);

@@ -39,7 +39,7 @@ impl Runtime {
     }
 
     fn load_from(path: &Path, loaded: &mut Option<Self>) -> Result<Self, InferenceError> {
-        let version = checked_version(path)?;
+        let version = checked_version(path, loaded.is_some())?;
         if let Some(runtime) = loaded {
             return if runtime.path == path {
                 Ok(runtime.clone())
@@ -59,25 +59,23 @@ impl Runtime {
 }
 
 /// The library's version, if it can be used. Asking does not load it for good.
-fn checked_version(path: &Path) -> Result<String, InferenceError> {
-    match ort::util::probe(path) {
-        Some(minor) => {
-            let version = full_version(path, &format!("1.{minor}"));
-            if minor >= ort::MINOR_VERSION {
-                return Ok(version);
-            }
-            let needed = format!("1.{}", ort::MINOR_VERSION);
-            Err(InferenceError::RuntimeVersion { path: path.to_owned(), found: version, needed })
-        }
-        // Loading tells the reason, and only succeeds for a library of another major version.
-        None => Err(match ort::init_from(path) {
+fn checked_version(path: &Path, have_one: bool) -> Result<String, InferenceError> {
+    let Some(minor) = ort::util::probe(path) else {
+        return Err(match ort::init_from(path) {
             Err(error) => refused(path, error),
-            Ok(_) => InferenceError::RuntimeUnusable {
-                path: path.to_owned(),
-                message: "its major version is not 1".to_owned(),
-            },
-        }),
+            // With a library loaded already, a second one is not even tried, and no reason is told.
+            Ok(_) => {
+                let message = if have_one { "it is not ONNX Runtime 1.x" } else { "its major version is not 1" };
+                InferenceError::RuntimeUnusable { path: path.to_owned(), message: message.to_owned() }
+            }
+        });
+    };
+    let version = full_version(path, &format!("1.{minor}"));
+    if minor < ort::MINOR_VERSION {
+        let needed = format!("1.{}", ort::MINOR_VERSION);
+        return Err(InferenceError::RuntimeVersion { path: path.to_owned(), found: version, needed });
     }
+    Ok(version)
 }
 
 fn refused(path: &Path, error: LoadDynamicError) -> InferenceError {

@@ -8,7 +8,7 @@ use super::{InferenceError, Role};
 use crate::config::ModelsConfig;
 use crate::domain::{BBox, Detection, Frame, FrameReading, PlateRead, Timing};
 use crate::imaging::{PixelRect, Resampler};
-use crate::vision::{keep_best, overlap_of_smaller};
+use crate::vision::fuse_looks;
 use serde::Serialize;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -20,10 +20,10 @@ const MAX_VEHICLES: usize = 12;
 /// Plates read in one frame, surest first.
 const MAX_PLATES: usize = 16;
 /// A vehicle narrower or lower than this carries no legible plate.
-const MIN_VEHICLE_PIXELS: u32 = 24;
-/// Two boxes are one plate if this share of the smaller one lies in the other: the first row and the whole of the same
-/// plate are found in different passes.
-const SAME_PLATE: f32 = 0.5;
+const MIN_VEHICLE_PIXELS: u32 = 64;
+/// A vehicle is looked at closely if that shows it at least so much larger than the full frame does. On 108 photos, fewer
+/// close looks than at 1.0 and no fewer plates read right.
+const MIN_ZOOM: f32 = 1.6;
 
 /// All models, ready to read frames. One thread owns it.
 pub struct Pipeline {
@@ -122,8 +122,9 @@ impl Pipeline {
         }
     }
 
-    /// Plates of the full frame and of each vehicle's crop together, each plate once, surest first. The full frame is
-    /// always looked at: on close-ups the vehicle's crop alone finds fewer, and a plate may hang where no vehicle was seen.
+    /// Plates of the full frame and of the crops of smaller vehicles together, each plate once, surest first. The full
+    /// frame is always looked at: on close-ups the vehicle's crop alone finds fewer, and a plate may hang where no vehicle
+    /// was seen.
     fn find_plates(
         &mut self,
         frame: &Frame,
@@ -131,15 +132,21 @@ impl Pipeline {
         spent: &mut Duration,
     ) -> Result<Vec<Detection>, InferenceError> {
         let whole = PixelRect::whole(frame);
-        let mut found = self.plate.detect(frame, whole, View::Frame, &mut self.resampler, spent)?;
+        let full = self.plate.detect(frame, whole, View::Frame, &mut self.resampler, spent)?;
+        let mut close = Vec::new();
         for vehicle in vehicles.iter().take(MAX_VEHICLES) {
-            let large_enough = |area: &PixelRect| area.width.min(area.height) >= MIN_VEHICLE_PIXELS;
-            if let Some(area) = PixelRect::of(&vehicle.bbox, frame).filter(large_enough) {
-                found.extend(self.plate.detect(frame, area, View::Vehicle, &mut self.resampler, spent)?);
+            if let Some(area) = PixelRect::of(&vehicle.bbox, frame).filter(|area| self.is_worth_a_look(whole, *area)) {
+                close.extend(self.plate.detect(frame, area, View::Vehicle, &mut self.resampler, spent)?);
             }
         }
-        let kept = keep_best(&found, |p| p.bbox, |p| p.confidence, overlap_of_smaller, SAME_PLATE);
-        Ok(kept.into_iter().take(MAX_PLATES).map(|i| found[i].clone()).collect())
+        let mut plates = fuse_looks(full, close);
+        plates.truncate(MAX_PLATES);
+        Ok(plates)
+    }
+
+    fn is_worth_a_look(&self, whole: PixelRect, vehicle: PixelRect) -> bool {
+        let zoom = self.plate.scale(vehicle, View::Vehicle) / self.plate.scale(whole, View::Frame);
+        vehicle.width.min(vehicle.height) >= MIN_VEHICLE_PIXELS && zoom >= MIN_ZOOM
     }
 }
 

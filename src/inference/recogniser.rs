@@ -160,7 +160,7 @@ fn stretch(quad: &Quad, extend_down: f32, margin: f32) -> Quad {
 /// The longer of each pair of opposite edges, in whole pixels, at least 1.
 fn side_lengths(quad: &Quad) -> (u32, u32) {
     let [tl, tr, br, bl] = quad.0;
-    let pixels = |a: f32, b: f32| a.max(b).round().clamp(1.0, 16_384.0) as u32;
+    let pixels = |a: f32, b: f32| (a.max(b).round() as u32).clamp(1, 16_384);
     (pixels(tl.distance(tr), bl.distance(br)), pixels(tl.distance(bl), tr.distance(br)))
 }
 

@@ -3,6 +3,7 @@
 
 mod detect;
 mod error;
+mod fuse;
 mod letterbox;
 mod nms;
 mod ocr;
@@ -11,6 +12,7 @@ mod text;
 
 pub use detect::{Candidate, DetectLayout, Detector};
 pub use error::DecodeError;
+pub use fuse::fuse_looks;
 pub use letterbox::{Fit, Letterbox};
 pub use nms::{keep_best, overlap_of_smaller};
 pub use ocr::{Alphabet, TextRead, decode_ctc, decode_slots, most_likely};

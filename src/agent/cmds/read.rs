@@ -1,7 +1,7 @@
 //! `lpr-agent read`: read plates from images, folders and clips, and print them.
 
 use crate::agent::{Exit, Failure};
-use crate::capture::{self, FrameSource, OpenOptions};
+use crate::capture::{self, OpenOptions};
 use crate::config::{AgentConfig, EvidenceConfig, SourceSpec, agent_from, load_agent};
 use crate::domain::{BBox, Detection, Frame, FrameReading, PlateRead, Timing};
 use crate::imaging::{annotate, encode_jpeg};
@@ -93,6 +93,15 @@ impl From<Failure> for Stop {
     }
 }
 
+/// One picture to read.
+struct Item<'a> {
+    /// The image, the clip, or the source without its credentials.
+    path: &'a str,
+    /// Frame within it, from 1.
+    number: u64,
+    frame: &'a Frame,
+}
+
 #[derive(Default)]
 struct Totals {
     unreadable: usize,
@@ -114,12 +123,9 @@ impl<W: Write> Reader<'_, W> {
             writeln!(self.out, "{}", table_row(["FILE", "PLATE", "TEXT", "BOX", "VEHICLE", "PROVINCE", "MS"]))?;
         }
         for path in paths {
-            let opened = SourceSpec::parse(path)
-                .map_err(|error| error.to_string())
-                .and_then(|spec| capture::open(&spec, &OpenOptions::default()).map_err(|error| error.to_string()));
-            match opened {
-                Ok(mut source) => self.read_source(source.as_mut())?,
-                Err(error) => self.unreadable(path, &error)?,
+            match SourceSpec::parse(path) {
+                Ok(spec) => self.read_source(&spec)?,
+                Err(error) => self.unreadable(path, &format!("{path}: {error}"))?,
             }
         }
         if !self.json {
@@ -128,14 +134,22 @@ impl<W: Write> Reader<'_, W> {
         Ok(())
     }
 
-    fn read_source(&mut self, source: &mut dyn FrameSource) -> Result<(), Stop> {
+    fn read_source(&mut self, spec: &SourceSpec) -> Result<(), Stop> {
+        let shown = spec.to_string();
+        let mut source = match capture::open(spec, &OpenOptions::default()) {
+            Ok(source) => source,
+            Err(error) => return self.unreadable(&shown, &error.to_string()),
+        };
         loop {
             let started = Instant::now();
             match source.next() {
                 Ok(None) => return Ok(()),
                 Ok(Some(frame)) => {
-                    let decode = started.elapsed().as_secs_f64() * 1e3;
-                    self.read_frame(&source.label(), &frame, decode)?;
+                    let decode = milliseconds_since(started);
+                    let label = source.label();
+                    // An image of a folder goes by its own name: it is the first and only frame of that.
+                    let number = if label == shown { frame.number } else { 1 };
+                    self.read_frame(&Item { path: &label, number, frame: &frame }, decode)?;
                 }
                 Err(error) => {
                     self.unreadable(&source.label(), &error.to_string())?;
@@ -147,18 +161,18 @@ impl<W: Write> Reader<'_, W> {
         }
     }
 
-    fn read_frame(&mut self, path: &str, frame: &Frame, decode: f64) -> Result<(), Stop> {
-        let mut reading = self.pipeline.read(frame).map_err(Failure::from)?;
+    fn read_frame(&mut self, item: &Item<'_>, decode: f64) -> Result<(), Stop> {
+        let mut reading = self.pipeline.read(item.frame).map_err(Failure::from)?;
         reading.timing.decode = decode;
         reading.timing.total += decode;
         if self.json {
-            let line = serde_json::to_string(&FrameLine::of(path, frame, &reading)).map_err(io::Error::from)?;
+            let line = serde_json::to_string(&FrameLine::of(item, &reading)).map_err(io::Error::from)?;
             writeln!(self.out, "{line}")?;
         } else {
-            self.rows(path, frame, &reading)?;
+            self.rows(item, &reading)?;
         }
         if let Some(pictures) = &mut self.pictures {
-            pictures.write(path, frame, &reading)?;
+            pictures.write(item, &reading)?;
         }
         self.totals.plates += reading.plates.iter().filter(|plate| !plate.text.is_empty()).count();
         self.totals.timings.push(reading.timing);
@@ -168,7 +182,7 @@ impl<W: Write> Reader<'_, W> {
     fn unreadable(&mut self, path: &str, error: &str) -> Result<(), Stop> {
         self.totals.unreadable += 1;
         if self.json {
-            let line = serde_json::json!({ "path": path, "error": error });
+            let line = serde_json::to_string(&ErrorLine { path, error }).map_err(io::Error::from)?;
             writeln!(self.out, "{line}")?;
         } else {
             eprintln!("lpr-agent: {error}");
@@ -176,10 +190,10 @@ impl<W: Write> Reader<'_, W> {
         Ok(())
     }
 
-    fn rows(&mut self, path: &str, frame: &Frame, reading: &FrameReading) -> Result<(), Stop> {
-        let name = match frame.number {
-            1 => path.to_owned(),
-            number => format!("{path}#{number}"),
+    fn rows(&mut self, item: &Item<'_>, reading: &FrameReading) -> Result<(), Stop> {
+        let name = match item.number {
+            1 => item.path.to_owned(),
+            number => format!("{}#{number}", item.path),
         };
         let milliseconds = format!("{:.0}", reading.timing.total);
         if reading.plates.is_empty() {
@@ -222,6 +236,10 @@ impl<W: Write> Reader<'_, W> {
     }
 }
 
+fn milliseconds_since(start: Instant) -> f64 {
+    start.elapsed().as_secs_f64() * 1e3
+}
+
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(0.0)
@@ -241,6 +259,12 @@ struct FrameLine<'a> {
     vehicles: Vec<VehicleLine<'a>>,
     plates: Vec<PlateLine<'a>>,
     timing_ms: TimingLine,
+}
+
+#[derive(Serialize)]
+struct ErrorLine<'a> {
+    path: &'a str,
+    error: &'a str,
 }
 
 #[derive(Serialize)]
@@ -269,14 +293,14 @@ struct TimingLine {
 }
 
 impl<'a> FrameLine<'a> {
-    fn of(path: &'a str, frame: &Frame, reading: &'a FrameReading) -> Self {
+    fn of(item: &Item<'a>, reading: &'a FrameReading) -> Self {
         let Timing { decode, vehicle, plate, ocr, total, .. } = reading.timing;
         let [decode, vehicle, plate, ocr, total] = [decode, vehicle, plate, ocr, total].map(|ms| rounded(ms, 100.0));
         Self {
-            path,
-            frame: frame.number,
-            width: frame.width(),
-            height: frame.height(),
+            path: item.path,
+            frame: item.number,
+            width: item.frame.width(),
+            height: item.frame.height(),
             vehicles: reading.vehicles.iter().map(VehicleLine::of).collect(),
             plates: reading.plates.iter().map(PlateLine::of).collect(),
             timing_ms: TimingLine { decode, vehicle, plate, ocr, total },
@@ -325,11 +349,11 @@ impl Pictures {
         Ok(Self { dir: dir.to_owned(), quality: evidence.jpeg_quality, written: HashSet::new() })
     }
 
-    fn write(&mut self, path: &str, frame: &Frame, reading: &FrameReading) -> Result<(), Failure> {
-        let internal = |error| Failure::new(Exit::Internal, format!("cannot draw {path}: {error}"));
-        let picture = annotate(frame, &reading.vehicles, &reading.plates).map_err(internal)?;
+    fn write(&mut self, item: &Item<'_>, reading: &FrameReading) -> Result<(), Failure> {
+        let internal = |error| Failure::new(Exit::Internal, format!("cannot draw {}: {error}", item.path));
+        let picture = annotate(item.frame, &reading.vehicles, &reading.plates).map_err(internal)?;
         let jpeg = encode_jpeg(&picture, self.quality, ANNOTATED_MAX_BYTES).map_err(internal)?;
-        let name = self.free_name(path, frame.number);
+        let name = self.free_name(item.path, item.number);
         let file = self.dir.join(name);
         std::fs::write(&file, jpeg).map_err(|error| cannot_write(&file, &error))
     }
