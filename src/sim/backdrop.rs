@@ -68,7 +68,8 @@ impl Painter {
 
     fn ground(&mut self) {
         let (near, far) = (self.lighting.on(GRASS, 8.0), self.lighting.on(scale(GRASS, 0.9), FAR));
-        self.flat((-400.0, 400.0), (NEAR, FAR), (far, near));
+        let (w, horizon, bottom) = (self.width, self.camera.horizon, self.canvas.height() as f32);
+        self.screen(vec![(0.0, horizon), (w, horizon), (w, bottom), (0.0, bottom)], far, near, 1.0);
         for _ in 0..60 {
             let (x, z) = (self.rng.range(-30.0, 30.0), self.rng.range(5.0, 70.0));
             let shade = scale(GRASS, self.rng.range(0.75, 1.2));

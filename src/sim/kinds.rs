@@ -231,6 +231,7 @@ fn shell(model: &mut Model, shape: &CarShape, paint: Rgb) {
         strips: shape.strips,
         windows: shape.windows,
         wheels: shape.wheels,
+        round: 1.0,
         paint,
     });
 }
@@ -319,6 +320,7 @@ fn van_rear(model: &mut Model, paint: Rgb, plate: &Plate) {
         strips: &[Paint, Paint, Paint, Paint],
         windows: &[&[(2.9, 1.25), (2.9, 1.75), (3.5, 1.75), (3.9, 1.24)]],
         wheels: &[(0.9, 0.34), (3.9, 0.34)],
+        round: 0.5,
         paint,
     });
     let window = [(0.06, 1.22), (0.78, 1.22), (0.74, 1.76), (0.06, 1.78)];
@@ -346,6 +348,7 @@ fn lorry_rear(model: &mut Model, paint: Rgb, plate: &Plate) {
         strips: &[Paint, Paint],
         windows: &[],
         wheels: &[(1.3, 0.48), (6.4, 0.48)],
+        round: 0.1,
         paint: cargo,
     });
     // Door leaves with their bars and frame.
@@ -385,6 +388,7 @@ fn lorry_front(model: &mut Model, paint: Rgb, plate: &Plate) {
         strips: &[Paint, Paint, Paint, Paint],
         windows: &[&[(0.35, 1.5), (0.35, 2.25), (1.3, 2.25), (1.3, 1.5)]],
         wheels: &[(1.1, 0.48), (5.9, 0.48)],
+        round: 0.1,
         paint,
     });
     model.quad([-1.05, 1.05, 1.45, 2.32], -0.01, GLASS_TOP, GLASS);
@@ -412,25 +416,25 @@ fn motorcycle(model: &mut Model, paint: Rgb, plate: &Plate, rng: &mut Rng) {
     let ground = vec![[-0.3, 0.0, 0.0], [0.3, 0.0, 0.0], [0.25, 0.0, 1.9], [-0.25, 0.0, 1.9]];
     model.panel(vec![ground], Facing::Camera, [0.02; 3], [0.02; 3]).part(super::model::Part::Road).alpha(0.45);
     // Far to near: fork and bars, rider, machine.
-    model.polygon(&[(0.0, 1.0), (0.38, 1.06), (0.38, 1.1), (0.0, 1.04)], 1.3, true, PLASTIC, PLASTIC);
-    model.polygon(&disc((0.34, 1.22), 0.075, 0.05), 1.3, true, [0.35, 0.4, 0.44], DARK);
+    model.polygon(&[(0.0, 1.0), (0.38, 1.06), (0.38, 1.1), (0.0, 1.04)], 0.9, true, PLASTIC, PLASTIC);
+    model.polygon(&disc((0.34, 1.22), 0.075, 0.05), 0.9, true, [0.35, 0.4, 0.44], DARK);
     model.polygon(
         &[(0.12, 0.95), (0.3, 0.8), (0.33, 0.35), (0.2, 0.33), (0.16, 0.6)],
-        0.9,
+        0.55,
         true,
         [0.16, 0.17, 0.24],
         DARK,
     );
     model.polygon(
         &[(0.18, 1.36), (0.3, 1.22), (0.4, 1.02), (0.32, 0.98), (0.2, 1.14)],
-        0.8,
+        0.55,
         true,
         jacket,
         scale(jacket, 0.6),
     );
     let torso = [(-0.17, 0.84), (-0.24, 1.3), (-0.14, 1.42), (0.14, 1.42), (0.24, 1.3), (0.17, 0.84)];
-    model.polygon(&torso, 0.7, false, scale(jacket, 1.15), scale(jacket, 0.6));
-    model.polygon(&disc((0.0, 1.54), 0.135, 0.145), 0.7, false, helmet, scale(helmet, 0.5));
+    model.polygon(&torso, 0.5, false, scale(jacket, 1.15), scale(jacket, 0.6));
+    model.polygon(&disc((0.0, 1.54), 0.135, 0.145), 0.5, false, helmet, scale(helmet, 0.5));
     model.quad([-0.07, 0.07, 0.0, 0.62], 0.2, [0.06; 3], [0.04; 3]);
     model.polygon(
         &[(0.0, 0.42), (0.1, 0.42), (0.2, 0.75), (0.22, 0.9), (0.0, 0.9)],
