@@ -55,6 +55,8 @@ pub struct Model {
     pub length: f32,
     /// Highest point.
     pub height: f32,
+    /// As the shell's.
+    round: f32,
 }
 
 /// Of the side silhouette: depth and height.
@@ -119,6 +121,7 @@ impl Model {
     pub fn shell(&mut self, shell: &Shell) {
         let length = shell.profile.iter().map(|(z, _)| *z).fold(0.0, f32::max);
         (self.width, self.length, self.height) = (shell.width, length, shell.roof());
+        self.round = shell.round;
         self.shadow(shell.width / 2.0, length);
         for sign in [-1.0, 1.0] {
             self.side(shell, sign);
@@ -242,15 +245,31 @@ impl Model {
         }
     }
 
-    /// A pair of lamps, left and right; `lit` is their colour after dark.
+    /// A pair of lamps, left and right, wrapped around the rounded corners; `lit` is their colour after dark.
     pub fn lamps(&mut self, points: &[(f32, f32)], z: f32, day: Rgb, lit: Rgb, radius: f32) {
         let n = points.len().max(1) as f32;
         let (x, y) = points.iter().fold((0.0, 0.0), |(x, y), p| (x + p.0 / n, y + p.1 / n));
         for sign in [-1.0, 1.0] {
-            let contour = points.iter().map(|(x, y)| [sign * x, *y, z]).collect();
+            let contour = points.iter().map(|(x, y)| [sign * x, *y, z + self.wrap(*x)]).collect();
             self.panel(vec![contour], Facing::Camera, day, scale(day, 0.75)).lit(lit);
             self.glows.push(Glow { at: [sign * x, y, z], colour: lit, radius });
         }
+    }
+
+    /// A bumper: from corner to corner, wrapped around both.
+    pub fn band(&mut self, half: f32, (low, high): (f32, f32), z: f32, top: Rgb, bottom: Rgb) {
+        let flat = (half - ROUND_X * self.round).max(0.0);
+        let xs = [-half, -(flat + half) / 2.0, -flat, flat, (flat + half) / 2.0, half];
+        let at = |x: f32, y: f32| [x, y, z + self.wrap(x.abs())];
+        let contour = xs.iter().map(|x| at(*x, high)).chain(xs.iter().rev().map(|x| at(*x, low))).collect();
+        self.panel(vec![contour], Facing::Camera, top, bottom);
+    }
+
+    /// Depth of the near end's outline at a distance from the middle.
+    fn wrap(&self, x: f32) -> f32 {
+        let from_side = (self.width / 2.0 - x).max(0.0);
+        let reach = ROUND_X * self.round;
+        if from_side < reach { ROUND_Z * (1.0 - (from_side / reach).sqrt()) } else { 0.0 }
     }
 
     /// A polygon of the plate.
