@@ -109,7 +109,8 @@ impl Shot<'_> {
         let any_ahead = || self.camera.in_front(z + depths().fold(f32::NEG_INFINITY, f32::max));
         match panel.facing {
             Facing::Camera if panel.part == Part::Road => any_ahead(),
-            Facing::Camera => self.camera.in_front(z + depths().fold(f32::INFINITY, f32::min)),
+            // With its near end beside the camera nothing of it faces the camera any more.
+            Facing::Camera => self.camera.in_front(z - 0.1),
             Facing::Outside => any_ahead() && panel.contours.iter().any(|c| self.runs_counter_clockwise(c, (x, z))),
         }
     }
