@@ -68,7 +68,8 @@ impl Painter {
 
     fn ground(&mut self) {
         let (near, far) = (self.lighting.on(GRASS, 8.0), self.lighting.on(scale(GRASS, 0.9), FAR));
-        self.flat((-400.0, 400.0), (NEAR, FAR), (far, near));
+        let (w, horizon, bottom) = (self.width, self.camera.horizon, self.canvas.height() as f32);
+        self.screen(vec![(0.0, horizon), (w, horizon), (w, bottom), (0.0, bottom)], far, near, 1.0);
         for _ in 0..60 {
             let (x, z) = (self.rng.range(-30.0, 30.0), self.rng.range(5.0, 70.0));
             let shade = scale(GRASS, self.rng.range(0.75, 1.2));
@@ -98,7 +99,7 @@ impl Painter {
         let asphalt = lit(self, ASPHALT);
         self.flat((middle - half, middle + half), (NEAR, FAR), asphalt);
         self.wear(plan);
-        self.markings(plan.road);
+        self.markings(plan);
     }
 
     /// Tyre tracks along the lanes, repairs, stains.
@@ -123,19 +124,20 @@ impl Painter {
         }
     }
 
-    fn markings(&mut self, (middle, half): (f32, f32)) {
+    /// Edge lines, and dashes between the first two lanes.
+    fn markings(&mut self, plan: &Plan) {
+        let (middle, half) = plan.road;
         for side in [-1.0, 1.0] {
             let x = middle + side * (half - 0.35);
             let colour = (self.lighting.on(LINE, 60.0), self.lighting.on(LINE, 6.0));
             self.flat(order(x, x + side * 0.12), (NEAR, 200.0), colour);
         }
-        if half < 3.0 {
-            return;
-        }
+        let [first, second, ..] = plan.lanes[..] else { return };
+        let x = (first.x + second.x) / 2.0;
         for dash in 0..24 {
             let z = 1.0 + dash as f32 * 6.0;
             let colour = self.lighting.on(LINE, z);
-            self.flat((-0.07, 0.07), (z.max(NEAR), z + 3.0), (colour, colour));
+            self.flat((x - 0.07, x + 0.07), (z.max(NEAR), z + 3.0), (colour, colour));
         }
     }
 
@@ -216,13 +218,13 @@ impl Painter {
         let head = mix(post, [1.0, 0.9, 0.65], lit);
         self.world(&[[arm - 0.3, 6.55, z], [arm + 0.3, 6.55, z], [arm + 0.25, 6.7, z], [arm - 0.25, 6.7, z]], head);
         if lit > 0.0 {
-            for step in 1..=5 {
-                let r = 0.35 * step as f32;
+            for step in 1..=14 {
+                let r = 0.13 * step as f32;
                 let glow: Vec<Point3> = disc((arm, 6.6), r, r).into_iter().map(|(x, y)| [x, y, z]).collect();
-                self.translucent(&glow, [1.0, 0.86, 0.6], 0.07 * lit);
-                let pool = disc((arm, z), 0.9 * step as f32, 1.3 * step as f32);
+                self.translucent(&glow, [1.0, 0.86, 0.6], 0.028 * lit);
+                let pool = disc((arm, z), 0.34 * step as f32, 0.48 * step as f32);
                 let pool: Vec<Point3> = pool.into_iter().map(|(x, z)| [x, 0.0, z]).collect();
-                self.translucent(&pool, [0.8, 0.68, 0.46], 0.035 * lit);
+                self.translucent(&pool, [0.8, 0.68, 0.46], 0.016 * lit);
             }
         }
     }

@@ -49,6 +49,47 @@ impl Canvas {
         self.pixmap.fill(Color::TRANSPARENT);
     }
 
+    /// The lens: a kernel of 1, 6, 1 eighths, both ways.
+    pub fn soften(&mut self) {
+        let row = self.width() * 4;
+        let pixels = self.pixels_mut();
+        let blend = |a: u8, b: u8, c: u8| ((u16::from(a) + 6 * u16::from(b) + u16::from(c) + 4) / 8) as u8;
+        for line in pixels.chunks_exact_mut(row.max(4)) {
+            let mut left = [line[0], line[1], line[2], line[3]];
+            for i in 4..line.len().saturating_sub(4) {
+                let before = left[i % 4];
+                left[i % 4] = line[i];
+                line[i] = blend(before, line[i], line[i + 4]);
+            }
+        }
+        let mut above = pixels.get(..row).map(<[u8]>::to_vec).unwrap_or_default();
+        let rows = pixels.len() / row.max(1);
+        for y in 1..rows.saturating_sub(1) {
+            let (current, below) = pixels[y * row..(y + 2) * row].split_at_mut(row);
+            for ((value, up), down) in current.iter_mut().zip(above.iter_mut()).zip(below.iter()) {
+                let before = *up;
+                *up = *value;
+                *value = blend(before, *value, *down);
+            }
+        }
+    }
+
+    /// A box filter of `2 · radius + 1` pixels, both ways; 0 leaves all as it is.
+    pub fn smooth(&mut self, radius: usize) {
+        if radius == 0 {
+            return;
+        }
+        let (width, height) = (self.width(), self.height());
+        let pixels = self.pixels_mut();
+        let mut line = Vec::new();
+        for y in 0..height {
+            average(pixels, &mut line, (y * width * 4, 4, width), radius);
+        }
+        for x in 0..width {
+            average(pixels, &mut line, (x * 4, width * 4, height), radius);
+        }
+    }
+
     /// Fills closed contours, given in frame pixels.
     pub fn fill(&mut self, contours: &[Vec<(f32, f32)>], fill: Fill) {
         let (dx, dy) = (self.x as f32, self.y as f32);
@@ -62,6 +103,30 @@ impl Canvas {
         if let Some(path) = builder.finish() {
             let paint = Paint { shader: shader(&path, fill), ..Paint::default() };
             self.pixmap.fill_path(&path, &paint, FillRule::Winding, Transform::identity(), None);
+        }
+    }
+}
+
+/// Box filter along one line of pixels: where it starts, its step and its length. Beyond the ends the last pixel
+/// repeats.
+fn average(pixels: &mut [u8], line: &mut Vec<[u8; 4]>, (start, step, count): (usize, usize, usize), radius: usize) {
+    line.clear();
+    line.extend((0..count).map(|i| {
+        let at = start + i * step;
+        [pixels[at], pixels[at + 1], pixels[at + 2], pixels[at + 3]]
+    }));
+    let Some(last) = count.checked_sub(1) else { return };
+    let span = 2 * radius as u32 + 1;
+    let mut sum = [0u32; 4];
+    for i in 0..=2 * radius {
+        let pixel = line[i.saturating_sub(radius).min(last)];
+        sum.iter_mut().zip(pixel).for_each(|(s, p)| *s += u32::from(p));
+    }
+    for i in 0..count {
+        let (leaving, entering) = (line[i.saturating_sub(radius)], line[(i + radius + 1).min(last)]);
+        for channel in 0..4 {
+            pixels[start + i * step + channel] = ((sum[channel] + span / 2) / span) as u8;
+            sum[channel] = sum[channel] + u32::from(entering[channel]) - u32::from(leaving[channel]);
         }
     }
 }

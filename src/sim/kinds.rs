@@ -1,6 +1,6 @@
 //! The kinds of vehicle, and how the end that faces the camera is drawn.
 
-use super::model::{Facing, Model, Shell, Strip, disc};
+use super::model::{Facing, Glow, Model, Part, Shell, Strip, disc};
 use super::optics::{Rgb, scale};
 use super::plate::Plate;
 use super::rng::Rng;
@@ -56,8 +56,12 @@ impl Kind {
             Kind::Hatch,
             Kind::Hatch,
             Kind::Hatch,
+            Kind::Sedan,
+            Kind::Hatch,
             Kind::Suv,
             Kind::Suv,
+            Kind::Suv,
+            Kind::Van,
             Kind::Van,
             Kind::Lorry,
             Kind::Motorcycle,
@@ -80,7 +84,7 @@ impl Kind {
             (Kind::Sedan, End::Front) => car_front(&mut model, paint, &SEDAN_FRONT, plate, rng),
             (Kind::Hatch, End::Front) => car_front(&mut model, paint, &HATCH_FRONT, plate, rng),
             (Kind::Suv, End::Front) => car_front(&mut model, paint, &SUV_FRONT, plate, rng),
-            (Kind::Van, End::Rear) => van_rear(&mut model, paint, plate),
+            (Kind::Van, End::Rear) => car_rear(&mut model, paint, &VAN_REAR, plate, rng),
             (Kind::Van, End::Front) => car_front(&mut model, paint, &VAN_FRONT, plate, rng),
             (Kind::Lorry, End::Rear) => lorry_rear(&mut model, paint, plate),
             (Kind::Lorry, End::Front) => lorry_front(&mut model, paint, plate),
@@ -158,6 +162,20 @@ static SUV_REAR: CarShape = CarShape {
     lamps: (0.86, 1.14),
     plate: 0.86,
 };
+static VAN_REAR: CarShape = CarShape {
+    width: 1.9,
+    belt: 1.16,
+    taper: 0.84,
+    profile: &[(0.0, 0.34), (0.0, 1.0), (0.06, 1.18), (0.34, 1.76), (3.4, 1.84), (4.2, 1.2), (4.8, 1.0), (4.85, 0.34)],
+    strips: &[Paint, Paint, Glass, Paint],
+    windows: &[
+        &[(0.5, 1.24), (0.56, 1.68), (1.8, 1.74), (1.8, 1.22)],
+        &[(1.9, 1.22), (1.9, 1.74), (3.3, 1.74), (3.8, 1.24)],
+    ],
+    wheels: &[(0.9, 0.34), (3.8, 0.34)],
+    lamps: (0.86, 1.2),
+    plate: 0.84,
+};
 static SEDAN_FRONT: CarShape = CarShape {
     width: 1.8,
     belt: 0.96,
@@ -231,6 +249,7 @@ fn shell(model: &mut Model, shape: &CarShape, paint: Rgb) {
         strips: shape.strips,
         windows: shape.windows,
         wheels: shape.wheels,
+        round: 1.0,
         paint,
     });
 }
@@ -248,18 +267,18 @@ fn car_rear(model: &mut Model, paint: Rgb, shape: &CarShape, plate: &Plate, rng:
         TAIL_GLOW,
     );
     let inner =
-        [(half * 0.68, low + 0.06), (half * 0.86, low + 0.06), (half * 0.86, low + 0.1), (half * 0.68, low + 0.1)];
+        [(half * 0.62, low + 0.06), (half * 0.76, low + 0.06), (half * 0.76, low + 0.1), (half * 0.62, low + 0.1)];
     model.polygon(&inner, -0.015, true, CLEAR, scale(CLEAR, 0.8));
     // The lid's edge, the bumper with its dark apron and reflectors.
     let bumper = bottom + 0.26;
     model.quad([-half * 0.95, half * 0.95, bumper, bumper + 0.015], -0.01, scale(paint, 0.35), scale(paint, 0.35));
-    model.quad([-half * 0.99, half * 0.99, bottom + 0.02, bumper], -0.07, scale(paint, 0.88), scale(paint, 0.6));
-    model.quad([-half * 0.9, half * 0.9, bottom - 0.02, bottom + 0.1], -0.075, PLASTIC, DARK);
+    model.band(half * 0.99, (bottom + 0.02, bumper), -0.07, scale(paint, 0.88), scale(paint, 0.6));
+    model.band(half * 0.97, (bottom - 0.02, bottom + 0.1), -0.075, PLASTIC, DARK);
     let reflector = [
-        (half * 0.72, bottom + 0.13),
-        (half * 0.92, bottom + 0.13),
-        (half * 0.92, bottom + 0.17),
-        (half * 0.72, bottom + 0.17),
+        (half * 0.56, bottom + 0.13),
+        (half * 0.76, bottom + 0.13),
+        (half * 0.76, bottom + 0.17),
+        (half * 0.56, bottom + 0.17),
     ];
     model.polygon(&reflector, -0.08, true, RED, RED);
     model.polygon(&disc((0.0, high + 0.03), 0.05, 0.04), -0.02, false, [0.75; 3], [0.5; 3]);
@@ -274,7 +293,7 @@ fn car_front(model: &mut Model, paint: Rgb, shape: &CarShape, plate: &Plate, rng
     let bottom = shape.profile[0].1;
     let (low, high) = shape.lamps;
     model.polygon(
-        &[(half * 0.98, high + 0.02), (half * 0.98, low - 0.03), (half * 0.5, low)],
+        &[(half * 0.76, high + 0.01), (half * 0.76, low - 0.03), (half * 0.5, low)],
         -0.005,
         true,
         DARK,
@@ -293,9 +312,9 @@ fn car_front(model: &mut Model, paint: Rgb, shape: &CarShape, plate: &Plate, rng
         model.quad([-half * 0.5, half * 0.5, y - 0.008, y + 0.008], -0.015, [0.5; 3], [0.4; 3]);
     }
     model.polygon(&disc((0.0, (low + high) / 2.0), 0.06, 0.05), -0.02, false, [0.85; 3], [0.5; 3]);
-    model.quad([-half * 0.99, half * 0.99, bottom + 0.03, low - 0.03], -0.06, scale(paint, 0.92), scale(paint, 0.62));
+    model.band(half * 0.99, (bottom + 0.03, low - 0.03), -0.06, scale(paint, 0.92), scale(paint, 0.62));
     model.quad([-half * 0.6, half * 0.6, bottom, bottom + 0.1], -0.065, DARK, DARK);
-    model.polygon(&disc((half * 0.78, bottom + 0.12), 0.07, 0.05), -0.07, true, [0.5; 3], DARK);
+    model.polygon(&disc((half * 0.7, bottom + 0.12), 0.07, 0.05), -0.07, true, [0.5; 3], DARK);
     mirrors(model, shape, paint);
     let height = if rng.chance(0.8) { shape.plate } else { shape.plate - 0.05 };
     plate.mount(model, [0.0, height, -0.08], 0.52);
@@ -308,29 +327,6 @@ fn mirrors(model: &mut Model, shape: &CarShape, paint: Rgb) {
     let z = shape.profile[3].0 + 0.2;
     let outline = [(x - 0.04, y - 0.04), (x + 0.14, y - 0.05), (x + 0.15, y + 0.08), (x + 0.02, y + 0.08)];
     model.polygon(&outline, z, true, paint, scale(paint, 0.5));
-}
-
-fn van_rear(model: &mut Model, paint: Rgb, plate: &Plate) {
-    model.shell(&Shell {
-        width: 1.94,
-        taper: 0.9,
-        belt: 1.2,
-        profile: &[(0.0, 0.34), (0.0, 1.2), (0.1, 1.9), (0.3, 1.98), (3.5, 1.92), (4.2, 1.2), (4.9, 1.0), (4.95, 0.34)],
-        strips: &[Paint, Paint, Paint, Paint],
-        windows: &[&[(2.9, 1.25), (2.9, 1.75), (3.5, 1.75), (3.9, 1.24)]],
-        wheels: &[(0.9, 0.34), (3.9, 0.34)],
-        paint,
-    });
-    let window = [(0.06, 1.22), (0.78, 1.22), (0.74, 1.76), (0.06, 1.78)];
-    model.polygon(&window, 0.04, true, GLASS_TOP, GLASS);
-    let shine = [(0.2, 1.24), (0.34, 1.24), (0.6, 1.74), (0.44, 1.75)];
-    let contour = shine.iter().map(|(x, y)| [*x, *y, 0.03]).collect();
-    model.panel(vec![contour], Facing::Camera, [0.8; 3], [0.7; 3]).alpha(0.2);
-    model.quad([-0.012, 0.012, 0.45, 1.9], -0.005, scale(paint, 0.3), scale(paint, 0.3));
-    model.lamps(&[(0.83, 1.15), (0.95, 1.15), (0.96, 0.7), (0.84, 0.7)], -0.01, RED, RED_LIT, TAIL_GLOW);
-    model.quad([-0.95, 0.95, 0.36, 0.58], -0.08, PLASTIC, DARK);
-    model.quad([-0.31, 0.31, 0.68, 0.9], -0.02, scale(paint, 0.55), scale(paint, 0.65));
-    plate.mount(model, [0.0, 0.79, -0.06], 0.52);
 }
 
 const BOXES: [f32; 2] = [0.84, 0.7];
@@ -346,6 +342,7 @@ fn lorry_rear(model: &mut Model, paint: Rgb, plate: &Plate) {
         strips: &[Paint, Paint],
         windows: &[],
         wheels: &[(1.3, 0.48), (6.4, 0.48)],
+        round: 0.1,
         paint: cargo,
     });
     // Door leaves with their bars and frame.
@@ -385,6 +382,7 @@ fn lorry_front(model: &mut Model, paint: Rgb, plate: &Plate) {
         strips: &[Paint, Paint, Paint, Paint],
         windows: &[&[(0.35, 1.5), (0.35, 2.25), (1.3, 2.25), (1.3, 1.5)]],
         wheels: &[(1.1, 0.48), (5.9, 0.48)],
+        round: 0.1,
         paint,
     });
     model.quad([-1.05, 1.05, 1.45, 2.32], -0.01, GLASS_TOP, GLASS);
@@ -410,38 +408,37 @@ fn motorcycle(model: &mut Model, paint: Rgb, plate: &Plate, rng: &mut Rng) {
         rng.pick(&[[0.15, 0.17, 0.22], [0.5, 0.12, 0.1], [0.2, 0.3, 0.42], [0.3, 0.32, 0.3], [0.6, 0.58, 0.5]]);
     let helmet = rng.pick(&PAINTS);
     let ground = vec![[-0.3, 0.0, 0.0], [0.3, 0.0, 0.0], [0.25, 0.0, 1.9], [-0.25, 0.0, 1.9]];
-    model.panel(vec![ground], Facing::Camera, [0.02; 3], [0.02; 3]).part(super::model::Part::Road).alpha(0.45);
-    // Far to near: fork and bars, rider, machine.
-    model.polygon(&[(0.0, 1.0), (0.38, 1.06), (0.38, 1.1), (0.0, 1.04)], 1.3, true, PLASTIC, PLASTIC);
-    model.polygon(&disc((0.34, 1.22), 0.075, 0.05), 1.3, true, [0.35, 0.4, 0.44], DARK);
+    model.panel(vec![ground], Facing::Camera, [0.02; 3], [0.02; 3]).part(Part::Road).alpha(0.45);
+    // Far to near: bars and mirrors, rider, machine.
+    model.polygon(&[(0.0, 0.98), (0.4, 1.06), (0.4, 1.11), (0.0, 1.05)], 0.8, true, PLASTIC, PLASTIC);
+    model.polygon(&disc((0.36, 1.22), 0.085, 0.055), 0.8, true, [0.35, 0.4, 0.44], DARK);
     model.polygon(
-        &[(0.12, 0.95), (0.3, 0.8), (0.33, 0.35), (0.2, 0.33), (0.16, 0.6)],
-        0.9,
+        &[(0.14, 0.9), (0.32, 0.78), (0.35, 0.3), (0.2, 0.28), (0.2, 0.6)],
+        0.5,
         true,
         [0.16, 0.17, 0.24],
         DARK,
     );
     model.polygon(
-        &[(0.18, 1.36), (0.3, 1.22), (0.4, 1.02), (0.32, 0.98), (0.2, 1.14)],
-        0.8,
+        &[(0.16, 1.32), (0.28, 1.22), (0.4, 1.02), (0.33, 0.97), (0.2, 1.12)],
+        0.45,
         true,
         jacket,
         scale(jacket, 0.6),
     );
-    let torso = [(-0.17, 0.84), (-0.24, 1.3), (-0.14, 1.42), (0.14, 1.42), (0.24, 1.3), (0.17, 0.84)];
-    model.polygon(&torso, 0.7, false, scale(jacket, 1.15), scale(jacket, 0.6));
-    model.polygon(&disc((0.0, 1.54), 0.135, 0.145), 0.7, false, helmet, scale(helmet, 0.5));
-    model.quad([-0.07, 0.07, 0.0, 0.62], 0.2, [0.06; 3], [0.04; 3]);
-    model.polygon(
-        &[(0.0, 0.42), (0.1, 0.42), (0.2, 0.75), (0.22, 0.9), (0.0, 0.9)],
-        0.15,
-        true,
-        paint,
-        scale(paint, 0.5),
-    );
-    model.polygon(&[(0.13, 0.3), (0.22, 0.3), (0.22, 0.42), (0.13, 0.44)], 0.1, true, [0.6; 3], [0.25; 3]);
-    model.quad([-0.19, 0.19, 0.84, 0.94], 0.1, DARK, DARK);
-    model.quad([-0.13, 0.13, 0.72, 0.81], 0.02, RED, scale(RED, 0.8)).lit(RED_LIT);
-    model.polygon(&disc((0.24, 0.74), 0.045, 0.035), 0.04, true, [0.85, 0.5, 0.1], [0.7, 0.4, 0.08]);
-    plate.mount(model, [0.0, 0.6, 0.0], 0.26);
+    let torso = [(-0.16, 0.84), (-0.22, 1.26), (-0.13, 1.36), (0.13, 1.36), (0.22, 1.26), (0.16, 0.84)];
+    model.polygon(&torso, 0.4, false, scale(jacket, 1.15), scale(jacket, 0.6));
+    model.polygon(&disc((0.0, 1.47), 0.13, 0.14), 0.4, false, helmet, scale(helmet, 0.5));
+    model.polygon(&disc((0.0, 0.31), 0.075, 0.31), 0.2, false, [0.07; 3], [0.04; 3]);
+    model.quad([0.1, 0.13, 0.3, 0.66], 0.2, [0.55; 3], [0.3; 3]);
+    model.quad([-0.13, -0.1, 0.3, 0.66], 0.2, [0.55; 3], [0.3; 3]);
+    model.polygon(&disc((0.2, 0.4), 0.065, 0.075), 0.12, false, [0.62; 3], [0.25; 3]);
+    model.polygon(&disc((0.2, 0.4), 0.035, 0.04), 0.11, false, DARK, DARK);
+    let tail = [(0.0, 0.46), (0.12, 0.48), (0.24, 0.68), (0.26, 0.86), (0.18, 0.94), (0.0, 0.96)];
+    model.polygon(&tail, 0.15, true, paint, scale(paint, 0.45));
+    model.polygon(&[(0.0, 0.93), (0.2, 0.92), (0.16, 0.99), (0.0, 1.0)], 0.14, true, DARK, DARK);
+    model.quad([-0.15, 0.15, 0.76, 0.85], 0.02, RED, scale(RED, 0.8)).lit(RED_LIT);
+    model.glows.push(Glow { at: [0.0, 0.8, 0.0], colour: RED_LIT, radius: TAIL_GLOW });
+    model.polygon(&disc((0.27, 0.76), 0.05, 0.04), 0.04, true, [0.85, 0.5, 0.1], [0.7, 0.4, 0.08]);
+    plate.mount(model, [0.0, 0.63, 0.0], 0.26);
 }

@@ -5,13 +5,10 @@ use super::optics::{Point3, Rgb, scale};
 /// From where a panel can be seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Facing {
-    /// The camera's side: always.
+    /// Upright and turned to the camera: always.
     Camera,
-    /// Upwards: from above its plane.
-    Up,
-    /// The sides: from beyond them.
-    Left,
-    Right,
+    /// Part of a hull: while its corners run counter-clockwise in the picture.
+    Outside,
 }
 
 /// What a panel is part of.
@@ -49,6 +46,8 @@ pub struct Glow {
 #[derive(Debug, Clone, Default)]
 pub struct Model {
     pub panels: Vec<Panel>,
+    /// Drawn last, and sharper than the body.
+    pub plate_panels: Vec<Panel>,
     pub glows: Vec<Glow>,
     /// Top left, top right, bottom right, bottom left.
     pub plate: [Point3; 4],
@@ -56,6 +55,8 @@ pub struct Model {
     pub length: f32,
     /// Highest point.
     pub height: f32,
+    /// As the shell's.
+    round: f32,
 }
 
 /// Of the side silhouette: depth and height.
@@ -83,38 +84,47 @@ pub struct Shell<'a> {
     pub windows: &'a [&'a [Node]],
     /// Axles: depth and wheel radius.
     pub wheels: &'a [Node],
+    /// How much the near end is rounded in plan, 0–1.
+    pub round: f32,
     pub paint: Rgb,
 }
 
 const GLASS_TOP: Rgb = [0.45, 0.54, 0.6];
 const GLASS: Rgb = [0.07, 0.09, 0.11];
+const DARK_TRIM: Rgb = [0.06, 0.06, 0.07];
 const TYRE: Rgb = [0.05, 0.05, 0.055];
+
+/// How far the ends are rounded in plan: along the side, and across.
+const ROUND_Z: f32 = 0.34;
+const ROUND_X: f32 = 0.2;
 
 impl Shell<'_> {
     fn roof(&self) -> f32 {
         self.profile.iter().map(|(_, y)| *y).fold(0.0, f32::max)
     }
 
-    /// Half width at a height.
-    pub fn half(&self, y: f32) -> f32 {
+    /// Half width of the sides at a height.
+    fn half(&self, y: f32) -> f32 {
         let above = ((y - self.belt) / (self.roof() - self.belt).max(0.01)).clamp(0.0, 1.0);
         self.width / 2.0 * (1.0 - above * (1.0 - self.taper))
     }
 
-    /// Half width where a strip begins: a little narrower at the very bottom and where the body rounds off.
-    fn corner(&self, y: f32) -> f32 {
-        self.half(y) - 0.01
+    /// Half width at a height and depth: narrower where the near end is rounded.
+    fn half_at(&self, y: f32, z: f32) -> f32 {
+        let inwards = (1.0 - z / ROUND_Z).clamp(0.0, 1.0);
+        self.half(y) - ROUND_X * self.round * inwards * inwards
     }
 }
 
 impl Model {
-    /// Shadow, sides with windows and wheels, then the strips from the far end to the near one.
+    /// Shadow, sides with windows and wheels, then the strips from the far end to the near one, and the near corners.
     pub fn shell(&mut self, shell: &Shell) {
         let length = shell.profile.iter().map(|(z, _)| *z).fold(0.0, f32::max);
         (self.width, self.length, self.height) = (shell.width, length, shell.roof());
+        self.round = shell.round;
         self.shadow(shell.width / 2.0, length);
-        for (facing, sign) in [(Facing::Left, -1.0), (Facing::Right, 1.0)] {
-            self.side(shell, facing, sign);
+        for sign in [-1.0, 1.0] {
+            self.side(shell, sign);
         }
         for wheel in shell.wheels.iter().take(1) {
             self.tyres(shell.width, *wheel);
@@ -123,6 +133,9 @@ impl Model {
             if let (Some(near), Some(far)) = (shell.profile.get(i), shell.profile.get(i + 1)) {
                 self.strip(shell, *near, *far, *strip);
             }
+        }
+        for sign in [-1.0, 1.0] {
+            self.corner(shell, sign);
         }
     }
 
@@ -134,19 +147,43 @@ impl Model {
         }
     }
 
-    fn side(&mut self, shell: &Shell, facing: Facing, sign: f32) {
-        let on_side = |nodes: &[Node], out: f32| -> Vec<Point3> {
-            nodes.iter().map(|(z, y)| [sign * (shell.half(*y) + out), *y, *z]).collect()
+    fn side(&mut self, shell: &Shell, sign: f32) {
+        let on_side = |nodes: &[Node]| -> Vec<Point3> {
+            let points = nodes.iter().map(|(z, y)| [sign * shell.half_at(*y, *z), *y, *z]);
+            outside(points.collect(), sign)
         };
-        self.panel(vec![on_side(shell.profile, 0.0)], facing, scale(shell.paint, 0.82), scale(shell.paint, 0.45));
+        let hull = on_side(shell.profile);
+        self.panel(vec![hull], Facing::Outside, scale(shell.paint, 0.82), scale(shell.paint, 0.45));
+        let x = sign * (shell.width / 2.0 + 0.003);
+        let (first, last) = (shell.wheels.first(), shell.wheels.last());
+        if let (Some((z1, y)), Some((z2, _))) = (first, last) {
+            // The crease along the doors.
+            let (y, half) = (y + shell.belt * 0.45, 0.02);
+            let crease = vec![[x, y - half, *z1], [x, y + half, *z1], [x, y + half, *z2], [x, y - half, *z2]];
+            let light = scale(shell.paint, 1.05);
+            self.panel(vec![outside(crease, sign)], Facing::Outside, light, light).alpha(0.5);
+        }
         for window in shell.windows {
-            self.panel(vec![on_side(window, 0.0)], facing, [0.3, 0.36, 0.4], GLASS);
+            self.panel(vec![on_side(window)], Facing::Outside, [0.3, 0.36, 0.4], GLASS);
         }
         for (z, radius) in shell.wheels {
-            let x = sign * (shell.width / 2.0 + 0.005);
-            for (r, colour) in [(radius * 1.12, [0.03; 3]), (*radius, TYRE), (radius * 0.6, [0.42, 0.43, 0.45])] {
-                self.panel(vec![circle(*z, *radius, r, x)], facing, colour, scale(colour, 0.7));
+            for (r, colour) in [(radius * 1.14, [0.03; 3]), (*radius, TYRE), (radius * 0.62, [0.42, 0.43, 0.45])] {
+                let wheel = outside(circle(*z, *radius, r, x), sign);
+                self.panel(vec![wheel], Facing::Outside, colour, scale(colour, 0.7));
             }
+        }
+    }
+
+    /// Rounds off the near end below its first edge, in three facets whose light turns from the end's to the side's.
+    fn corner(&mut self, shell: &Shell, sign: f32) {
+        let (Some((_, low)), Some((_, high))) = (shell.profile.first(), shell.profile.get(1)) else { return };
+        for facet in (0..3).rev() {
+            let (z1, z2) = (ROUND_Z * facet as f32 / 3.0, ROUND_Z * (facet + 1) as f32 / 3.0);
+            let at = |z: f32, y: f32| [sign * shell.half_at(y, z), y, z];
+            let light = 0.92 - 0.06 * facet as f32;
+            let quad = vec![at(z1, *low), at(z1, *high), at(z2, *high), at(z2, *low)];
+            let (top, bottom) = (scale(shell.paint, light), scale(shell.paint, light * 0.7));
+            self.panel(vec![outside(quad, sign)], Facing::Outside, top, bottom);
         }
     }
 
@@ -161,22 +198,36 @@ impl Model {
     }
 
     fn strip(&mut self, shell: &Shell, near: Node, far: Node, strip: Strip) {
+        let at = |share: f32| (near.0 + (far.0 - near.0) * share, near.1 + (far.1 - near.1) * share);
         let quad = |inset: f32, from: f32, to: f32| -> Vec<Point3> {
-            let at = |share: f32| (near.0 + (far.0 - near.0) * share, near.1 + (far.1 - near.1) * share);
             let ((z1, y1), (z2, y2)) = (at(from), at(to));
-            let (a, b) = (shell.corner(y1) - inset, shell.corner(y2) - inset);
+            let (a, b) = (shell.half_at(y1, z1) - inset, shell.half_at(y2, z2) - inset);
             vec![[-a, y1, z1], [a, y1, z1], [b, y2, z2], [-b, y2, z2]]
         };
-        let flat = (far.0 - near.0).abs() / ((far.0 - near.0).abs() + (far.1 - near.1).abs()).max(0.01);
-        let top = scale(shell.paint, 0.9 + 0.3 * flat);
-        self.panel(vec![quad(0.0, 0.0, 1.0)], Facing::Up, top, scale(shell.paint, 0.84 + 0.3 * flat));
+        let (run, rise) = ((far.0 - near.0).abs(), (far.1 - near.1).abs());
+        let flat = run / (run + rise).max(0.01);
+        let (top, bottom) = (scale(shell.paint, 0.96 + 0.2 * flat), scale(shell.paint, 0.78 + 0.3 * flat));
+        self.panel(vec![quad(0.0, 0.0, 1.0)], Facing::Outside, top, bottom);
         if strip == Strip::Glass {
-            self.panel(vec![quad(0.07, 0.06, 0.94)], Facing::Up, GLASS_TOP, GLASS);
-            let [a, b, c, d] = [(-0.1, 0.08), (0.28, 0.08), (0.62, 0.92), (0.34, 0.92)].map(|(x, share)| {
-                let (z, y) = (near.0 + (far.0 - near.0) * share, near.1 + (far.1 - near.1) * share);
+            self.panel(vec![quad(0.05, 0.03, 0.97)], Facing::Outside, DARK_TRIM, DARK_TRIM);
+            self.panel(vec![quad(0.08, 0.07, 0.93)], Facing::Outside, GLASS_TOP, GLASS);
+            self.seats(shell, at(0.12), at(0.62));
+            let shine = [(-0.1, 0.08), (0.28, 0.08), (0.62, 0.92), (0.34, 0.92)].map(|(x, share)| {
+                let (z, y) = at(share);
                 [x * (shell.half(y) - 0.1), y, z]
             });
-            self.panel(vec![vec![a, b, c, d]], Facing::Up, [0.8, 0.87, 0.92], [0.6, 0.66, 0.7]).alpha(0.22);
+            self.panel(vec![shine.to_vec()], Facing::Outside, [0.8, 0.87, 0.92], [0.6, 0.66, 0.7]).alpha(0.2);
+        }
+    }
+
+    /// Head rests behind a pane, seen as darker shapes in it.
+    fn seats(&mut self, shell: &Shell, (z1, y1): Node, (z2, y2): Node) {
+        for x in [-0.5, 0.5] {
+            let half = shell.half(y2) * 0.2;
+            let middle = x * shell.half(y2);
+            let shape = [(-1.3, 0.0), (1.3, 0.0), (1.2, 0.5), (0.8, 1.0), (-0.8, 1.0), (-1.2, 0.5)]
+                .map(|(dx, share)| [middle + dx * half, y1 + (y2 - y1) * share, z1 + (z2 - z1) * share]);
+            self.panel(vec![shape.to_vec()], Facing::Outside, [0.04; 3], [0.04; 3]).alpha(0.55);
         }
     }
 
@@ -194,15 +245,38 @@ impl Model {
         }
     }
 
-    /// A pair of lamps, left and right; `lit` is their colour after dark.
+    /// A pair of lamps, left and right, wrapped around the rounded corners; `lit` is their colour after dark.
     pub fn lamps(&mut self, points: &[(f32, f32)], z: f32, day: Rgb, lit: Rgb, radius: f32) {
         let n = points.len().max(1) as f32;
         let (x, y) = points.iter().fold((0.0, 0.0), |(x, y), p| (x + p.0 / n, y + p.1 / n));
         for sign in [-1.0, 1.0] {
-            let contour = points.iter().map(|(x, y)| [sign * x, *y, z]).collect();
+            let contour = points.iter().map(|(x, y)| [sign * x, *y, z + self.wrap(*x)]).collect();
             self.panel(vec![contour], Facing::Camera, day, scale(day, 0.75)).lit(lit);
             self.glows.push(Glow { at: [sign * x, y, z], colour: lit, radius });
         }
+    }
+
+    /// A bumper: from corner to corner, wrapped around both.
+    pub fn band(&mut self, half: f32, (low, high): (f32, f32), z: f32, top: Rgb, bottom: Rgb) {
+        let flat = (half - ROUND_X * self.round).max(0.0);
+        let xs = [-half, -(flat + half) / 2.0, -flat, flat, (flat + half) / 2.0, half];
+        let at = |x: f32, y: f32| [x, y, z + self.wrap(x.abs())];
+        let contour = xs.iter().map(|x| at(*x, high)).chain(xs.iter().rev().map(|x| at(*x, low))).collect();
+        self.panel(vec![contour], Facing::Camera, top, bottom);
+    }
+
+    /// Depth of the near end's outline at a distance from the middle.
+    fn wrap(&self, x: f32) -> f32 {
+        let from_side = (self.width / 2.0 - x).max(0.0);
+        let reach = ROUND_X * self.round;
+        if from_side < reach { ROUND_Z * (1.0 - (from_side / reach).sqrt()) } else { 0.0 }
+    }
+
+    /// A polygon of the plate.
+    pub fn plate_panel(&mut self, contours: Vec<Vec<Point3>>, colour: Rgb) {
+        let lit = Some(scale(colour, 0.88));
+        let (facing, part) = (Facing::Camera, Part::Body);
+        self.plate_panels.push(Panel { contours, facing, part, top: colour, bottom: colour, alpha: 1.0, lit });
     }
 
     pub fn panel(&mut self, contours: Vec<Vec<Point3>>, facing: Facing, top: Rgb, bottom: Rgb) -> Stroke<'_> {
@@ -235,9 +309,17 @@ impl Stroke<'_> {
     }
 }
 
+/// The left side's corners as given, the right side's the other way round.
+fn outside(mut points: Vec<Point3>, sign: f32) -> Vec<Point3> {
+    if sign > 0.0 {
+        points.reverse();
+    }
+    points
+}
+
 /// A wheel seen from its side.
 fn circle(z: f32, y: f32, radius: f32, x: f32) -> Vec<Point3> {
-    disc((z, y), radius, radius).into_iter().map(|(z, y)| [x, y, z]).collect()
+    disc((z, y), radius, radius).into_iter().rev().map(|(z, y)| [x, y, z]).collect()
 }
 
 /// An ellipse of 20 corners.

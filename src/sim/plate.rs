@@ -1,6 +1,6 @@
 //! Plates: registrations that exist in form, and how they are laid out and painted.
 
-use super::model::{Facing, Model};
+use super::model::Model;
 use super::optics::{Point3, Rgb, scale};
 use super::provinces::PROVINCES;
 use super::rng::Rng;
@@ -197,7 +197,7 @@ impl Sheet {
 
     fn rect(&self, model: &mut Model, (x1, y1): (f32, f32), (x2, y2): (f32, f32), colour: Rgb) {
         let contour = vec![self.at(x1, y2), self.at(x2, y2), self.at(x2, y1), self.at(x1, y1)];
-        model.panel(vec![contour], Facing::Camera, colour, colour).lit(scale(colour, 0.88));
+        model.plate_panel(vec![contour], colour);
     }
 
     /// A line of text, centred between `left` and `right`, condensed or widened a little to fill the room as a plate's
@@ -213,7 +213,7 @@ impl Sheet {
         let start = (left + right) / 2.0 - outline.advance * unit_x / 2.0;
         let place = |x: f32, y: f32| self.at(start + x * unit_x, baseline - y * unit_y);
         let contours = polylines(&path).into_iter().map(|c| c.into_iter().map(|p| place(p.x, p.y)).collect());
-        model.panel(contours.collect(), Facing::Camera, ink, ink).lit(scale(ink, 0.88));
+        model.plate_panel(contours.collect(), ink);
     }
 }
 

@@ -184,9 +184,9 @@ impl Set {
                 lane(1.75, End::Rear, speed(rng, 7.0, 11.0, 2.0)),
             ],
             Scene::Stop => vec![lane(-1.75, end, stop_and_go(rng)), lane(1.75, end, stop_and_go(rng))],
-            Scene::Park => vec![lane(0.0, end, speed(rng, 6.0, 9.0, 1.0))],
+            Scene::Park => vec![lane(1.5, end, speed(rng, 6.0, 9.0, 1.0))],
             Scene::Occlude => {
-                vec![lane(0.7, end, speed(rng, 8.0, 10.0, 2.0)), lane(4.1, end, speed(rng, 2.2, 3.2, 2.0))]
+                vec![lane(1.9, end, speed(rng, 8.0, 10.0, 2.0)), lane(5.3, end, speed(rng, 2.2, 3.2, 2.0))]
             }
             Scene::Mixed => {
                 vec![lane(-1.75, End::Front, stop_and_go(rng)), lane(1.75, End::Rear, speed(rng, 7.0, 11.0, 2.0))]
@@ -194,7 +194,7 @@ impl Set {
         };
         let parked = match spec.scene {
             Scene::Park => {
-                [(2.8, End::Rear, 10.5), (-2.85, End::Front, 11.0), (2.8, End::Rear, 27.0), (-2.85, End::Front, 29.0)]
+                [(4.3, End::Rear, 11.5), (-1.35, End::Front, 9.5), (4.3, End::Rear, 28.0), (-1.35, End::Front, 30.0)]
                     .map(|(x, end, depth)| (lane(x, end, Flow::Parked), depth))
                     .to_vec()
             }
@@ -202,14 +202,15 @@ impl Set {
             _ => Vec::new(),
         };
         let (yaw, road) = match spec.scene {
-            Scene::Occlude => (0.15, (2.4, 4.3)),
+            Scene::Occlude => (0.22, (3.5, 4.3)),
+            Scene::Park => (0.08 + yaw / 4.0, (1.5, 3.9)),
             Scene::Mixed => (yaw, (1.1, 5.2)),
             _ => (yaw, two),
         };
         let pairs = matches!(spec.scene, Scene::Overtake | Scene::Occlude);
         let read = match spec.scene {
             // The lorry's side crosses the line of sight to the car.
-            Scene::Occlude => [3.0, 12.0],
+            Scene::Occlude => [1.0, 13.5],
             _ => [8.0, 8.0],
         };
         Self { lanes, read, pairs, parked, yaw, road }

@@ -22,6 +22,8 @@ pub struct Shot<'a> {
 
 /// Most moments an exposure is made of.
 const MOMENTS: usize = 10;
+/// Half width of the body's soft edges, metres.
+const EDGE: f32 = 0.01;
 /// Coverage from which a vehicle hides what is behind it; shadows stay below.
 const OPAQUE: u8 = 200;
 
@@ -62,7 +64,7 @@ impl Shot<'_> {
         for (value, total) in layer.pixels_mut().iter_mut().zip(&sum) {
             *value = ((total + half) / moments as u16) as u8;
         }
-        soften(&mut layer);
+        layer.soften();
         film.put(&layer);
         if self.lighting.lit > 0.0 {
             self.model.glows.iter().for_each(|glow| self.glow(glow, film));
@@ -89,7 +91,8 @@ impl Shot<'_> {
     }
 
     fn bounds(&self, place: (f32, f32), body_only: bool) -> Option<BBox> {
-        let panels = self.model.panels.iter().filter(|p| !body_only || p.part == Part::Body);
+        let panels = self.model.panels.iter().chain(&self.model.plate_panels);
+        let panels = panels.filter(|p| !body_only || p.part == Part::Body);
         let seen = panels.filter(|p| self.faces(p, place));
         let points = seen.flat_map(|p| p.contours.iter().flatten());
         points
@@ -102,26 +105,40 @@ impl Shot<'_> {
 
     /// Whether a panel shows its painted side to the camera.
     fn faces(&self, panel: &Panel, (x, z): (f32, f32)) -> bool {
-        let half = self.model.width / 2.0;
         let depths = || panel.contours.iter().flatten().map(|p| p[2]);
         let any_ahead = || self.camera.in_front(z + depths().fold(f32::NEG_INFINITY, f32::max));
         match panel.facing {
             Facing::Camera if panel.part == Part::Road => any_ahead(),
-            Facing::Camera => self.camera.in_front(z + depths().fold(f32::INFINITY, f32::min)),
-            Facing::Left => x - half > 0.0 && any_ahead(),
-            Facing::Right => x + half < 0.0 && any_ahead(),
-            Facing::Up => match panel.contours.first().map(Vec::as_slice) {
-                Some([near, _, far, ..]) => {
-                    let y = |p: &Point3| self.camera.project(at(*p, (x, z))).1;
-                    y(far) < y(near) && any_ahead()
-                }
-                _ => false,
-            },
+            // With its near end beside the camera nothing of it faces the camera any more.
+            Facing::Camera => self.camera.in_front(z - 0.1),
+            Facing::Outside => any_ahead() && panel.contours.iter().any(|c| self.runs_counter_clockwise(c, (x, z))),
         }
     }
 
+    fn runs_counter_clockwise(&self, contour: &[Point3], place: (f32, f32)) -> bool {
+        let project = |p: &Point3| self.camera.project(at(*p, place));
+        let nexts = contour.iter().cycle().skip(1);
+        let doubled_area: f32 = contour
+            .iter()
+            .zip(nexts)
+            .map(|(a, b)| {
+                let ((ax, ay), (bx, by)) = (project(a), project(b));
+                bx * ay - ax * by
+            })
+            .sum();
+        doubled_area > 0.0
+    }
+
+    /// The body, a little soft as pressed metal is, then the plate.
     fn paint(&self, layer: &mut Canvas, place: (f32, f32)) {
-        for panel in self.model.panels.iter().filter(|p| self.faces(p, place)) {
+        self.fill(&self.model.panels, layer, place);
+        let pixels_per_metre = self.camera.focal / self.camera.depth([place.0, 0.0, place.1]);
+        layer.smooth((EDGE * pixels_per_metre).min(3.0) as usize);
+        self.fill(&self.model.plate_panels, layer, place);
+    }
+
+    fn fill(&self, panels: &[Panel], layer: &mut Canvas, place: (f32, f32)) {
+        for panel in panels.iter().filter(|p| self.faces(p, place)) {
             let project = |p: &Point3| self.camera.project(at(*p, place));
             let contours: Vec<Vec<(f32, f32)>> =
                 panel.contours.iter().map(|c| c.iter().map(project).collect()).collect();
@@ -185,30 +202,4 @@ pub fn hides(layer: &Canvas, point: Point) -> bool {
         return false;
     }
     layer.pixels()[(y as usize * layer.width() + x as usize) * 4 + 3] >= OPAQUE
-}
-
-/// The lens: a binomial-like kernel of 1, 6, 1 eighths, both ways.
-fn soften(layer: &mut Canvas) {
-    let row = layer.width() * 4;
-    let pixels = layer.pixels_mut();
-    let blend = |a: u8, b: u8, c: u8| ((u16::from(a) + 6 * u16::from(b) + u16::from(c) + 4) / 8) as u8;
-    for line in pixels.chunks_exact_mut(row.max(4)) {
-        let mut left = [0u8; 4];
-        left.copy_from_slice(&line[..4]);
-        for i in 4..line.len().saturating_sub(4) {
-            let before = left[i % 4];
-            left[i % 4] = line[i];
-            line[i] = blend(before, line[i], line[i + 4]);
-        }
-    }
-    let mut above = pixels.get(..row).map(<[u8]>::to_vec).unwrap_or_default();
-    let rows = pixels.len() / row.max(1);
-    for y in 1..rows.saturating_sub(1) {
-        let (current, below) = pixels[y * row..(y + 2) * row].split_at_mut(row);
-        for ((value, up), down) in current.iter_mut().zip(above.iter_mut()).zip(below.iter()) {
-            let before = *up;
-            *up = *value;
-            *value = blend(before, *value, *down);
-        }
-    }
 }
