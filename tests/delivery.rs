@@ -1,6 +1,7 @@
 //! From the outbox to a server and out of the outbox, over real sockets: with the companion server's own binary, and
 //! with servers that behave worse.
 #![cfg(all(feature = "uplink", feature = "server"))]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
 
 #[path = "common/scripted_peer.rs"]
 mod scripted_peer;
@@ -277,13 +278,14 @@ async fn an_event_survives_the_agents_restart() {
     agent.status(|status| status.link == Link::Down).await;
     agent.stop().await;
 
-    let server = Server::start_on(port);
+    // As at every start: what no row names is swept. What one names stays.
     let agent = Agent::start(dir.path(), &url, |_| {});
-    let named = agent.handle();
-    let named = tokio::task::spawn_blocking(move || named.evidence_blocking().unwrap()).await.unwrap();
-    if agent.handle().counts().pending == 1 {
-        assert_eq!(named, refs.paths().cloned().collect());
-    }
+    let handle = agent.handle();
+    let named = tokio::task::spawn_blocking(move || handle.evidence_blocking().unwrap()).await.unwrap();
+    assert_eq!(agent.evidence.sweep(&named).unwrap(), 0);
+    assert!(refs.paths().all(|path| agent.evidence.read(path).is_ok()));
+
+    let server = Server::start_on(port);
     agent.drained().await;
     let records = server.records().await;
     assert_eq!(records.len(), 1);
@@ -304,7 +306,7 @@ async fn a_server_killed_again_and_again_ends_up_with_every_event_once() {
         }
         let so_far = agent.handle().counts().delivered;
         let handle = agent.handle();
-        eventually("some are delivered", async || handle.counts().delivered >= so_far.min(44) + 1).await;
+        eventually("some are delivered", async || handle.counts().delivered > so_far.min(44)).await;
         server.kill();
         server.start_again();
     }

@@ -58,7 +58,7 @@ pub(super) struct Driver {
 
 /// Why [`Driver::wait`] ended.
 enum Woken {
-    Attempt(AttemptResult),
+    Attempt(Box<AttemptResult>),
     SocketClosed(String),
     Deleted(Deletion),
     Stop,
@@ -123,14 +123,14 @@ impl Driver {
         };
         let woken = tokio::select! {
             _ = self.shutdown.wait_for(|stop| *stop) => Woken::Stop,
-            Some(result) = self.attempts.1.recv() => Woken::Attempt(result),
+            Some(result) = self.attempts.1.recv() => Woken::Attempt(Box::new(result)),
             Some(deletion) = self.deletions.1.recv() => Woken::Deleted(deletion),
             reason = closed => Woken::SocketClosed(reason),
             changed = self.counts.changed() => if changed.is_ok() { Woken::Look } else { Woken::Stop },
             () = sleep(wake) => Woken::Look,
         };
         match woken {
-            Woken::Attempt(result) => self.attempt_ended(result),
+            Woken::Attempt(result) => self.attempt_ended(*result),
             Woken::Deleted(deletion) => self.deletion_ended(deletion),
             Woken::SocketClosed(reason) => self.socket_lost(reason),
             Woken::Stop => self.stopping = true,
