@@ -462,3 +462,34 @@ fn a_url_that_cannot_be_used_is_refused_at_the_start() {
     let error = uplink::start(&config, vec![camera()], outbox.handle(), evidence, clock, shutdown).unwrap_err();
     assert!(error.to_string().contains("token_file"), "{error}");
 }
+
+fn test_server(arguments: &[&str]) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_lpr-agent")).arg("test-server").args(arguments).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_test_client_passes_our_server_and_says_what_another_lacks() {
+    let server = Server::start().await;
+    let (code, text) = test_server(&[&server.url]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("stores test records") && text.contains("✔ lpr_data"), "{text}");
+
+    let (code, text) = test_server(&[&server.url, "--json"]);
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(code, Some(0));
+    assert!(lines.iter().all(|line| line.get("summary").is_some() || line["ok"] == true), "{text}");
+
+    let peer = scripted_peer::start(SocketScript::Absent, RestScript::Answers);
+    let (code, text) = test_server(&[&peer.url]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("✔ GET /api/test") || text.contains("✘ GET /api/test"), "{text}");
+    assert!(text.contains("✘ Socket.IO connection"), "{text}");
+}
+
+#[test]
+fn the_test_client_says_when_no_server_is_there() {
+    let (code, text) = test_server(&[&format!("http://127.0.0.1:{}", free_port())]);
+    assert_eq!(code, Some(14), "{text}");
+    assert!(text.contains("cannot be reached"), "{text}");
+}

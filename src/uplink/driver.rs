@@ -68,8 +68,11 @@ enum Woken {
 
 impl Driver {
     pub async fn run(mut self) {
-        while !self.stopping {
+        loop {
             self.catch_up();
+            if self.stopping {
+                break;
+            }
             let now = self.clock.monotonic();
             if let Some(generation) = self.link.poll(now) {
                 self.connect(generation);
@@ -220,8 +223,7 @@ impl Driver {
                 self.trouble = Some(reason);
                 self.link.hold(self.clock.monotonic(), wait);
             }
-            Err(Outcome::Broken { reason }) => self.rest_failed(reason),
-            Err(other) => self.rest_failed(format!("{other:?}")),
+            Err(other) => self.rest_failed(other.reason().to_owned()),
         }
     }
 
@@ -378,14 +380,19 @@ impl Driver {
     // --- telling and stopping ---
 
     fn publish(&mut self) {
+        let before = self.status.borrow().link;
         let link = match self.link.mode() {
+            // Another try is no change: the state, and the log, wait for its success.
+            Mode::Probing | Mode::Rest { proven: false, .. } if matches!(before, Link::Down | Link::AuthPaused) => {
+                before
+            }
             Mode::Probing => Link::Probing,
             Mode::Socket { .. } => Link::Socket,
             Mode::Rest { .. } => Link::Rest,
             Mode::Down { .. } => Link::Down,
             Mode::AuthPaused { .. } => Link::AuthPaused,
         };
-        if link == Link::Socket && self.status.borrow().link != Link::Socket {
+        if link == Link::Socket && before != Link::Socket {
             self.trouble = None;
         }
         let in_flight = self.desk.settling() + usize::from(self.sending);
