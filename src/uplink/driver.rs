@@ -58,7 +58,7 @@ pub(super) struct Driver {
 
 /// Why [`Driver::wait`] ended.
 enum Woken {
-    Attempt(AttemptResult),
+    Attempt(Box<AttemptResult>),
     SocketClosed(String),
     Deleted(Deletion),
     Stop,
@@ -68,8 +68,11 @@ enum Woken {
 
 impl Driver {
     pub async fn run(mut self) {
-        while !self.stopping {
+        loop {
             self.catch_up();
+            if self.stopping {
+                break;
+            }
             let now = self.clock.monotonic();
             if let Some(generation) = self.link.poll(now) {
                 self.connect(generation);
@@ -123,14 +126,14 @@ impl Driver {
         };
         let woken = tokio::select! {
             _ = self.shutdown.wait_for(|stop| *stop) => Woken::Stop,
-            Some(result) = self.attempts.1.recv() => Woken::Attempt(result),
+            Some(result) = self.attempts.1.recv() => Woken::Attempt(Box::new(result)),
             Some(deletion) = self.deletions.1.recv() => Woken::Deleted(deletion),
             reason = closed => Woken::SocketClosed(reason),
             changed = self.counts.changed() => if changed.is_ok() { Woken::Look } else { Woken::Stop },
             () = sleep(wake) => Woken::Look,
         };
         match woken {
-            Woken::Attempt(result) => self.attempt_ended(result),
+            Woken::Attempt(result) => self.attempt_ended(*result),
             Woken::Deleted(deletion) => self.deletion_ended(deletion),
             Woken::SocketClosed(reason) => self.socket_lost(reason),
             Woken::Stop => self.stopping = true,
@@ -220,8 +223,7 @@ impl Driver {
                 self.trouble = Some(reason);
                 self.link.hold(self.clock.monotonic(), wait);
             }
-            Err(Outcome::Broken { reason }) => self.rest_failed(reason),
-            Err(other) => self.rest_failed(format!("{other:?}")),
+            Err(other) => self.rest_failed(other.reason().to_owned()),
         }
     }
 
@@ -378,14 +380,19 @@ impl Driver {
     // --- telling and stopping ---
 
     fn publish(&mut self) {
+        let before = self.status.borrow().link;
         let link = match self.link.mode() {
+            // Another try is no change: the state, and the log, wait for its success.
+            Mode::Probing | Mode::Rest { proven: false, .. } if matches!(before, Link::Down | Link::AuthPaused) => {
+                before
+            }
             Mode::Probing => Link::Probing,
             Mode::Socket { .. } => Link::Socket,
             Mode::Rest { .. } => Link::Rest,
             Mode::Down { .. } => Link::Down,
             Mode::AuthPaused { .. } => Link::AuthPaused,
         };
-        if link == Link::Socket && self.status.borrow().link != Link::Socket {
+        if link == Link::Socket && before != Link::Socket {
             self.trouble = None;
         }
         let in_flight = self.desk.settling() + usize::from(self.sending);

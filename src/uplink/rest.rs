@@ -1,12 +1,12 @@
 //! The road by REST. The only file that names `reqwest`.
 
-use super::transport::{Outcome, Parcel, Transport};
+use super::transport::{Outcome, Parcel, Transport, allowance};
 use super::{Endpoint, UplinkError};
 use crate::config::Secret;
 use crate::domain::EventKind;
 use crate::wire::answer::{Answer, Code, seconds};
 use crate::wire::receipt::{Verdict, Via, judge};
-use reqwest::header::{HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Client, Method, redirect};
 use serde_json::Value;
 use std::time::Duration;
@@ -20,6 +20,7 @@ pub struct RestClient {
     http: Client,
     endpoint: Endpoint,
     token: Secret,
+    answer_timeout: Duration,
 }
 
 /// An answer of any status.
@@ -34,20 +35,24 @@ pub struct Response {
 }
 
 impl RestClient {
-    /// `connect` and `answer` limit the connection and the whole call.
-    pub fn new(endpoint: Endpoint, token: Secret, connect: Duration, answer: Duration) -> Result<Self, UplinkError> {
+    /// `connect_timeout` limits the connection, `answer_timeout` a call; a large body gets more time to cross.
+    pub fn new(
+        endpoint: Endpoint,
+        token: Secret,
+        connect_timeout: Duration,
+        answer_timeout: Duration,
+    ) -> Result<Self, UplinkError> {
         let http = Client::builder()
             .redirect(redirect::Policy::none())
             // The socket knows no proxy either; one road must not go where the other does not.
             .no_proxy()
-            .connect_timeout(connect)
-            .timeout(answer)
+            .connect_timeout(connect_timeout)
             .tcp_keepalive(Duration::from_secs(30))
             .build()
             .map_err(|error| UplinkError::Tls(error.to_string()))?;
         reqwest::Url::parse(&endpoint.rest("/"))
             .map_err(|error| UplinkError::Url { url: endpoint.to_string(), reason: error.to_string() })?;
-        Ok(Self { http, endpoint, token })
+        Ok(Self { http, endpoint, token, answer_timeout })
     }
 
     /// Used from the next call on.
@@ -65,12 +70,14 @@ impl RestClient {
     }
 
     async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Response, String> {
-        let mut request = self.http.request(method, self.endpoint.rest(path));
+        let body = body.map(serde_json::to_vec).transpose().map_err(|error| error.to_string())?;
+        let limit = allowance(self.answer_timeout, body.as_ref().map_or(0, Vec::len));
+        let mut request = self.http.request(method, self.endpoint.rest(path)).timeout(limit);
         if !self.token.is_empty() {
             request = request.bearer_auth(self.token.reveal());
         }
         if let Some(body) = body {
-            request = request.json(body);
+            request = request.header(CONTENT_TYPE, "application/json").body(body);
         }
         let mut response = request.send().await.map_err(describe)?;
         let header = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());

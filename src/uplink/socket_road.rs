@@ -2,7 +2,7 @@
 
 use super::Endpoint;
 use super::socketio::{SocketClient, SocketError, SocketEvent};
-use super::transport::{Outcome, Parcel, Transport};
+use super::transport::{Outcome, Parcel, Transport, allowance};
 use crate::clock::Clock;
 use crate::config::Secret;
 use crate::domain::{BootId, CameraKey, EventKind};
@@ -54,7 +54,9 @@ impl SocketRoad {
                     tracing::warn!(%camera, %reason, "the server does not allow us this camera; its events wait");
                 }
                 Err(Outcome::AuthRefused { reason }) => return Err(SocketError::AuthRefused(reason)),
-                Err(other) => return Err(SocketError::Failed(format!("{camera} cannot be registered: {other:?}"))),
+                Err(other) => {
+                    return Err(SocketError::Failed(format!("{camera} cannot be registered: {}", other.reason())));
+                }
             }
         }
         Ok(road)
@@ -119,8 +121,9 @@ impl SocketRoad {
             EventKind::Plate => "lpr_data",
             EventKind::Health => "health_status",
         };
-        let deadline = Instant::now() + self.answer_timeout;
-        let sent = self.socket.emit(event, Some(parcel.payload.clone()), self.answer_timeout).await;
+        let limit = allowance(self.answer_timeout, parcel.bytes);
+        let deadline = Instant::now() + limit;
+        let sent = self.socket.emit(event, Some(parcel.payload.clone()), limit).await;
         sent.map_err(|reason| Outcome::Broken { reason })?;
         loop {
             let (name, payload) = self.event(deadline, "no answer that names the event").await?;

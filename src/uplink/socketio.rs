@@ -108,11 +108,12 @@ impl Drop for SocketClient {
 }
 
 fn builder(endpoint: &Endpoint, token: &Secret, events: mpsc::Sender<SocketEvent>) -> ClientBuilder {
+    let ended = events.clone();
     let tell = move |event| {
         let _ = events.try_send(event);
         std::future::ready(()).boxed()
     };
-    let (connected, any, error, close, ended) = (tell.clone(), tell.clone(), tell.clone(), tell.clone(), tell);
+    let (connected, any, error, close) = (tell.clone(), tell.clone(), tell.clone(), tell);
     let mut builder = ClientBuilder::new(endpoint.socket())
         .transport_type(TransportType::Websocket)
         .reconnect_on_disconnect(false)
@@ -124,7 +125,7 @@ fn builder(endpoint: &Endpoint, token: &Secret, events: mpsc::Sender<SocketEvent
             any(SocketEvent::Event { name: event.as_str().to_owned(), payload: argument(payload) })
         })
         .on_reconnect(move || {
-            let _ = ended(SocketEvent::Closed("the connection was closed".into()));
+            let _ = ended.try_send(SocketEvent::Closed("the connection was closed".into()));
             async {
                 let mut nowhere = ReconnectSettings::new();
                 nowhere.address("");

@@ -51,6 +51,31 @@ impl Outcome {
     }
 }
 
+impl Outcome {
+    /// Why, for people; empty for a receipt.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Receipt { .. } => "",
+            Self::Refused { reason, .. }
+            | Self::TooLarge { reason }
+            | Self::CameraNotAllowed { reason }
+            | Self::AuthRefused { reason }
+            | Self::Busy { reason, .. }
+            | Self::ServerFault { reason }
+            | Self::Unanswered { reason }
+            | Self::Broken { reason } => reason,
+        }
+    }
+}
+
+/// Bytes a second that the slowest link worth waiting for carries.
+const SLOW_LINK: f64 = 16_000.0;
+
+/// Time for an event of this size and its answer: the answer's own, and the crossing of a slow link.
+pub fn allowance(answer_timeout: Duration, bytes: usize) -> Duration {
+    answer_timeout + Duration::from_secs_f64(bytes as f64 / SLOW_LINK)
+}
+
 /// A road: REST, or one connection of the socket. One event at a time.
 pub trait Transport: Send {
     /// Sends one event and waits for its answer, for as long as the configuration allows.
