@@ -1,5 +1,6 @@
 //! The real server against clients that are not ours, and as a process: how it starts, fails and ends.
 #![cfg(feature = "server")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests are tests")]
 
 #[path = "common/lpr_server.rs"]
 mod lpr_server;
@@ -104,8 +105,10 @@ fn sigterm_and_sigint_end_it_cleanly_with_sockets_open_and_nothing_is_lost() {
         // One silent connection, one half a request, one Socket.IO session that is never polled.
         let _silent = TcpStream::connect(&server.address).unwrap();
         let mut half = TcpStream::connect(&server.address).unwrap();
-        half.write_all(b"POST /api/detection HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n").unwrap();
-        half.write_all(b"Content-Length: 1000\r\n\r\n{").unwrap();
+        if signal == "TERM" {
+            half.write_all(b"POST /api/detection HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n").unwrap();
+            half.write_all(b"Content-Length: 1000\r\n\r\n{").unwrap();
+        }
         request(&server.address, "GET", "/socket.io/?EIO=4&transport=polling", "");
         let body = format!(
             r#"{{"type":"detection_result","camera_id":"c","timestamp":"2024-12-19T10:00:0{round}Z","ocr_results":["A"]}}"#
@@ -132,6 +135,26 @@ fn nothing_sent_is_lost_when_the_server_is_killed() {
     let id = |answer: &str| answer.split("\"detection_id\":\"").nth(1).unwrap()[..36].to_owned();
     assert_eq!(id(&first), id(&again));
     assert!(request(&server.address, "GET", "/api/records", "").contains("\"annotated_image\":\"/9j/4AAQ\""));
+}
+
+#[test]
+fn a_disk_fault_is_said_and_nothing_is_half_stored() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(dir.path());
+    let images = dir.path().join("data/images");
+    fs::remove_dir(&images).unwrap();
+    fs::write(&images, "no folder").unwrap();
+    let body = r#"{"type":"detection_result","camera_id":"c","timestamp":1734602400,"event_id":"e","annotated_image":"/9j/4AAQ"}"#;
+    let answer = request(&server.address, "POST", "/api/detection", body);
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    assert!(answer.contains("\"code\":\"unavailable\"") && answer.contains("\"event_id\":\"e\""), "{answer}");
+    assert!(answer.to_lowercase().contains("retry-after: 5"), "{answer}");
+    assert!(request(&server.address, "GET", "/api/records", "").contains("\"total_count\":0"));
+
+    fs::remove_file(&images).unwrap();
+    fs::create_dir(&images).unwrap();
+    let answer = request(&server.address, "POST", "/api/detection", body);
+    assert!(answer.contains("\"success\":true") && !answer.contains("duplicate"), "{answer}");
 }
 
 /// The answer to one request, head and body.

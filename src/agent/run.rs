@@ -57,6 +57,7 @@ pub struct Agent {
     infer: JoinHandle<()>,
     media: JoinHandle<()>,
     counters: Arc<Counters>,
+    printer: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl Agent {
@@ -77,9 +78,7 @@ impl Agent {
             let _guard = runtime.enter();
             start_uplink(&config, &outbox, &store, &clock, &link)?
         };
-        if config.log.plates {
-            runtime.spawn(print_deliveries(uplink.delivered.resubscribe()));
-        }
+        let printer = config.log.plates.then(|| runtime.spawn(print_deliveries(uplink.delivered.resubscribe())));
 
         let (events, received) = sync_channel(EVENT_QUEUE);
         let media = MediaLoop { config: config.evidence.clone(), store, outbox: outbox.handle() };
@@ -107,12 +106,12 @@ impl Agent {
         };
         runtime.spawn(reporter.run(intake.clone()));
         info!(cameras = workers.len(), server = %config.uplink.server_url, "lpr-agent is running");
-        Ok(Agent { runtime, outbox, uplink, intake, link, workers, infer, media, counters })
+        Ok(Agent { runtime, outbox, uplink, intake, link, workers, infer, media, counters, printer })
     }
 
     /// Runs until a signal; with `until_drained` also until all is read and confirmed.
     pub fn run(self, until_drained: bool) -> Result<Ending, Failure> {
-        let Agent { runtime, outbox, uplink, intake, link, workers, infer, media, counters } = self;
+        let Agent { runtime, outbox, uplink, intake, link, workers, infer, media, counters, printer } = self;
         let stopper = intake.clone();
         let stop_on_signal = runtime.spawn(async move {
             if let Ok(signal) = supervise::stop_signal().await {
@@ -149,6 +148,10 @@ impl Agent {
         link.trigger();
         if runtime.block_on(uplink.task).is_err() {
             warn!("the uplink ended by a panic");
+        }
+        if let Some(printer) = printer {
+            // The uplink has ended, so what it delivered last is all that is left to print.
+            let _ = runtime.block_on(printer);
         }
         runtime.shutdown_timeout(Duration::from_secs(1));
         log_summary(&counters, &handle.counts());

@@ -3,11 +3,10 @@
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo, clippy::dbg_macro)]
 
 use clap::{Parser, Subcommand};
-use lpr::exit::Failure;
+use lpr::exit::{Exit, Failure};
 use lpr::server::serve;
-use std::io::IsTerminal;
+use lpr::telemetry;
 use std::process::ExitCode;
-use tracing_subscriber::EnvFilter;
 
 /// Accepts, stores and shows what the edge agents read.
 #[derive(Parser)]
@@ -26,7 +25,7 @@ enum Command {
 fn main() -> ExitCode {
     let Command::Serve(args) = Cli::parse().command;
     let result = args.configuration().and_then(|config| {
-        log_to_stderr(&config.log.level);
+        telemetry::start(&config.log.level).map_err(|error| Failure::new(Exit::Config, error))?;
         serve::execute(config)
     });
     match result {
@@ -38,11 +37,4 @@ fn main() -> ExitCode {
 fn fail(failure: &Failure) -> ExitCode {
     eprintln!("lpr-server: {failure}");
     failure.exit.into()
-}
-
-/// Standard output is for what scripts read.
-fn log_to_stderr(level: &str) {
-    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let ansi = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).init();
 }

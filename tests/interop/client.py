@@ -300,6 +300,27 @@ def one_bad_event_never_drops_a_connection(agent, camera, tag):
     assert agent.lost == 0 and agent.sio.connected
 
 
+def a_flood_is_answered_event_by_event():
+    agent = Client(["websocket"])
+    answers, lock = [], threading.Condition()
+    def answered(answer):
+        with lock:
+            answers.append(answer)
+            lock.notify()
+    for n in range(60):
+        payload = detection(camera_id="flood", event_id=f"flood-{n}", annotated_image=JPEG + "A" * 1_000_000)
+        agent.sio.emit("lpr_data", payload, callback=answered)
+    with lock:
+        assert lock.wait_for(lambda: len(answers) == 60, timeout=60), f"{len(answers)} of 60 answered"
+    stored = [a for a in answers if a["success"]]
+    told_to_wait = [a for a in answers if not a["success"]]
+    for answer in told_to_wait:
+        assert answer["code"] == "rate_limited" and answer["retry_after_s"] >= 1, answer
+    assert get("/api/records", camera_id="flood", limit=0, images="none")["total_count"] == len(stored) > 0
+    assert agent.sio.connected and agent.lost == 0
+    agent.sio.disconnect()
+
+
 def what_python_agents_send():
     camera = {"camera_id": 7, "checkpoint_id": ...}
     answer = post("/api/detection", detection(
@@ -347,6 +368,7 @@ def record_limits():
 for step, act in [("REST calls", rest_calls), ("REST errors", rest_errors),
                   ("Socket.IO by websocket", lambda: socket_events(["websocket"])),
                   ("Socket.IO by long polling", lambda: socket_events(["polling"])),
+                  ("a flood", a_flood_is_answered_event_by_event),
                   ("what Python agents send", what_python_agents_send), ("record limits", record_limits)]:
     start = time.monotonic()
     act()

@@ -10,8 +10,8 @@ const REFRESH_MS = 20_000;
 const byId = (id) => document.getElementById(id);
 const base = new URL(".", document.baseURI);
 const numbers = new Intl.NumberFormat(document.documentElement.lang);
-const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
-const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium", hourCycle: "h23" });
+const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
 
 /** An element from the template `id`. */
 const fresh = (id) => byId(id).content.firstElementChild.cloneNode(true);
@@ -179,7 +179,8 @@ function drawCamera(camera) {
     camera.status === "offline" ? "offline" : camera.health_status === "unknown" ? "online" : camera.health_status;
   const last = document.createElement("time");
   showTime(last, camera.last_seen);
-  element.querySelector(".numbers").append(`${numbers.format(camera.detection_count)} reads · last word `, last);
+  const count = camera.detection_count === 1 ? "1 read" : `${numbers.format(camera.detection_count)} reads`;
+  element.querySelector(".numbers").append(`${count} · last word `, last);
   return element;
 }
 

@@ -11,7 +11,8 @@ mod writer;
 pub use read::{CameraRow, Filter, ImageRow, RecordRow, cameras, checkpoint, counts, image_path, receipt};
 pub use write::{Accepted, NewDetection, NewHealth, Verdict, touch, verdict};
 
-use rusqlite::{Connection, OpenFlags};
+pub use rusqlite::Connection;
+use rusqlite::OpenFlags;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
