@@ -37,7 +37,7 @@ demo: build
 # The second line proves that server, outbox and uplink need neither OpenCV nor ONNX Runtime.
 test: setup-test
 	cargo build --locked
-	@scripts/models.sh target/debug/lpr-agent cct-v2 plate-ocr-trial yolov8n >/dev/null
+	@scripts/models.sh target/debug/lpr-agent cct-xs-v2 plate-ocr-trial yolov8n >/dev/null
 	cargo test --locked
 	cargo test --locked --no-default-features --features server,uplink
 

@@ -268,6 +268,19 @@ sources = [{ cache = "a.onnx" }]
     }
 
     #[test]
+    fn every_model_has_a_manifest_of_its_name_that_means_the_same_file() {
+        let lock = Lock::parse(OURS).expect("models/lock.toml");
+        for entry in lock.entries.iter().filter(|entry| entry.role != Role::Runtime) {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("models/{}.toml", entry.name));
+            let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+            let manifest: toml::Table = text.parse().expect("a manifest");
+            let pinned = [&entry.name, entry.role.key(), &entry.file, &entry.sha256, &entry.licence];
+            let meant = ["name", "role", "file", "sha256", "licence"].map(|key| manifest[key].as_str().unwrap_or(""));
+            assert_eq!(meant, pinned);
+        }
+    }
+
+    #[test]
     fn an_unknown_key_is_refused_by_name() {
         assert!(Lock::parse(SMALL).is_ok());
         assert!(complaint(&SMALL.replace("size", "sise")).contains("sise"));
