@@ -177,6 +177,13 @@ mod tests {
         assert_eq!(PixelRect::of(&BBox::new(f32::NAN, 0.0, 3.0, 4.0), &frame), None);
         let cut = PixelRect::of(&BBox::new(15.5, -3.0, 99.0, 4.9), &frame).unwrap();
         assert_eq!(cut, PixelRect { x: 16, y: 0, width: 4, height: 5 });
+        let far = Quad([
+            Point::new(f32::NAN, 1e30),
+            Point::new(-1e30, 0.0),
+            Point::new(f32::INFINITY, 3.0),
+            Point::default(),
+        ]);
+        assert!(resampler.rectify(&frame, &far, 4, 4).is_ok());
         let point = Quad([Point::default(); 4]);
         assert!(resampler.rectify(&frame, &point, 4, 4).is_ok(), "a quad without area gives some picture");
     }

@@ -43,7 +43,7 @@ impl DetectorModel {
         name: &str,
     ) -> Result<Self, InferenceError> {
         let model = Model::load(runtime, config, role, name)?;
-        let plan = Plan::of(&model).map_err(|message| model.contradiction(config, message))?;
+        let plan = Plan::of(&model).map_err(|message| model.contradiction(&config.dir, message))?;
         Ok(Self { model, plan })
     }
 
@@ -119,3 +119,7 @@ impl Plan {
         Ok(Self { detector, classes, wanted, outputs, confidence, nms, vehicle_side })
     }
 }
+
+#[cfg(test)]
+#[path = "detector_tests.rs"]
+mod tests;

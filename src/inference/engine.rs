@@ -21,6 +21,29 @@ pub struct Signature {
     pub outputs: Vec<Port>,
 }
 
+/// An execution provider of ONNX Runtime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Provider {
+    Cpu,
+    Cuda,
+    Tensorrt,
+}
+
+impl Provider {
+    /// As the configuration spells it.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Cpu, Self::Cuda, Self::Tensorrt].into_iter().find(|p| p.as_str() == name)
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Cuda => "cuda",
+            Self::Tensorrt => "tensorrt",
+        }
+    }
+}
+
 /// Runs one model.
 pub trait Engine: Send {
     fn signature(&self) -> &Signature;
@@ -28,8 +51,8 @@ pub trait Engine: Send {
     /// A text the model's author put into the file.
     fn metadata(&self, key: &str) -> Option<String>;
 
-    /// The execution provider in use: `cpu`, `cuda`, `tensorrt`.
-    fn provider(&self) -> &'static str;
+    /// The execution provider in use.
+    fn provider(&self) -> Provider;
 
     /// One inference. `read` sees the outputs, in the graph's order, while they live; what it refuses is the run's
     /// error. Gives the time spent inside the runtime.

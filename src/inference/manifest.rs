@@ -147,29 +147,6 @@ pub struct RecogniserSpec {
     pub rectify: bool,
 }
 
-/// An execution provider of ONNX Runtime.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Provider {
-    Cpu,
-    Cuda,
-    Tensorrt,
-}
-
-impl Provider {
-    /// As the configuration spells it.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Cpu, Self::Cuda, Self::Tensorrt].into_iter().find(|p| p.as_str() == name)
-    }
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Cpu => "cpu",
-            Self::Cuda => "cuda",
-            Self::Tensorrt => "tensorrt",
-        }
-    }
-}
-
 fn ones() -> [f32; 3] {
     [1.0; 3]
 }
@@ -192,7 +169,10 @@ impl Manifest {
 
     /// Reads and checks a manifest's text; `name` is what its file is called.
     pub fn parse(text: &str, name: &str) -> Result<Self, String> {
-        let manifest: Self = toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
+        let manifest: Self = toml::from_str(text).map_err(|error| {
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or("");
+            format!("line {}: {}", before.matches('\n').count() + 1, error.message())
+        })?;
         manifest.check(name)?;
         Ok(manifest)
     }

@@ -12,9 +12,9 @@ mod ort_engine;
 mod pipeline;
 mod recogniser;
 
-pub use engine::{Engine, Port, Signature};
+pub use engine::{Engine, Port, Provider, Signature};
 pub use error::InferenceError;
 pub use manifest::{
-    Classes, DetectorSpec, InputSpec, Manifest, Provider, RecogniserLayout, RecogniserSpec, Role, manifest_names,
+    Classes, DetectorSpec, InputSpec, Manifest, RecogniserLayout, RecogniserSpec, Role, manifest_names,
 };
 pub use pipeline::{ModelInfo, Pipeline, PipelineInfo};

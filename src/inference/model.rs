@@ -5,6 +5,7 @@ use super::ort_engine::{OrtEngine, Runtime};
 use super::{Engine, InferenceError, Manifest, Role, Signature};
 use crate::config::ModelsConfig;
 use crate::vision::{Element, Fit, Packing, TensorBuffer, TensorLayout, TensorView};
+use std::path::Path;
 
 /// A loaded model.
 pub(super) struct Model {
@@ -30,17 +31,21 @@ impl Model {
         let bytes = read_checked(&config.dir, &manifest)?;
         let path = config.dir.join(&manifest.file);
         let engine = OrtEngine::load(runtime, config, name, &path, &bytes)?;
-        let model =
-            Self { packing: manifest.packing(), manifest, engine: Box::new(engine), buffer: TensorBuffer::default() };
-        model.check_input().map_err(|message| model.contradiction(config, message))?;
+        Self::new(manifest, Box::new(engine), &config.dir)
+    }
+
+    /// A manifest with an engine that fits it; `dir` is for messages.
+    pub(super) fn new(manifest: Manifest, engine: Box<dyn Engine>, dir: &Path) -> Result<Self, InferenceError> {
+        let model = Self { packing: manifest.packing(), manifest, engine, buffer: TensorBuffer::default() };
+        model.check_input().map_err(|message| model.contradiction(dir, message))?;
         Ok(model)
     }
 
     /// A manifest and its file that say different things.
-    pub(super) fn contradiction(&self, config: &ModelsConfig, message: String) -> InferenceError {
+    pub(super) fn contradiction(&self, dir: &Path, message: String) -> InferenceError {
         InferenceError::Contradiction {
-            manifest: config.dir.join(format!("{}.toml", self.manifest.name)),
-            file: config.dir.join(&self.manifest.file),
+            manifest: dir.join(format!("{}.toml", self.manifest.name)),
+            file: dir.join(&self.manifest.file),
             message,
         }
     }

@@ -39,7 +39,7 @@ impl Runtime {
     }
 
     fn load_from(path: &Path, loaded: &mut Option<Self>) -> Result<Self, InferenceError> {
-        let version = checked_version(path, loaded.is_some())?;
+        let version = checked_version(path)?;
         if let Some(runtime) = loaded {
             return if runtime.path == path {
                 Ok(runtime.clone())
@@ -59,15 +59,15 @@ impl Runtime {
 }
 
 /// The library's version, if it can be used. Asking does not load it for good.
-fn checked_version(path: &Path, have_one: bool) -> Result<String, InferenceError> {
+fn checked_version(path: &Path) -> Result<String, InferenceError> {
     let Some(minor) = ort::util::probe(path) else {
         return Err(match ort::init_from(path) {
             Err(error) => refused(path, error),
-            // With a library loaded already, a second one is not even tried, and no reason is told.
-            Ok(_) => {
-                let message = if have_one { "it is not ONNX Runtime 1.x" } else { "its major version is not 1" };
-                InferenceError::RuntimeUnusable { path: path.to_owned(), message: message.to_owned() }
-            }
+            // Of another major version; or, with a library loaded already, not even tried.
+            Ok(_) => InferenceError::RuntimeUnusable {
+                path: path.to_owned(),
+                message: "it is not ONNX Runtime 1.x".to_owned(),
+            },
         });
     };
     let version = full_version(path, &format!("1.{minor}"));
@@ -112,25 +112,25 @@ impl OrtEngine {
         path: &Path,
         bytes: &[u8],
     ) -> Result<Self, InferenceError> {
-        let wanted = config.providers.iter().filter_map(|name| Provider::parse(name));
+        let wanted: Vec<Provider> = config.providers.iter().filter_map(|name| Provider::parse(name)).collect();
         // What stands behind the processor in the list is never tried: the processor takes every model.
-        for provider in wanted.take_while(|provider| *provider != Provider::Cpu) {
-            match session(runtime, config, provider, bytes) {
-                Ok(session) => return Ok(Self::new(model, session, provider)),
-                Err(error) if config.provider_required => {
-                    return Err(InferenceError::ProviderRequired {
-                        provider: provider.as_str().to_owned(),
-                        model: model.to_owned(),
-                        message: first_line(&error),
-                    });
-                }
-                Err(error) => {
-                    let reason = first_line(&error);
-                    tracing::warn!(model, provider = provider.as_str(), reason, "execution provider not usable; next");
-                }
+        let accelerators = wanted.split(|provider| *provider == Provider::Cpu).next().unwrap_or_default();
+        for (rank, provider) in accelerators.iter().enumerate() {
+            let reason = match session(runtime, config, &accelerators[rank..], bytes) {
+                Ok(session) => return Ok(Self::new(model, session, *provider)),
+                Err(error) => first_line(&error),
+            };
+            let provider = provider.as_str();
+            if config.provider_required {
+                return Err(InferenceError::ProviderRequired {
+                    provider: provider.to_owned(),
+                    model: model.to_owned(),
+                    message: reason,
+                });
             }
+            tracing::warn!(model, provider, reason, "execution provider not usable; taking the next");
         }
-        let session = session(runtime, config, Provider::Cpu, bytes).map_err(|error| InferenceError::ModelForeign {
+        let session = session(runtime, config, &[], bytes).map_err(|error| InferenceError::ModelForeign {
             path: path.to_owned(),
             version: runtime.version.clone(),
             message: first_line(&error),
@@ -147,15 +147,21 @@ impl OrtEngine {
     }
 }
 
-fn session(runtime: &Runtime, config: &ModelsConfig, provider: Provider, bytes: &[u8]) -> ort::Result<Session> {
-    let mut builder = Session::builder(&runtime.environment)?
+/// A session on the first of `providers`, which must work; the others may take what it leaves (TensorRT leaves much to
+/// CUDA), and the processor takes the rest.
+fn session(runtime: &Runtime, config: &ModelsConfig, providers: &[Provider], bytes: &[u8]) -> ort::Result<Session> {
+    let dispatches: Vec<_> = providers
+        .iter()
+        .filter_map(|provider| dispatch(*provider))
+        .enumerate()
+        .map(|(rank, dispatch)| if rank == 0 { dispatch.error_on_failure() } else { dispatch.fail_silently() })
+        .collect();
+    Session::builder(&runtime.environment)?
         .with_intra_threads(config.threads)?
         .with_intra_op_spinning(config.spinning)?
-        .with_inter_op_spinning(config.spinning)?;
-    if let Some(dispatch) = dispatch(provider) {
-        builder = builder.with_execution_providers([dispatch.error_on_failure()])?;
-    }
-    builder.commit_from_memory(bytes)
+        .with_inter_op_spinning(config.spinning)?
+        .with_execution_providers(dispatches)?
+        .commit_from_memory(bytes)
 }
 
 fn dispatch(provider: Provider) -> Option<ExecutionProviderDispatch> {
@@ -194,8 +200,8 @@ impl Engine for OrtEngine {
         self.session.metadata().ok()?.custom(key)
     }
 
-    fn provider(&self) -> &'static str {
-        self.provider.as_str()
+    fn provider(&self) -> Provider {
+        self.provider
     }
 
     fn run(

@@ -161,7 +161,7 @@ fn describe(model: &Model) -> ModelInfo {
     ModelInfo {
         role: model.manifest.role.as_str(),
         name: model.manifest.name.clone(),
-        provider: model.engine.provider(),
+        provider: model.engine.provider().as_str(),
         licence: model.manifest.licence.clone(),
     }
 }

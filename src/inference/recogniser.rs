@@ -27,7 +27,7 @@ pub(super) struct PlateText {
 impl Recogniser {
     pub(super) fn load(runtime: &Runtime, config: &ModelsConfig, name: &str) -> Result<Self, InferenceError> {
         let model = Model::load(runtime, config, Role::Ocr, name)?;
-        let (spec, alphabet, outputs) = plan(&model).map_err(|message| model.contradiction(config, message))?;
+        let (spec, alphabet, outputs) = plan(&model).map_err(|message| model.contradiction(&config.dir, message))?;
         Ok(Self { model, spec, alphabet, outputs })
     }
 
