@@ -7,8 +7,10 @@ use super::optics::{Point3, Rgb, scale};
 pub enum Facing {
     /// Upright and turned to the camera: always.
     Camera,
-    /// Part of a hull: while its corners run counter-clockwise in the picture.
-    Outside,
+    /// Part of a side: while its corners run counter-clockwise in the picture.
+    Side,
+    /// Across the vehicle, leaning backwards: likewise, and only while all of it is before the camera.
+    Top,
 }
 
 /// What a panel is part of.
@@ -153,7 +155,7 @@ impl Model {
             outside(points.collect(), sign)
         };
         let hull = on_side(shell.profile);
-        self.panel(vec![hull], Facing::Outside, scale(shell.paint, 0.82), scale(shell.paint, 0.45));
+        self.panel(vec![hull], Facing::Side, scale(shell.paint, 0.82), scale(shell.paint, 0.45));
         let x = sign * (shell.width / 2.0 + 0.003);
         let (first, last) = (shell.wheels.first(), shell.wheels.last());
         if let (Some((z1, y)), Some((z2, _))) = (first, last) {
@@ -161,15 +163,15 @@ impl Model {
             let (y, half) = (y + shell.belt * 0.45, 0.02);
             let crease = vec![[x, y - half, *z1], [x, y + half, *z1], [x, y + half, *z2], [x, y - half, *z2]];
             let light = scale(shell.paint, 1.05);
-            self.panel(vec![outside(crease, sign)], Facing::Outside, light, light).alpha(0.5);
+            self.panel(vec![outside(crease, sign)], Facing::Side, light, light).alpha(0.5);
         }
         for window in shell.windows {
-            self.panel(vec![on_side(window)], Facing::Outside, [0.3, 0.36, 0.4], GLASS);
+            self.panel(vec![on_side(window)], Facing::Side, [0.3, 0.36, 0.4], GLASS);
         }
         for (z, radius) in shell.wheels {
             for (r, colour) in [(radius * 1.14, [0.03; 3]), (*radius, TYRE), (radius * 0.62, [0.42, 0.43, 0.45])] {
                 let wheel = outside(circle(*z, *radius, r, x), sign);
-                self.panel(vec![wheel], Facing::Outside, colour, scale(colour, 0.7));
+                self.panel(vec![wheel], Facing::Side, colour, scale(colour, 0.7));
             }
         }
     }
@@ -183,7 +185,7 @@ impl Model {
             let light = 0.92 - 0.06 * facet as f32;
             let quad = vec![at(z1, *low), at(z1, *high), at(z2, *high), at(z2, *low)];
             let (top, bottom) = (scale(shell.paint, light), scale(shell.paint, light * 0.7));
-            self.panel(vec![outside(quad, sign)], Facing::Outside, top, bottom);
+            self.panel(vec![outside(quad, sign)], Facing::Side, top, bottom);
         }
     }
 
@@ -207,16 +209,16 @@ impl Model {
         let (run, rise) = ((far.0 - near.0).abs(), (far.1 - near.1).abs());
         let flat = run / (run + rise).max(0.01);
         let (top, bottom) = (scale(shell.paint, 0.96 + 0.2 * flat), scale(shell.paint, 0.78 + 0.3 * flat));
-        self.panel(vec![quad(0.0, 0.0, 1.0)], Facing::Outside, top, bottom);
+        self.panel(vec![quad(0.0, 0.0, 1.0)], Facing::Top, top, bottom);
         if strip == Strip::Glass {
-            self.panel(vec![quad(0.05, 0.03, 0.97)], Facing::Outside, DARK_TRIM, DARK_TRIM);
-            self.panel(vec![quad(0.08, 0.07, 0.93)], Facing::Outside, GLASS_TOP, GLASS);
+            self.panel(vec![quad(0.05, 0.03, 0.97)], Facing::Top, DARK_TRIM, DARK_TRIM);
+            self.panel(vec![quad(0.08, 0.07, 0.93)], Facing::Top, GLASS_TOP, GLASS);
             self.seats(shell, at(0.12), at(0.62));
             let shine = [(-0.1, 0.08), (0.28, 0.08), (0.62, 0.92), (0.34, 0.92)].map(|(x, share)| {
                 let (z, y) = at(share);
                 [x * (shell.half(y) - 0.1), y, z]
             });
-            self.panel(vec![shine.to_vec()], Facing::Outside, [0.8, 0.87, 0.92], [0.6, 0.66, 0.7]).alpha(0.2);
+            self.panel(vec![shine.to_vec()], Facing::Top, [0.8, 0.87, 0.92], [0.6, 0.66, 0.7]).alpha(0.2);
         }
     }
 
@@ -227,7 +229,7 @@ impl Model {
             let middle = x * shell.half(y2);
             let shape = [(-1.3, 0.0), (1.3, 0.0), (1.2, 0.5), (0.8, 1.0), (-0.8, 1.0), (-1.2, 0.5)]
                 .map(|(dx, share)| [middle + dx * half, y1 + (y2 - y1) * share, z1 + (z2 - z1) * share]);
-            self.panel(vec![shape.to_vec()], Facing::Outside, [0.04; 3], [0.04; 3]).alpha(0.55);
+            self.panel(vec![shape.to_vec()], Facing::Top, [0.04; 3], [0.04; 3]).alpha(0.55);
         }
     }
 

@@ -111,7 +111,10 @@ impl Shot<'_> {
             Facing::Camera if panel.part == Part::Road => any_ahead(),
             // With its near end beside the camera nothing of it faces the camera any more.
             Facing::Camera => self.camera.in_front(z - 0.1),
-            Facing::Outside => any_ahead() && panel.contours.iter().any(|c| self.runs_counter_clockwise(c, (x, z))),
+            Facing::Top if !self.camera.in_front(z + depths().fold(f32::INFINITY, f32::min)) => false,
+            Facing::Top | Facing::Side => {
+                any_ahead() && panel.contours.iter().any(|c| self.runs_counter_clockwise(c, (x, z)))
+            }
         }
     }
 

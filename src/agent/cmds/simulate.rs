@@ -72,3 +72,62 @@ fn unwritable(path: &Path, error: &dyn std::fmt::Display) -> Failure {
         format!("cannot write {}: {error}; name a folder with --out that can be written and has room", path.display());
     Failure::new(Exit::Storage, message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sha2::{Digest, Sha256};
+
+    fn simulate(spec: &str, out: &Path) -> Result<ExitCode, Failure> {
+        execute(&Args { spec: spec.to_owned(), out: out.to_owned() })
+    }
+
+    #[test]
+    fn frames_and_truth_keep_step() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("new/folder");
+        simulate("sim:seconds=1;fps=4;size=320x180;layout=thai;vehicles=2", &out).unwrap();
+        let truth = fs::read_to_string(out.join("truth.jsonl")).unwrap();
+        let lines: Vec<serde_json::Value> = truth.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+        assert_eq!(lines.len(), 4);
+        for (line, number) in lines.iter().zip(1..) {
+            assert_eq!(line["frame"], number);
+            let jpeg = fs::read(out.join(format!("frame_{number:06}.jpg"))).unwrap();
+            assert_eq!((&jpeg[..2], &jpeg[jpeg.len() - 2..]), (&[0xff, 0xd8][..], &[0xff, 0xd9][..]));
+        }
+        let seen: Vec<&serde_json::Value> = lines.iter().flat_map(|l| l["vehicles"].as_array().unwrap()).collect();
+        for key in ["id", "bbox", "text", "province", "plate_bbox", "visible"] {
+            assert!(!seen.is_empty() && seen.iter().all(|v| !v[key].is_null()), "{key}");
+        }
+    }
+
+    #[test]
+    fn the_files_are_the_same_bytes_on_every_machine() {
+        let folder = tempfile::tempdir().unwrap();
+        simulate("seconds=2;fps=5;size=320x180;scene=cross;layout=mixed", folder.path()).unwrap();
+        let mut digest = Sha256::new();
+        for number in 1..=10 {
+            digest.update(fs::read(folder.path().join(format!("frame_{number:06}.jpg"))).unwrap());
+        }
+        digest.update(fs::read(folder.path().join("truth.jsonl")).unwrap());
+        let hex: String = digest.finalize().iter().map(|b| format!("{b:02x}")).collect();
+        assert_eq!(hex, "91ce2ce763000382995a9205f1ffeee77a2928126e874544453b029f4a701b21");
+    }
+
+    #[test]
+    fn a_bad_spec_is_a_configuration_fault() {
+        let failure = simulate("scene=rally", Path::new("never-made")).unwrap_err();
+        assert_eq!(failure.exit, Exit::Config);
+        assert!(failure.message.contains("scene=rally") && !Path::new("never-made").exists(), "{failure}");
+    }
+
+    #[test]
+    fn an_unwritable_folder_is_named_with_the_remedy() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a-file");
+        fs::write(&file, "").unwrap();
+        let failure = simulate("seconds=1", &file.join("out")).unwrap_err();
+        assert_eq!(failure.exit, Exit::Storage);
+        assert!(failure.message.contains("a-file") && failure.message.contains("--out"), "{failure}");
+    }
+}
