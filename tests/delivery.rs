@@ -7,12 +7,13 @@
 mod scripted_peer;
 
 use lpr::clock::{Clock, SystemClock};
-use lpr::config::{OutboxConfig, Transport, UplinkConfig};
+use lpr::config::{OutboxConfig, Secret, Transport, UplinkConfig};
 use lpr::domain::*;
 use lpr::media::{EvidenceRefs, EvidenceStore};
 use lpr::outbox::{Outbox, OutboxHandle};
 use lpr::uplink::link::Timings;
-use lpr::uplink::{self, Link, LinkStatus, Parts, Road, Uplink};
+use lpr::uplink::socketio::SocketClient;
+use lpr::uplink::{self, Endpoint, Link, LinkStatus, Parts, Road, Uplink};
 use scripted_peer::{RestScript, SocketScript, Via};
 use serde_json::{Value, json};
 use std::net::TcpListener;
@@ -461,6 +462,37 @@ fn a_url_that_cannot_be_used_is_refused_at_the_start() {
     let (_stop, shutdown) = watch::channel(false);
     let error = uplink::start(&config, vec![camera()], outbox.handle(), evidence, clock, shutdown).unwrap_err();
     assert!(error.to_string().contains("token_file"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stops_in_good_order_is_noticed_at_once() {
+    let mut server = Server::start().await;
+    let dir = tempfile::tempdir().unwrap();
+    let agent = Agent::start(dir.path(), &server.url, |_| {});
+    agent.status(|status| status.link == Link::Socket).await;
+    Command::new("kill").arg(server.child.id().to_string()).status().unwrap();
+    let start = Instant::now();
+    agent.status(|status| status.link == Link::Down).await;
+    assert!(start.elapsed() < Duration::from_secs(10), "long before the ping time-out");
+    server.child.wait().unwrap();
+    server.start_again();
+    agent.status(|status| status.link == Link::Socket).await;
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_leaves_nothing_running_behind() {
+    let peer = scripted_peer::start(SocketScript::Answers, RestScript::Absent);
+    let endpoint = Endpoint::parse(&peer.url).unwrap();
+    let alive = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let before = alive();
+    for _ in 0..5 {
+        drop(SocketClient::connect(&endpoint, &Secret::default(), DEADLINE).await.unwrap());
+    }
+    let cut = SocketClient::connect(&endpoint, &Secret::default(), DEADLINE).await.unwrap();
+    drop(peer);
+    drop(cut);
+    eventually("every task has ended", async || alive() <= before).await;
 }
 
 fn test_server(arguments: &[&str]) -> (Option<i32>, String) {

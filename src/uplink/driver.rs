@@ -27,6 +27,8 @@ use uuid::Uuid;
 const FETCH: usize = 16;
 /// What is left to an event in flight, and to its deletion, when the agent stops.
 const GRACE: Duration = Duration::from_secs(3);
+/// After the server refused everything.
+const BREAKER_PAUSE: Duration = Duration::from_secs(60);
 /// After the outbox failed to answer.
 const OUTBOX_PAUSE: Duration = Duration::from_secs(5);
 
@@ -259,7 +261,7 @@ impl Driver {
         self.publish();
         let (road, outcome) = self.deliver(&row, &parcel).await;
         self.sending = false;
-        let (fate, news) = triage(outcome, road, self.config.transport == Transport::Auto, self.rest.echoes);
+        let (fate, news) = triage(outcome, road, self.config.transport == Transport::Auto);
         self.take_news(news, road);
         self.take_fate(fate, row, road).await;
     }
@@ -312,11 +314,11 @@ impl Driver {
         let now = self.clock.monotonic();
         match fate {
             RowFate::Delete { duplicate, record_id } => self.confirmed(row, road, duplicate, record_id),
-            RowFate::Quarantine(reason) if self.desk.refused(row.id, now) => self.quarantine(row, reason).await,
-            RowFate::Quarantine(reason) => {
-                tracing::error!(%reason, "the server refuses every event; nothing more is quarantined, sending pauses");
-                self.trouble = Some(format!("every event is refused: {reason}"));
-                self.link.hold(now, Some(Duration::from_secs(60)));
+            RowFate::Quarantine(reason) => self.refused(row, reason).await,
+            RowFate::Doubt(reason) => {
+                if self.desk.doubt(row.id, now) {
+                    self.refused(row, reason).await;
+                }
             }
             RowFate::ByRest => {
                 self.desk.by_rest(row.id);
@@ -369,11 +371,17 @@ impl Driver {
         self.desk.settled(id, result.is_ok(), self.clock.monotonic());
     }
 
-    async fn quarantine(&mut self, row: Row, reason: String) {
+    async fn refused(&mut self, row: Row, reason: String) {
+        let now = self.clock.monotonic();
+        if !self.desk.refused(row.id, now) {
+            tracing::error!(%reason, "the server refuses every event; nothing more is quarantined, sending pauses");
+            self.trouble = Some(format!("every event is refused: {reason}"));
+            return self.link.hold(now, Some(BREAKER_PAUSE));
+        }
         tracing::warn!(event = %row.event_id, camera = %row.camera, %reason, "the server refuses an event; it is quarantined");
         if let Err(error) = self.outbox.quarantine(row.id, reason).await {
             tracing::error!(%error, "an event cannot be quarantined");
-            self.desk.later(row.id, self.clock.monotonic());
+            self.desk.later(row.id, now);
         }
     }
 
