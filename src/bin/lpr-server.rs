@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 use lpr::exit::Failure;
 use lpr::server::serve;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -40,5 +41,6 @@ fn fail(failure: &Failure) -> ExitCode {
 /// Standard output is for what scripts read.
 fn log_to_stderr(level: &str) {
     let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let ansi = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).init();
 }

@@ -8,7 +8,7 @@ use super::store::{self, NewDetection, NewHealth, Store, Verdict};
 use crate::clock::Clock;
 use crate::config::ServerConfig;
 use crate::domain::CameraKey;
-use crate::wire::incoming::{Context, Detection, Envelope, EventRef, Health, Images, Registration};
+use crate::wire::incoming::{Context, Detection, Envelope, EventRef, Health, Images, Overview, Registration};
 use crate::wire::timestamp;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
@@ -118,10 +118,20 @@ impl App {
         let accepted = self.store.write(move |conn| row.insert(conn)).await?;
         self.images.remove(accepted.orphans.iter().map(String::as_str));
         self.images_dropped.fetch_add(dropped as u64, Ordering::Relaxed);
-        tracing::debug!(camera = %envelope.camera, id = accepted.record_id, verdict = ?accepted.verdict, "detection");
+        self.log_detection(&envelope.camera, &accepted, &overview);
         let answer = answer::detection(&envelope, &accepted, dropped, received_us);
         let broadcasts = answer::detection_broadcast(&envelope.camera, &accepted, &overview);
         Ok(Done { answer, broadcasts: broadcasts.into_iter().collect() })
+    }
+
+    /// Plate text is personal: only where the configuration asks for it, or at debug.
+    fn log_detection(&self, camera: &CameraKey, accepted: &store::Accepted, overview: &Overview) {
+        let (id, verdict, plates) = (&accepted.record_id, accepted.verdict, &overview.ocr_results);
+        if self.config.log.plates {
+            tracing::info!(%camera, %id, ?verdict, %plates, "detection");
+        } else {
+            tracing::debug!(%camera, %id, ?verdict, %plates, "detection");
+        }
     }
 
     async fn receipt(&self, kind: &'static str, envelope: &Envelope) -> Result<Option<(String, i64)>, Fault> {

@@ -11,7 +11,7 @@ use crate::exit::{Exit, Failure};
 use jiff::tz::TimeZone;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -123,8 +123,8 @@ async fn run(app: Arc<App>, listen: SocketAddr) -> Result<(), Failure> {
         tracing::warn!(%address, "there is no access control: anyone who reaches this address can read and write");
     }
     tracing::info!(%address, data_dir = %app.config.data_dir.display(), "ready");
-    // For people and scripts: the one line on standard output.
-    println!("lpr-server: listening on http://{address}");
+    // For people and scripts: the one line on standard output. Nobody has to listen.
+    let _ = writeln!(io::stdout(), "lpr-server: listening on http://{address}");
 
     let hub = Arc::new(Hub::default());
     let (told, stopping) = tokio::sync::watch::channel(false);

@@ -1,1 +1,70 @@
+// A Socket.IO 5 client in a few lines: Engine.IO 4 over WebSocket, text packets, the root namespace, reconnecting.
 
+const FIRST_WAIT = 500;
+const LONGEST_WAIT = 10_000;
+
+/**
+ * Connects to `url` (http or https, ending in `/socket.io/`) for as long as the page lives.
+ *
+ * `onOpen(emit)` is called after each connect, `onEvent(name, payload)` for each event, `onClose()` after each loss.
+ */
+export function connect(url, { onOpen, onEvent, onClose }) {
+  const address = new URL(url);
+  address.protocol = address.protocol.replace("http", "ws");
+  address.search = "EIO=4&transport=websocket";
+  let wait = FIRST_WAIT;
+
+  function open() {
+    const socket = new WebSocket(address);
+    let silence = 0;
+    let allowed = 45_000;
+    const send = (text) => socket.readyState === WebSocket.OPEN && socket.send(text);
+    const emit = (name, ...payload) => send(`42${JSON.stringify([name, ...payload])}`);
+
+    // The server pings; when it has not for too long the link is dead, whatever TCP believes.
+    function alive() {
+      clearTimeout(silence);
+      silence = setTimeout(() => socket.close(), allowed);
+    }
+
+    socket.onmessage = ({ data }) => {
+      alive();
+      switch (data[0]) {
+        case "0": {
+          const { pingInterval, pingTimeout } = JSON.parse(data.slice(1));
+          allowed = pingInterval + pingTimeout;
+          alive();
+          return send("40");
+        }
+        case "1":
+          return socket.close();
+        case "2":
+          return send(`3${data.slice(1)}`);
+        case "4":
+          return packet(data.slice(1));
+      }
+    };
+
+    function packet(text) {
+      if (text[0] === "0") {
+        wait = FIRST_WAIT;
+        onOpen(emit);
+      } else if (text[0] === "1") {
+        socket.close();
+      } else if (text[0] === "2") {
+        const [name, payload] = JSON.parse(text.slice(text.indexOf("[")));
+        onEvent(name, payload);
+      }
+    }
+
+    socket.onclose = () => {
+      clearTimeout(silence);
+      onClose();
+      setTimeout(open, wait * (0.5 + Math.random() / 2));
+      wait = Math.min(2 * wait, LONGEST_WAIT);
+    };
+    alive();
+  }
+
+  open();
+}

@@ -48,6 +48,17 @@ async fn the_same_event_is_one_record_and_a_higher_revision_updates_it() {
 }
 
 #[tokio::test]
+async fn the_same_revision_twice_at_once_keeps_the_files_of_the_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    insert(&store, detection("e", 0, "A")).await;
+    // Both were told by a reader that this is news, and wrote the same file.
+    let (one, two) = tokio::join!(insert(&store, detection("e", 1, "A")), insert(&store, detection("e", 1, "A")));
+    assert_eq!((one.verdict, two.verdict), (Verdict::Update, Verdict::Duplicate));
+    assert_eq!((one.orphans, two.orphans), (vec!["A-0.jpg".to_owned()], Vec::new()));
+}
+
+#[tokio::test]
 async fn everything_is_there_after_a_restart_and_the_checkpoint_rises() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir);

@@ -55,7 +55,7 @@ impl NewDetection {
         let verdict = verdict(receipt.as_ref().map(|receipt| receipt.revision), self.revision);
         let record_id = receipt.map_or_else(|| self.detection_id.clone(), |receipt| receipt.record_id);
         let orphans = match verdict {
-            Verdict::Duplicate => self.images.iter().map(|image| image.path.clone()).collect(),
+            Verdict::Duplicate => self.unnamed(conn, &record_id)?,
             Verdict::New => {
                 self.insert_row(conn)?;
                 Vec::new()
@@ -68,6 +68,16 @@ impl NewDetection {
             receipt.keep(conn, "detection", &self.camera, &self.key, self.received_us)?;
         }
         Ok(Accepted { verdict, record_id, orphans })
+    }
+
+    /// Our files that the record does not name. The same revision sent twice at once has the same file names, and the
+    /// one that came first needs them.
+    fn unnamed(&self, conn: &Connection, record_id: &str) -> Result<Vec<String>> {
+        let named = conn
+            .prepare_cached("SELECT path FROM images WHERE detection_id = ?1")?
+            .query_map([record_id], |row| row.get(0))?
+            .collect::<Result<Vec<String>>>()?;
+        Ok(self.images.iter().map(|image| image.path.clone()).filter(|path| !named.contains(path)).collect())
     }
 
     fn insert_row(&self, conn: &Connection) -> Result<()> {
