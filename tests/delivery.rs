@@ -1,229 +1,84 @@
 //! From the outbox to a server and out of the outbox, over real sockets: with the companion server's own binary, and
 //! with servers that behave worse.
 #![cfg(all(feature = "uplink", feature = "server"))]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests are tests")]
 
+#[path = "common/lpr_server.rs"]
+mod lpr_server;
 #[path = "common/scripted_peer.rs"]
 mod scripted_peer;
+#[path = "common/test_agent.rs"]
+mod test_agent;
 
 use lpr::clock::{Clock, SystemClock};
-use lpr::config::{OutboxConfig, Transport, UplinkConfig};
-use lpr::domain::*;
-use lpr::media::{EvidenceRefs, EvidenceStore};
-use lpr::outbox::{Outbox, OutboxHandle};
-use lpr::uplink::link::Timings;
-use lpr::uplink::{self, Link, LinkStatus, Parts, Road, Uplink};
+use lpr::config::{OutboxConfig, Secret, Transport, UplinkConfig};
+use lpr::domain::EventKind;
+use lpr::media::EvidenceStore;
+use lpr::outbox::Outbox;
+use lpr::uplink::socketio::SocketClient;
+use lpr::uplink::{self, Endpoint, Link, Road};
+use lpr_server::LprServer;
 use scripted_peer::{RestScript, SocketScript, Via};
 use serde_json::{Value, json};
 use std::net::TcpListener;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+use test_agent::{Agent, DEADLINE, camera, eventually, health_report};
 use tokio::sync::watch;
-use uuid::Uuid;
 
-const DEADLINE: Duration = Duration::from_secs(20);
-
-fn camera() -> CameraKey {
-    CameraKey { camera: CameraId::new("cam-1").unwrap(), checkpoint: CheckpointId::new("gate").unwrap() }
-}
-
-fn plate_event(text: &str) -> PlateEvent {
-    let at = SystemClock.stamp();
-    let bbox = BBox::new(10.0, 20.0, 110.0, 50.0);
-    PlateEvent {
-        event_id: Uuid::now_v7(),
-        camera: camera(),
-        frame: Frame::new(2, 1, vec![0u8; 6], 1, at).unwrap(),
-        vehicles: vec![Detection { bbox, confidence: 0.9, class: "car".into(), corners: None }],
-        plates: vec![PlateRead {
-            bbox,
-            corners: bbox.into(),
-            confidence: 0.8,
-            text: text.into(),
-            text_confidence: 0.99,
-            characters: Vec::new(),
-            province: None,
-            vehicle: Some(0),
-        }],
-        first_seen: at,
-        last_seen: at,
-        reads: 3,
-        processing_ms: 12.0,
-    }
-}
-
-fn health_report() -> HealthReport {
-    HealthReport {
-        event_id: Uuid::now_v7(),
-        camera: camera(),
-        at: SystemClock.stamp(),
-        component: "system".into(),
-        status: HealthStatus::Healthy,
-        message: "all well".into(),
-        details: json!({"cpu_usage": 12.5}).as_object().unwrap().clone(),
-    }
-}
-
-/// A JPEG of one grey pixel, padded with a comment-like tail to the size wanted.
-fn jpeg(bytes: usize) -> Vec<u8> {
-    let mut picture = vec![0xff, 0xd8, 0xff, 0xe0];
-    picture.resize(bytes.max(6) - 2, 0x55);
-    picture.extend([0xff, 0xd9]);
-    picture
-}
-
-/// An agent without cameras: outbox, evidence, uplink.
-struct Agent {
-    outbox: Outbox,
-    evidence: EvidenceStore,
-    uplink: Uplink,
-    stop: watch::Sender<bool>,
-}
-
-impl Agent {
-    fn start(dir: &Path, server_url: &str, change: impl FnOnce(&mut UplinkConfig)) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let outbox = Outbox::open(dir, &OutboxConfig::default(), clock.clone()).unwrap();
-        let evidence = EvidenceStore::open(dir).unwrap();
-        let mut config = UplinkConfig {
-            server_url: server_url.into(),
-            connect_timeout_s: 2.0,
-            answer_timeout_s: 1.0,
-            ..UplinkConfig::default()
-        };
-        change(&mut config);
-        let (stop, shutdown) = watch::channel(false);
-        let parts =
-            Parts { cameras: vec![camera()], outbox: outbox.handle(), evidence: evidence.clone(), clock, shutdown };
-        let ms = Duration::from_millis;
-        let timings = Timings {
-            probe: (ms(50), ms(400)),
-            down: (ms(50), ms(400)),
-            stable: ms(300),
-            dwell: ms(500),
-            auth_pause: ms(300),
-        };
-        let uplink = uplink::start_with(&config, parts, timings).unwrap();
-        Self { outbox, evidence, uplink, stop }
-    }
-
-    fn handle(&self) -> OutboxHandle {
-        self.outbox.handle()
-    }
-
-    async fn submit_plate(&self, text: &str, picture_bytes: usize) -> (Uuid, EvidenceRefs) {
-        let event = plate_event(text);
-        let picture = jpeg(picture_bytes);
-        let crop = vec![Some(jpeg(200))];
-        let refs = self.evidence.save(event.event_id, event.frame.captured, Some(&picture), &crop).unwrap();
-        self.handle().submit(uplink::plate_row(&event, refs.clone())).await.unwrap();
-        (event.event_id, refs)
-    }
-
-    async fn drained(&self) {
-        let mut counts = self.handle().watch();
-        let drained = counts.wait_for(|counts| counts.pending == 0);
-        if tokio::time::timeout(DEADLINE, drained).await.is_err() {
-            panic!("not drained: {:?}, {:?}", self.handle().counts(), self.uplink.status.borrow());
-        }
-    }
-
-    async fn status(&self, wanted: impl Fn(&LinkStatus) -> bool) -> LinkStatus {
-        let mut status = self.uplink.status.clone();
-        match tokio::time::timeout(DEADLINE, status.wait_for(wanted)).await {
-            Ok(status) => status.unwrap().clone(),
-            Err(_) => panic!("the link stays {:?}", self.uplink.status.borrow()),
-        }
-    }
-
-    /// As on SIGTERM.
-    async fn stop(self) {
-        self.stop.send(true).unwrap();
-        tokio::time::timeout(DEADLINE, self.uplink.task).await.unwrap().unwrap();
-        let outbox = self.outbox;
-        tokio::task::spawn_blocking(|| outbox.close().unwrap()).await.unwrap();
-    }
-}
-
-/// The companion server's own binary.
+/// The companion server's own binary: an address and a store that outlive its process.
 struct Server {
-    child: Child,
+    process: Option<LprServer>,
     url: String,
-    port: u16,
     data: TempDir,
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-fn spawn_server(port: u16, data: &Path) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_lpr-server"))
-        .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--data-dir"])
-        .arg(data)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
-}
-
 impl Server {
-    fn start_on(port: u16) -> Self {
+    fn start_on(listen: &str) -> Self {
         let data = tempfile::tempdir().unwrap();
-        Self { child: spawn_server(port, data.path()), url: format!("http://127.0.0.1:{port}"), port, data }
+        let process = LprServer::start(data.path(), listen, &[]);
+        Self { url: process.url(), process: Some(process), data }
     }
 
-    async fn start() -> Self {
-        let server = Self::start_on(free_port());
-        server.ready().await;
-        server
+    fn start() -> Self {
+        Self::start_on("127.0.0.1:0")
     }
 
     fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.process = None;
+    }
+
+    fn stop(&mut self) {
+        let process = self.process.take().unwrap();
+        assert!(process.stop("TERM", DEADLINE).success());
     }
 
     fn start_again(&mut self) {
-        self.child = spawn_server(self.port, self.data.path());
+        let address = self.url.trim_start_matches("http://");
+        self.process = Some(LprServer::start(self.data.path(), address, &[]));
     }
 
-    async fn ready(&self) {
-        eventually("the server answers", async || self.get("/api/test").await.is_some()).await;
-    }
-
-    async fn get(&self, path: &str) -> Option<Value> {
+    async fn get(&self, path: &str) -> Value {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        client.get(format!("{}{path}", self.url)).send().await.ok()?.json().await.ok()
+        client.get(format!("{}{path}", self.url)).send().await.unwrap().json().await.unwrap()
     }
 
     async fn records(&self) -> Vec<Value> {
-        self.get("/api/records?limit=1000").await.unwrap()["records"].as_array().unwrap().clone()
+        self.get("/api/records?limit=1000").await["records"].as_array().unwrap().clone()
     }
 }
 
-async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
-    let start = Instant::now();
-    while !condition().await {
-        assert!(start.elapsed() < DEADLINE, "not in time: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+/// An address where nobody listens yet.
+fn free_address() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn events_reach_the_server_by_socket_and_leave_nothing_behind() {
-    let server = Server::start().await;
+    let server = Server::start();
     let dir = tempfile::tempdir().unwrap();
     let mut agent = Agent::start(dir.path(), &server.url, |_| {});
     let (event_id, refs) = agent.submit_plate("กข 1234", 5000).await;
@@ -242,7 +97,7 @@ async fn events_reach_the_server_by_socket_and_leave_nothing_behind() {
     assert_eq!(records[0]["ocr_results"], json!(["กข 1234"]));
     assert_eq!(records[0]["event_id"], event_id.to_string());
     assert_eq!(Some(records[0]["detection_id"].as_str().unwrap().to_owned()), first.record_id);
-    let statistics = server.get("/api/statistics").await.unwrap()["data"].clone();
+    let statistics = server.get("/api/statistics").await["data"].clone();
     assert_eq!((&statistics["total_detections"], &statistics["total_health_checks"]), (&json!(1), &json!(1)));
 
     let evidence = agent.evidence.clone();
@@ -253,15 +108,15 @@ async fn events_reach_the_server_by_socket_and_leave_nothing_behind() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_server_events_wait_and_go_when_it_comes() {
-    let port = free_port();
+    let address = free_address();
     let dir = tempfile::tempdir().unwrap();
-    let agent = Agent::start(dir.path(), &format!("http://127.0.0.1:{port}"), |_| {});
+    let agent = Agent::start(dir.path(), &format!("http://{address}"), |_| {});
     agent.submit_plate("ABC123", 500).await;
     let status = agent.status(|status| status.link == Link::Down).await;
     assert!(status.trouble.unwrap().contains("refused"), "the reason is said");
     assert_eq!(agent.handle().counts().pending, 1);
 
-    let server = Server::start_on(port);
+    let server = Server::start_on(&address);
     agent.drained().await;
     assert_eq!(server.records().await.len(), 1);
     agent.status(|status| status.link == Link::Socket).await;
@@ -270,8 +125,8 @@ async fn without_a_server_events_wait_and_go_when_it_comes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_survives_the_agents_restart() {
-    let port = free_port();
-    let url = format!("http://127.0.0.1:{port}");
+    let address = free_address();
+    let url = format!("http://{address}");
     let dir = tempfile::tempdir().unwrap();
     let agent = Agent::start(dir.path(), &url, |_| {});
     let (event_id, refs) = agent.submit_plate("KEEP1", 500).await;
@@ -285,7 +140,7 @@ async fn an_event_survives_the_agents_restart() {
     assert_eq!(agent.evidence.sweep(&named).unwrap(), 0);
     assert!(refs.paths().all(|path| agent.evidence.read(path).is_ok()));
 
-    let server = Server::start_on(port);
+    let server = Server::start_on(&address);
     agent.drained().await;
     let records = server.records().await;
     assert_eq!(records.len(), 1);
@@ -296,7 +151,7 @@ async fn an_event_survives_the_agents_restart() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_killed_again_and_again_ends_up_with_every_event_once() {
-    let mut server = Server::start().await;
+    let mut server = Server::start();
     let dir = tempfile::tempdir().unwrap();
     let agent = Agent::start(dir.path(), &server.url, |_| {});
     let mut sent = Vec::new();
@@ -310,7 +165,6 @@ async fn a_server_killed_again_and_again_ends_up_with_every_event_once() {
         server.kill();
         server.start_again();
     }
-    server.ready().await;
     agent.drained().await;
     let mut stored: Vec<String> =
         server.records().await.iter().map(|r| r["event_id"].as_str().unwrap().to_owned()).collect();
@@ -463,6 +317,36 @@ fn a_url_that_cannot_be_used_is_refused_at_the_start() {
     assert!(error.to_string().contains("token_file"), "{error}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stops_in_good_order_is_noticed_at_once() {
+    let mut server = Server::start();
+    let dir = tempfile::tempdir().unwrap();
+    let agent = Agent::start(dir.path(), &server.url, |_| {});
+    agent.status(|status| status.link == Link::Socket).await;
+    let start = Instant::now();
+    server.stop();
+    agent.status(|status| status.link == Link::Down).await;
+    assert!(start.elapsed() < Duration::from_secs(10), "long before the ping time-out");
+    server.start_again();
+    agent.status(|status| status.link == Link::Socket).await;
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_leaves_nothing_running_behind() {
+    let peer = scripted_peer::start(SocketScript::Answers, RestScript::Absent);
+    let endpoint = Endpoint::parse(&peer.url).unwrap();
+    let alive = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let before = alive();
+    for _ in 0..5 {
+        drop(SocketClient::connect(&endpoint, &Secret::default(), DEADLINE).await.unwrap());
+    }
+    let cut = SocketClient::connect(&endpoint, &Secret::default(), DEADLINE).await.unwrap();
+    drop(peer);
+    drop(cut);
+    eventually("every task has ended", async || alive() <= before).await;
+}
+
 fn test_server(arguments: &[&str]) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_lpr-agent")).arg("test-server").args(arguments).output().unwrap();
     (output.status.code(), String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap())
@@ -470,7 +354,7 @@ fn test_server(arguments: &[&str]) -> (Option<i32>, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_test_client_passes_our_server_and_says_what_another_lacks() {
-    let server = Server::start().await;
+    let server = Server::start();
     let (code, text) = test_server(&[&server.url]);
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains("stores test records") && text.contains("✔ lpr_data"), "{text}");
@@ -489,7 +373,7 @@ async fn the_test_client_passes_our_server_and_says_what_another_lacks() {
 
 #[test]
 fn the_test_client_says_when_no_server_is_there() {
-    let (code, text) = test_server(&[&format!("http://127.0.0.1:{}", free_port())]);
+    let (code, text) = test_server(&[&format!("http://{}", free_address())]);
     assert_eq!(code, Some(14), "{text}");
     assert!(text.contains("cannot be reached"), "{text}");
 }

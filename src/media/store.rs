@@ -107,8 +107,8 @@ impl EvidenceStore {
         fs::read(&path).map_err(|source| MediaError::Read { path, source })
     }
 
-    /// Removes an event's files, and their day's folder when it is empty. Only after the row is gone. What cannot be
-    /// removed is left for the next [`EvidenceStore::sweep`].
+    /// Removes an event's files. Only after the row is gone. What cannot be removed is left for the next
+    /// [`EvidenceStore::sweep`], and so are empty folders: another event may be about to use one.
     pub fn remove(&self, refs: &EvidenceRefs) {
         for path in refs.paths() {
             if let Err(error) = fs::remove_file(self.root.join(path.as_str()))
@@ -117,14 +117,10 @@ impl EvidenceStore {
                 tracing::warn!(%path, %error, "evidence cannot be removed");
             }
         }
-        for folder in refs.paths().map(EvidencePath::folder).collect::<BTreeSet<_>>() {
-            // Refused by the kernel while anything is in it, which is what we want.
-            let _ = fs::remove_dir(self.root.join(folder));
-        }
     }
 
     /// At start, before anything is written: removes the files that no row names (a power cut came between file and
-    /// row, or between row and file) and half-written ones. Returns how many.
+    /// row, or between row and file), half-written ones and empty folders. Returns how many files.
     pub fn sweep(&self, named: &HashSet<EvidencePath>) -> Result<usize, MediaError> {
         let fault = |source| MediaError::Folder { path: self.root.clone(), source };
         let mut removed = 0;
@@ -147,6 +143,7 @@ impl EvidenceStore {
                     removed += 1;
                 }
             }
+            // Refused by the kernel while anything is in it, which is what we want.
             let _ = fs::remove_dir(folder.path());
         }
         Ok(removed)
@@ -185,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_are_kept_by_day_and_go_with_their_folder() {
+    fn pictures_are_kept_by_day_and_their_folder_goes_with_the_next_sweep() {
         let dir = tempfile::tempdir().unwrap();
         let store = EvidenceStore::open(dir.path()).unwrap();
         let id = Uuid::now_v7();
@@ -196,6 +193,8 @@ mod tests {
         assert_eq!(files(dir.path()).len(), 3);
 
         store.remove(&refs);
+        assert_eq!(files(dir.path()), Vec::<String>::new());
+        assert_eq!(store.sweep(&HashSet::new()).unwrap(), 0);
         assert_eq!(fs::read_dir(dir.path().join("evidence")).unwrap().count(), 0);
     }
 

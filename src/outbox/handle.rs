@@ -9,6 +9,7 @@ use crate::config::OutboxConfig;
 use crate::domain::BootId;
 use crate::media::EvidencePath;
 use std::collections::HashSet;
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -43,11 +44,13 @@ impl Outbox {
         let lock = DirLock::take(dir)?;
         let boot = boot_id();
         let store = Store::open(&dir.join("outbox.db"), boot.clone(), clock.wall_us())?;
+        // SQLite makes its log's entry in the directory durable, but not that of the file itself.
+        let refused = |source| OutboxError::Directory { dir: dir.to_owned(), source };
+        File::open(dir).and_then(|dir| dir.sync_all()).map_err(refused)?;
         let (counts, watched) = watch::channel(store.counts()?);
         let (commands, received) = mpsc::channel(QUEUE);
         let handle = OutboxHandle { commands, counts: watched, epoch: store.epoch(), boot };
         let writer = Writer { store, config: config.clone(), clock, commands: received, counts };
-        let refused = |source| OutboxError::Directory { dir: dir.to_owned(), source };
         // Only for the group commit's deadline; no IO goes through it.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(refused)?;
         let thread = std::thread::Builder::new()

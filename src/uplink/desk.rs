@@ -13,11 +13,17 @@ const ASIDE_MAX: Duration = Duration::from_secs(600);
 /// How long a camera that the server does not allow us is left alone.
 const CAMERA_HOLD: Duration = Duration::from_secs(300);
 
+/// Doubts about a row, each with others accepted meanwhile, that condemn it.
+const DOUBTS: u32 = 5;
+
 #[derive(Debug, Clone, Copy, Default)]
 struct Note {
     strikes: u32,
     until: Duration,
     by_rest: bool,
+    doubts: u32,
+    /// One more than [`Desk::accepted`] was at the last doubt; 0: never doubted.
+    doubted_at: u64,
 }
 
 /// The notes.
@@ -28,6 +34,8 @@ pub struct Desk {
     /// Confirmed, and the deletion not yet committed.
     settling: HashSet<RowId>,
     refused: u32,
+    /// Rows confirmed so far.
+    accepted: u64,
 }
 
 impl Desk {
@@ -49,6 +57,20 @@ impl Desk {
         note.until = now + Duration::from_secs(1 << note.strikes.min(20)).min(ASIDE_MAX);
         // If REST cannot tell, the socket may have another try.
         note.by_rest = false;
+    }
+
+    /// Puts aside a row that the server has a fault with, or declines without a final word. `true`: this has gone on
+    /// while it accepted others, so that the row is to blame and not the server.
+    pub fn doubt(&mut self, id: RowId, now: Duration) -> bool {
+        let accepted = self.accepted;
+        let note = self.notes.entry(id).or_default();
+        if note.doubted_at > 0 && accepted + 1 > note.doubted_at {
+            note.doubts += 1;
+        }
+        note.doubted_at = accepted + 1;
+        let condemned = note.doubts >= DOUBTS;
+        self.later(id, now);
+        condemned
     }
 
     /// The next try is to be by REST.
@@ -80,6 +102,7 @@ impl Desk {
     /// Confirmed by the server; the deletion is under way.
     pub fn confirmed(&mut self, id: RowId) {
         self.refused = 0;
+        self.accepted += 1;
         self.notes.remove(&id);
         self.settling.insert(id);
     }
@@ -156,6 +179,20 @@ mod tests {
         assert!(!desk.refused(ids[20], s(0)));
         desk.confirmed(ids[21]);
         assert!(desk.refused(ids[22], s(0)));
+    }
+
+    #[test]
+    fn a_row_is_condemned_only_by_a_server_that_accepts_others() {
+        let mut desk = Desk::default();
+        let ids = ids(2);
+        assert!((0..50).all(|_| !desk.doubt(ids[0], s(0))), "the server may be broken");
+        let verdicts: Vec<bool> = (0..5)
+            .map(|_| {
+                desk.confirmed(ids[1]);
+                desk.doubt(ids[0], s(0))
+            })
+            .collect();
+        assert_eq!(verdicts, [false, false, false, false, true]);
     }
 
     #[test]

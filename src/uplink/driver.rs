@@ -6,10 +6,10 @@ use super::link::{LinkMachine, Mode};
 use super::rest::RestRoad;
 use super::socket_road::{Introduction, SocketRoad};
 use super::socketio::SocketError;
-use super::status::{Delivered, Link, LinkStatus, Road};
+use super::status::{Delivered, LinkStatus, Road};
 use super::token::read_token;
 use super::transport::{Outcome, Parcel, Transport as _};
-use super::triage::{LinkNews, RowFate, triage};
+use super::triage::triage;
 use super::{Endpoint, pack};
 use crate::clock::Clock;
 use crate::config::{Transport, UplinkConfig};
@@ -30,8 +30,8 @@ const GRACE: Duration = Duration::from_secs(3);
 /// After the outbox failed to answer.
 const OUTBOX_PAUSE: Duration = Duration::from_secs(5);
 
-pub(super) type AttemptResult = (u64, Result<SocketRoad, SocketError>);
-type Deletion = (RowId, Result<(), OutboxError>);
+type AttemptResult = (u64, Result<SocketRoad, SocketError>);
+pub(super) type Deletion = (RowId, Result<(), OutboxError>);
 
 pub(super) struct Driver {
     pub config: UplinkConfig,
@@ -181,7 +181,7 @@ impl Driver {
         }
     }
 
-    fn socket_lost(&mut self, reason: String) {
+    pub(super) fn socket_lost(&mut self, reason: String) {
         if let Some((generation, road)) = self.socket.take() {
             // Closed before anything else is sent: a late answer must never name the wrong row.
             drop(road);
@@ -196,7 +196,7 @@ impl Driver {
         }
     }
 
-    fn auth_refused(&mut self, reason: String) {
+    pub(super) fn auth_refused(&mut self, reason: String) {
         tracing::error!(
             server = %self.endpoint, %reason, token_file = %self.config.token_file,
             "the server refuses our credentials; nothing is sent until it accepts them: check uplink.token_file"
@@ -227,7 +227,7 @@ impl Driver {
         }
     }
 
-    fn rest_failed(&mut self, reason: String) {
+    pub(super) fn rest_failed(&mut self, reason: String) {
         self.trouble = Some(format!("REST: {reason}"));
         self.link.rest_failed(self.clock.monotonic(), jitter());
     }
@@ -259,7 +259,7 @@ impl Driver {
         self.publish();
         let (road, outcome) = self.deliver(&row, &parcel).await;
         self.sending = false;
-        let (fate, news) = triage(outcome, road, self.config.transport == Transport::Auto, self.rest.echoes);
+        let (fate, news) = triage(outcome, road, self.config.transport == Transport::Auto);
         self.take_news(news, road);
         self.take_fate(fate, row, road).await;
     }
@@ -290,131 +290,6 @@ impl Driver {
         }
         let outcome = tokio::select! { outcome = road.deliver(parcel) => outcome, () = stopped => stopping() };
         (Road::Socketio, outcome)
-    }
-
-    fn take_news(&mut self, news: LinkNews, road: Road) {
-        let now = self.clock.monotonic();
-        match (news, road) {
-            (LinkNews::Works, Road::Rest) => self.link.rest_worked(now),
-            (LinkNews::Works, Road::Socketio) => {}
-            (LinkNews::Broken(reason), Road::Rest) => self.rest_failed(reason),
-            (LinkNews::Broken(reason), Road::Socketio) => self.socket_lost(reason),
-            (LinkNews::Wait(wait, reason), _) => {
-                self.trouble = Some(reason);
-                self.link.hold(now, wait);
-            }
-            (LinkNews::Fault(reason), _) => self.trouble = Some(reason),
-            (LinkNews::AuthRefused(reason), _) => self.auth_refused(reason),
-        }
-    }
-
-    async fn take_fate(&mut self, fate: RowFate, row: Row, road: Road) {
-        let now = self.clock.monotonic();
-        match fate {
-            RowFate::Delete { duplicate, record_id } => self.confirmed(row, road, duplicate, record_id),
-            RowFate::Quarantine(reason) if self.desk.refused(row.id, now) => self.quarantine(row, reason).await,
-            RowFate::Quarantine(reason) => {
-                tracing::error!(%reason, "the server refuses every event; nothing more is quarantined, sending pauses");
-                self.trouble = Some(format!("every event is refused: {reason}"));
-                self.link.hold(now, Some(Duration::from_secs(60)));
-            }
-            RowFate::ByRest => {
-                self.desk.by_rest(row.id);
-                self.queue.push_front(row);
-            }
-            // By REST while the socket works: not at once again, and not for ever by REST.
-            RowFate::Keep if road == Road::Rest && matches!(self.link.mode(), Mode::Socket { .. }) => {
-                self.desk.later(row.id, now);
-            }
-            RowFate::Keep => self.queue.push_front(row),
-            RowFate::Later => self.desk.later(row.id, now),
-            RowFate::HoldCamera(reason) => {
-                if self.desk.hold_camera(&row.camera, now) {
-                    tracing::warn!(camera = %row.camera, %reason, "the server does not allow us this camera; its events wait");
-                }
-                self.desk.held_back(row.id, &row.camera, now);
-            }
-        }
-    }
-
-    fn confirmed(&mut self, row: Row, via: Road, duplicate: bool, record_id: Option<String>) {
-        self.trouble = None;
-        self.desk.confirmed(row.id);
-        let plates = pack::plates(&row);
-        tracing::debug!(event = %row.event_id, kind = row.kind.as_str(), via = via.as_str(), duplicate, ?plates, "delivered");
-        let (outbox, evidence, done) = (self.outbox.clone(), self.evidence.clone(), self.deletions.0.clone());
-        tokio::spawn(async move {
-            let result = outbox.delete_delivered(vec![row.id]).await;
-            if result.is_ok() {
-                // After the commit: a file without a row is swept at the next start, a row without its file is a loss.
-                let _ = tokio::task::spawn_blocking(move || evidence.remove(&row.evidence)).await;
-            }
-            let _ = done.send((row.id, result));
-        });
-        let _ = self.delivered.send(Delivered {
-            event_id: row.event_id,
-            kind: row.kind,
-            camera: row.camera,
-            via,
-            plates,
-            duplicate,
-            record_id,
-        });
-    }
-
-    fn deletion_ended(&mut self, (id, result): Deletion) {
-        if let Err(error) = &result {
-            tracing::error!(%error, "a delivered event cannot be deleted; it will be sent again");
-        }
-        self.desk.settled(id, result.is_ok(), self.clock.monotonic());
-    }
-
-    async fn quarantine(&mut self, row: Row, reason: String) {
-        tracing::warn!(event = %row.event_id, camera = %row.camera, %reason, "the server refuses an event; it is quarantined");
-        if let Err(error) = self.outbox.quarantine(row.id, reason).await {
-            tracing::error!(%error, "an event cannot be quarantined");
-            self.desk.later(row.id, self.clock.monotonic());
-        }
-    }
-
-    // --- telling and stopping ---
-
-    fn publish(&mut self) {
-        let before = self.status.borrow().link;
-        let link = match self.link.mode() {
-            // Another try is no change: the state, and the log, wait for its success.
-            Mode::Probing | Mode::Rest { proven: false, .. } if matches!(before, Link::Down | Link::AuthPaused) => {
-                before
-            }
-            Mode::Probing => Link::Probing,
-            Mode::Socket { .. } => Link::Socket,
-            Mode::Rest { .. } => Link::Rest,
-            Mode::Down { .. } => Link::Down,
-            Mode::AuthPaused { .. } => Link::AuthPaused,
-        };
-        if link == Link::Socket && before != Link::Socket {
-            self.trouble = None;
-        }
-        let in_flight = self.desk.settling() + usize::from(self.sending);
-        let new = LinkStatus { link, in_flight, trouble: self.trouble.clone() };
-        let server = &self.endpoint;
-        self.status.send_if_modified(|old| {
-            if old.link != new.link {
-                let reason = new.trouble.as_deref().unwrap_or("");
-                match link {
-                    Link::Down => {
-                        tracing::warn!(%server, reason, "the server cannot be reached; events wait in the outbox")
-                    }
-                    Link::Rest => tracing::info!(%server, reason, "sending by REST"),
-                    Link::Socket => tracing::info!(%server, "sending by Socket.IO"),
-                    // Said where it happens, with what to do.
-                    Link::Probing | Link::AuthPaused => {}
-                }
-            }
-            let changed = *old != new;
-            *old = new;
-            changed
-        });
     }
 
     async fn finish(&mut self) {

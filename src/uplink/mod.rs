@@ -11,6 +11,7 @@ pub mod link;
 mod pack;
 pub mod rest;
 mod rows;
+mod settle;
 mod socket_road;
 pub mod socketio;
 mod status;

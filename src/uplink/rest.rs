@@ -200,7 +200,7 @@ mod tests {
         assert!(matches!(answered(200, json!({"success": true})), Outcome::Receipt { .. }));
         assert!(matches!(answered(400, no()), Outcome::Refused { .. }));
         assert!(matches!(answered(422, no()), Outcome::Refused { .. }));
-        assert!(matches!(answered(200, no()), Outcome::Refused { .. }));
+        assert!(matches!(answered(200, no()), Outcome::Declined { .. }));
         assert!(matches!(answered(413, no()), Outcome::TooLarge { .. }));
         assert!(matches!(answered(401, no()), Outcome::AuthRefused { .. }));
         assert!(matches!(answered(403, no()), Outcome::AuthRefused { .. }));

@@ -21,6 +21,8 @@ pub enum Outcome {
     Receipt { duplicate: bool, record_id: Option<String> },
     /// The server will not take this event, however often it is sent.
     Refused { code: Option<Code>, reason: String },
+    /// The server says no without saying that it is final: an old server's `success:false`.
+    Declined { reason: String },
     /// Too large for this road.
     TooLarge { reason: String },
     /// The server does not let us speak for this camera.
@@ -41,7 +43,8 @@ impl Outcome {
     /// What a refusal with this code means. `reason` is the server's message.
     pub fn refused(code: Option<Code>, reason: String, wait: Option<Duration>) -> Self {
         match code {
-            None | Some(Code::Invalid) => Self::Refused { code, reason },
+            None => Self::Declined { reason },
+            Some(Code::Invalid) => Self::Refused { code, reason },
             Some(Code::TooLarge) => Self::TooLarge { reason },
             Some(Code::CameraNotAllowed) => Self::CameraNotAllowed { reason },
             Some(Code::Unauthorized | Code::Forbidden) => Self::AuthRefused { reason },
@@ -57,6 +60,7 @@ impl Outcome {
         match self {
             Self::Receipt { .. } => "",
             Self::Refused { reason, .. }
+            | Self::Declined { reason }
             | Self::TooLarge { reason }
             | Self::CameraNotAllowed { reason }
             | Self::AuthRefused { reason }

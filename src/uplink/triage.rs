@@ -15,6 +15,8 @@ pub enum RowFate {
     ByRest,
     /// It stays; others first, this one after a while.
     Later,
+    /// The same, and it is under suspicion: quarantined if this goes on while others are accepted.
+    Doubt(String),
     /// It stays, and so do all of its camera.
     HoldCamera(String),
     /// It stays and is tried again as soon as anything is.
@@ -32,23 +34,24 @@ pub enum LinkNews {
     Fault(String),
 }
 
-/// Judges one outcome. `other_road`: REST may be used where the socket fails. `echoes`: the peer names what it refuses,
-/// so that its word is final.
-pub fn triage(outcome: Outcome, road: Road, other_road: bool, echoes: bool) -> (RowFate, LinkNews) {
+/// Judges one outcome. `other_road`: REST may be used where the socket fails.
+pub fn triage(outcome: Outcome, road: Road, other_road: bool) -> (RowFate, LinkNews) {
     let by_socket = road == Road::Socketio;
     let verdict_by_rest = if by_socket && other_road { RowFate::ByRest } else { RowFate::Later };
     match outcome {
         Outcome::Receipt { duplicate, record_id } => (RowFate::Delete { duplicate, record_id }, LinkNews::Works),
-        // An old server's refusal by socket may mean the connection, not the event (PROTOCOL 3.1.7).
-        Outcome::Refused { .. } if by_socket && other_road && !echoes => (RowFate::ByRest, LinkNews::Works),
         Outcome::Refused { reason, .. } => (RowFate::Quarantine(reason), LinkNews::Works),
+        // An old server's refusal by socket may mean the connection, not the event (PROTOCOL 3.1.7).
+        Outcome::Declined { .. } if by_socket && other_road => (RowFate::ByRest, LinkNews::Works),
+        Outcome::Declined { reason } => (RowFate::Doubt(reason), LinkNews::Works),
         Outcome::TooLarge { .. } if by_socket && other_road => (RowFate::ByRest, LinkNews::Works),
         Outcome::TooLarge { reason } => (RowFate::Quarantine(reason), LinkNews::Works),
         Outcome::CameraNotAllowed { reason } => (RowFate::HoldCamera(reason), LinkNews::Works),
         Outcome::AuthRefused { reason } => (RowFate::Keep, LinkNews::AuthRefused(reason)),
         Outcome::Busy { wait, reason } => (RowFate::Keep, LinkNews::Wait(wait, reason)),
         Outcome::ServerFault { reason } if by_socket => (verdict_by_rest, LinkNews::Fault(reason)),
-        Outcome::ServerFault { reason } => (RowFate::Later, LinkNews::Broken(reason)),
+        // Old servers answer 500 to what they cannot read (PROTOCOL 3.1.9), and to everything when their disk is full.
+        Outcome::ServerFault { reason } => (RowFate::Doubt(reason.clone()), LinkNews::Broken(reason)),
         Outcome::Unanswered { reason } => (verdict_by_rest, LinkNews::Broken(reason)),
         // This event may be what breaks the connection: REST tells.
         Outcome::Broken { reason } if by_socket => (verdict_by_rest, LinkNews::Broken(reason)),
@@ -67,6 +70,7 @@ mod tests {
         prop_oneof![
             any::<bool>().prop_map(|duplicate| Outcome::Receipt { duplicate, record_id: None }),
             reason().prop_map(|reason| Outcome::Refused { code: Some(Code::Invalid), reason }),
+            reason().prop_map(|reason| Outcome::Declined { reason }),
             reason().prop_map(|reason| Outcome::TooLarge { reason }),
             reason().prop_map(|reason| Outcome::CameraNotAllowed { reason }),
             reason().prop_map(|reason| Outcome::AuthRefused { reason }),
@@ -80,10 +84,10 @@ mod tests {
     proptest! {
         #[test]
         fn only_a_receipt_deletes_and_only_a_refusal_quarantines(
-            outcome in any_outcome(), by_socket: bool, other_road: bool, echoes: bool,
+            outcome in any_outcome(), by_socket: bool, other_road: bool,
         ) {
             let road = if by_socket { Road::Socketio } else { Road::Rest };
-            let (fate, news) = triage(outcome.clone(), road, other_road, echoes);
+            let (fate, news) = triage(outcome.clone(), road, other_road);
             match fate {
                 RowFate::Delete { .. } => assert!(matches!(outcome, Outcome::Receipt { .. })),
                 RowFate::Quarantine(_) => {
@@ -99,10 +103,11 @@ mod tests {
     }
 
     #[test]
-    fn an_old_servers_refusal_by_socket_is_asked_again_by_rest() {
-        let refused = || Outcome::Refused { code: None, reason: "no".into() };
-        assert_eq!(triage(refused(), Road::Socketio, true, false).0, RowFate::ByRest);
-        assert_eq!(triage(refused(), Road::Socketio, true, true).0, RowFate::Quarantine("no".into()));
-        assert_eq!(triage(refused(), Road::Rest, true, false).0, RowFate::Quarantine("no".into()));
+    fn an_old_servers_refusal_by_socket_is_asked_again_by_rest_and_is_not_final_there() {
+        let no = || Outcome::Declined { reason: "no".into() };
+        assert_eq!(triage(no(), Road::Socketio, true).0, RowFate::ByRest);
+        assert_eq!(triage(no(), Road::Rest, true).0, RowFate::Doubt("no".into()));
+        let invalid = Outcome::Refused { code: Some(Code::Invalid), reason: "no".into() };
+        assert_eq!(triage(invalid, Road::Socketio, true).0, RowFate::Quarantine("no".into()));
     }
 }
