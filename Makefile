@@ -4,7 +4,7 @@
 # The rest are their parts: setup, setup-test, build, models, lint.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test build models demo test lint
+.PHONY: help setup setup-test build models demo demo-stop test lint
 
 # The development folder's models, where there is one: nothing to download then.
 ifneq ($(wildcard ../shared/models),)
@@ -33,6 +33,9 @@ models: build
 
 demo: build
 	@scripts/demo.sh
+
+demo-stop:
+	@scripts/demo_stop.sh
 
 # The second line proves that server, outbox and uplink need neither OpenCV nor ONNX Runtime.
 test: setup-test

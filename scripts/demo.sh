@@ -1,7 +1,7 @@
 #!/bin/bash
 # The demo: a server, an agent over one source, and the proof that every read arrived.
-# INPUT: a photo, folder, clip, /dev/videoN, rtsp://… or sim:…; PORT: the server's; DEMO_KEEP=1: leave the server up at
-# the end even without a terminal, DEMO_KEEP=0: stop it even with one.
+# INPUT: a photo, folder, clip, /dev/videoN, rtsp://… or sim:…; PORT: the server's. The server stays up for its page to
+# be looked at, until `make demo-stop` or the next demo; DEMO_KEEP=0 stops it at the end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,7 +11,7 @@ port=${PORT:-8765}
 url="http://127.0.0.1:$port"
 out=demo-out
 bin=target/release
-keep=${DEMO_KEEP:-$([[ -t 0 ]] && echo 1 || echo 0)}
+keep=${DEMO_KEEP:-1}
 
 say() { printf '\n== %s\n' "$*"; }
 fail() {
@@ -29,8 +29,11 @@ stop_server() {
 trap stop_server EXIT
 trap 'exit 143' TERM
 
+# An earlier demo's server makes room.
+scripts/demo_stop.sh "$out"
+
 if python3 -c "import socket; socket.create_connection(('127.0.0.1', $port), 1)" 2>/dev/null; then
-    fail "port $port is in use, perhaps by an earlier demo; stop that program, or take another: make demo PORT=$((port + 1))"
+    fail "port $port is in use; stop the program that has it, or take another: make demo PORT=$((port + 1))"
 fi
 rm -rf "$out"
 mkdir -p "$out/server" "$out/agent"
@@ -43,6 +46,7 @@ say "server: $url"
 # In a session of its own: Ctrl-C is for the agent, the server outlives it.
 setsid "$bin/lpr-server" serve --listen "127.0.0.1:$port" --data-dir "$out/server" >"$out/server.log" 2>&1 &
 server=$!
+echo "$server" >"$out/server.pid"
 python3 scripts/demo_report.py wait "$url" "$server" || {
     tail -n 20 "$out/server.log" >&2
     fail "the server did not start; its last words are above, all of them in $out/server.log"
@@ -68,11 +72,10 @@ python3 scripts/demo_report.py check "$url" "$out" "$expected"
 
 say "look"
 echo "annotated pictures: $out/pictures"
-echo "the server's page:  $url/"
 if [[ $keep == 1 ]]; then
-    echo "(Ctrl-C stops the server)"
-    trap 'stop_server; exit 0' INT
-    wait "$server" || true
+    trap - EXIT
+    echo "the server stays up until: make demo-stop"
 else
-    echo "(the server was stopped, since nobody is at a terminal; DEMO_KEEP=1 make demo leaves it up)"
+    echo "the server was stopped, as DEMO_KEEP=0 asks"
 fi
+echo "the server's page:  $url/"
