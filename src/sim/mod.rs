@@ -13,6 +13,7 @@ mod plate;
 mod provinces;
 mod rng;
 mod scene;
+mod shapes;
 mod shot;
 mod spec;
 
