@@ -4,7 +4,8 @@
 mod common;
 
 use base64::Engine;
-use common::{Running, get_json, models_dir, run, start_server, text};
+use common::lpr_server::LprServer;
+use common::{Running, get_json, models_dir, run, text};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -73,7 +74,8 @@ fn true_texts(spec: &str) -> BTreeSet<String> {
 fn vehicles_that_pass_become_records_with_pictures_each_once() {
     let spec = "sim:seed=11;seconds=12;fps=8;vehicles=5;layout=latin";
     let dir = TempDir::new().unwrap();
-    let (_server, url) = start_server(&dir.path().join("server"));
+    let server = LprServer::start(&dir.path().join("server"), "127.0.0.1:0", &[]);
+    let url = server.url();
     let log = run_until_drained(&write_config(dir.path(), spec, &url, ""));
 
     let records = records(&url);
@@ -107,7 +109,8 @@ fn a_picture_becomes_a_record_by_rest_alone() {
     let frames = dir.path().join("frames");
     let spec = "sim:seed=5;seconds=6;fps=1;vehicles=4;layout=latin";
     assert!(run(AGENT, &["simulate", spec, "--out", frames.to_str().unwrap()]).status.success());
-    let (_server, url) = start_server(&dir.path().join("server"));
+    let server = LprServer::start(&dir.path().join("server"), "127.0.0.1:0", &[]);
+    let url = server.url();
     let config = write_config(dir.path(), frames.to_str().unwrap(), &url, "transport = \"rest\"\n");
     let log = run_until_drained(&config);
     let records = records(&url);
@@ -137,7 +140,7 @@ fn events_wait_for_an_absent_server_and_survive_a_restart_of_the_agent() {
 
     // The second life has nothing new to read: what it delivers is what the first one kept.
     let config = write_config(dir.path(), "sim:seed=1;seconds=1;fps=1;vehicles=0", &url, "");
-    let _server = common::start_server_at(&dir.path().join("server"), port);
+    let _server = LprServer::start(&dir.path().join("server"), &format!("127.0.0.1:{port}"), &[]);
     let log = run_until_drained(&config);
     assert!(!records(&url).is_empty(), "{log}");
 }
@@ -145,7 +148,8 @@ fn events_wait_for_an_absent_server_and_survive_a_restart_of_the_agent() {
 #[test]
 fn health_of_box_and_camera_reaches_the_server() {
     let dir = TempDir::new().unwrap();
-    let (_server, url) = start_server(&dir.path().join("server"));
+    let server = LprServer::start(&dir.path().join("server"), "127.0.0.1:0", &[]);
+    let url = server.url();
     let config = write_config(
         dir.path(),
         "gst:videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=5/1",

@@ -1,9 +1,12 @@
 //! What the end-to-end tests share: real programs, waiting with a deadline, free ports.
 #![allow(dead_code)] // each test binary uses a part
 
+#[cfg(feature = "server")]
+pub mod lpr_server;
+
 use std::io::{BufRead, BufReader, Read};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -126,25 +129,6 @@ fn collect(pipe: impl Read + Send + 'static, log: std::sync::Arc<std::sync::Mute
             log.lock().unwrap().push(line);
         }
     });
-}
-
-/// The real server on a free port, with its data in `dir`.
-#[cfg(feature = "server")]
-pub fn start_server(dir: &Path) -> (Running, String) {
-    let port = free_port();
-    (start_server_at(dir, port), format!("http://127.0.0.1:{port}"))
-}
-
-#[cfg(feature = "server")]
-pub fn start_server_at(dir: &Path, port: u16) -> Running {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lpr-server"));
-    command.args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--data-dir"]).arg(dir);
-    let running = Running::start(&mut command);
-    let address = SocketAddr::from(([127, 0, 0, 1], port));
-    wait_for("the server to listen", Duration::from_secs(20), || {
-        TcpStream::connect_timeout(&address, Duration::from_millis(200)).ok()
-    });
-    running
 }
 
 /// `GET url` with curl's stand-in: one request over a plain socket. Returns the body.
