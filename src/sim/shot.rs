@@ -21,7 +21,7 @@ pub struct Shot<'a> {
 }
 
 /// Most moments an exposure is made of.
-const MOMENTS: usize = 10;
+const MOMENTS: usize = 5;
 /// Half width of the body's soft edges, metres.
 const EDGE: f32 = 0.01;
 /// Coverage from which a vehicle hides what is behind it; shadows stay below.

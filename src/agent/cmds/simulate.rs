@@ -111,7 +111,7 @@ mod tests {
         }
         digest.update(fs::read(folder.path().join("truth.jsonl")).unwrap());
         let hex: String = digest.finalize().iter().map(|b| format!("{b:02x}")).collect();
-        assert_eq!(hex, "91ce2ce763000382995a9205f1ffeee77a2928126e874544453b029f4a701b21");
+        assert_eq!(hex, "e6127e5753f5cad0cd026d0f671a1bf402c70a1cfa1563226e6c1788e8f8c964");
     }
 
     #[test]
