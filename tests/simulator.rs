@@ -2,7 +2,6 @@
 //! and the real OCR must read them. Prints the shares; the README quotes them.
 #![cfg(feature = "vision")]
 
-#[allow(dead_code)] // this test needs no programs
 mod common;
 
 use lpr::config::ModelsConfig;
