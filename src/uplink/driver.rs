@@ -14,7 +14,7 @@ use super::{Endpoint, pack};
 use crate::clock::Clock;
 use crate::config::{Transport, UplinkConfig};
 use crate::media::EvidenceStore;
-use crate::outbox::{Counts, OutboxError, OutboxHandle, Row, RowId};
+use crate::outbox::{Counts, OutboxError, OutboxHandle, Row, RowId, Want};
 use futures_util::FutureExt;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -236,7 +236,7 @@ impl Driver {
 
     async fn next_row(&mut self, now: Duration) -> Option<Row> {
         if self.queue.is_empty() {
-            match self.outbox.next(FETCH, self.desk.skip(now)).await {
+            match self.outbox.next(Want { limit: FETCH, skip: self.desk.skip(now), newer_than: None }).await {
                 Ok(rows) => self.queue = rows.into(),
                 Err(error) => {
                     tracing::error!(%error, "the outbox gives no events");

@@ -5,7 +5,7 @@ use super::link::Mode;
 use super::pack;
 use super::status::{Delivered, Link, LinkStatus, Road};
 use super::triage::{LinkNews, RowFate};
-use crate::outbox::Row;
+use crate::outbox::{Row, Settled};
 use std::time::Duration;
 
 /// After the server refused everything.
@@ -62,13 +62,10 @@ impl Driver {
         self.desk.confirmed(row.id);
         let plates = pack::plates(&row);
         tracing::debug!(event = %row.event_id, kind = row.kind.as_str(), via = via.as_str(), duplicate, ?plates, "delivered");
-        let (outbox, evidence, done) = (self.outbox.clone(), self.evidence.clone(), self.deletions.0.clone());
+        let (outbox, done) = (self.outbox.clone(), self.deletions.0.clone());
+        let settled = Settled { id: row.id, duplicate, checkpoint: None };
         tokio::spawn(async move {
-            let result = outbox.delete_delivered(vec![row.id]).await;
-            if result.is_ok() {
-                // After the commit: a file without a row is swept at the next start, a row without its file is a loss.
-                let _ = tokio::task::spawn_blocking(move || evidence.remove(&row.evidence)).await;
-            }
+            let result = outbox.settle(vec![settled]).await;
             let _ = done.send((row.id, result));
         });
         let _ = self.delivered.send(Delivered {
