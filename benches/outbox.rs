@@ -131,6 +131,8 @@ fn evidence(threads: usize) {
 
     let dir = scratch();
     let outbox = open(dir.path(), OutboxConfig::default());
+    // As in an agent that has run for a while: the log has its full length and is written over.
+    submit(&outbox.handle(), 256 * 40, 256);
     let store = EvidenceStore::open(dir.path()).unwrap();
     let start = Instant::now();
     std::thread::scope(|scope| {
