@@ -1,7 +1,7 @@
 //! The agent's file. Every key, its meaning, unit and range; `config/agent.toml` says the same with examples and a
 //! test holds the two together. An empty text means "not set".
 
-use super::{Fault, SourceSpec};
+use super::{Fault, SourceSpec, UplinkConfig};
 use crate::domain::{CameraId, CameraKey, CheckpointId};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -106,33 +106,6 @@ pub struct OutboxConfig {
     pub batch_ms: u64,
 }
 
-/// How to reach the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Transport {
-    /// Socket.IO first, REST while it is down.
-    Auto,
-    Socketio,
-    Rest,
-}
-
-/// `[uplink]`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct UplinkConfig {
-    /// `http(s)://` or `ws(s)://`, host, port, optional path prefix.
-    pub server_url: String,
-    /// File with the token; empty: none.
-    pub token_file: String,
-    pub transport: Transport,
-    /// Seconds to wait for a connection, 1–120.
-    pub connect_timeout_s: f64,
-    /// Seconds to wait for the answer to one event, 1–300.
-    pub answer_timeout_s: f64,
-    /// Bytes of one Socket.IO message at the most; a larger event goes by REST. A server's own limit counts if lower.
-    pub max_socket_bytes: usize,
-}
-
 /// `[health]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -231,19 +204,6 @@ impl Default for OutboxConfig {
     }
 }
 
-impl Default for UplinkConfig {
-    fn default() -> Self {
-        Self {
-            server_url: "http://127.0.0.1:8765".into(),
-            token_file: String::new(),
-            transport: Transport::Auto,
-            connect_timeout_s: 10.0,
-            answer_timeout_s: 10.0,
-            max_socket_bytes: 900_000,
-        }
-    }
-}
-
 impl Default for HealthConfig {
     fn default() -> Self {
         Self {
@@ -285,7 +245,7 @@ impl AgentConfig {
         let mut faults = Vec::new();
         self.check_cameras(&mut faults);
         self.check_ranges(&mut faults);
-        self.check_uplink(&mut faults);
+        self.uplink.check(&mut faults);
         faults
     }
 
@@ -335,23 +295,9 @@ impl AgentConfig {
             }
         }
     }
-
-    fn check_uplink(&self, faults: &mut Vec<Fault>) {
-        let url = &self.uplink.server_url;
-        let known = ["http://", "https://", "ws://", "wss://"];
-        if !known.iter().any(|scheme| url.len() > scheme.len() && url.starts_with(scheme)) {
-            faults.push(Fault::new(
-                "uplink.server_url",
-                "must begin with http://, https://, ws:// or wss:// and name a host",
-            ));
-        }
-        range(faults, "uplink.connect_timeout_s", self.uplink.connect_timeout_s, 1.0, 120.0);
-        range(faults, "uplink.answer_timeout_s", self.uplink.answer_timeout_s, 1.0, 300.0);
-        range(faults, "uplink.max_socket_bytes", self.uplink.max_socket_bytes as f64, 10_000.0, 1e8);
-    }
 }
 
-fn range(faults: &mut Vec<Fault>, key: &str, value: f64, min: f64, max: f64) {
+pub(super) fn range(faults: &mut Vec<Fault>, key: &str, value: f64, min: f64, max: f64) {
     if !(min..=max).contains(&value) {
         faults.push(Fault::new(key, format!("{value} is out of range; allowed is {min} to {max}")));
     }

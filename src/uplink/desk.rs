@@ -13,6 +13,11 @@ const ASIDE_MAX: Duration = Duration::from_secs(600);
 /// How long a camera that the server does not allow us is left alone.
 const CAMERA_HOLD: Duration = Duration::from_secs(300);
 
+/// Connections that broke with a row on them, after which it goes alone and by REST.
+const BREAKS: u32 = 2;
+/// Longest time such a row is set aside: mostly it was the network after all.
+const BREAK_ASIDE: Duration = Duration::from_secs(30);
+
 /// Doubts about a row, each with others accepted meanwhile, that condemn it.
 const DOUBTS: u32 = 5;
 
@@ -21,6 +26,8 @@ struct Note {
     strikes: u32,
     until: Duration,
     by_rest: bool,
+    /// Connections that broke while it was in flight.
+    breaks: u32,
     doubts: u32,
     /// One more than [`Desk::accepted`] was at the last doubt; 0: never doubted.
     doubted_at: u64,
@@ -31,7 +38,7 @@ struct Note {
 pub struct Desk {
     notes: HashMap<RowId, Note>,
     held: HashMap<CameraKey, Duration>,
-    /// Confirmed, and the deletion not yet committed.
+    /// Confirmed, and that not yet committed.
     settling: HashSet<RowId>,
     refused: u32,
     /// Rows confirmed so far.
@@ -79,7 +86,28 @@ impl Desk {
     }
 
     pub fn wants_rest(&self, id: RowId) -> bool {
-        self.notes.get(&id).is_some_and(|note| note.by_rest)
+        self.notes.get(&id).is_some_and(|note| note.by_rest || note.breaks >= BREAKS)
+    }
+
+    /// A connection broke with this row in flight. Where that happens again, the row goes alone, so that its verdict is
+    /// its own; and where it was `alone` then, others get their turn first.
+    pub fn broke(&mut self, id: RowId, alone: bool, now: Duration) {
+        let note = self.notes.entry(id).or_default();
+        note.breaks = note.breaks.saturating_add(1);
+        if alone {
+            note.strikes = note.strikes.saturating_add(1);
+            note.until = now + Duration::from_secs(1 << note.strikes.min(20)).min(BREAK_ASIDE);
+        }
+    }
+
+    /// Must nothing else be in flight with it?
+    pub fn wants_alone(&self, id: RowId) -> bool {
+        self.notes.get(&id).is_some_and(|note| note.breaks >= BREAKS)
+    }
+
+    /// Is it set aside?
+    pub fn is_aside(&self, id: RowId, now: Duration) -> bool {
+        self.notes.get(&id).is_some_and(|note| note.until > now)
     }
 
     /// Holds a camera's rows. `true`: it was not held before.
@@ -99,7 +127,7 @@ impl Desk {
         }
     }
 
-    /// Confirmed by the server; the deletion is under way.
+    /// Confirmed by the server; the commit of that is under way.
     pub fn confirmed(&mut self, id: RowId) {
         self.refused = 0;
         self.accepted += 1;
@@ -107,10 +135,10 @@ impl Desk {
         self.settling.insert(id);
     }
 
-    /// The deletion has been committed, or has failed: then the row is sent again later.
-    pub fn settled(&mut self, id: RowId, deleted: bool, now: Duration) {
+    /// That it was delivered has been committed, or could not be: then the row is sent again later.
+    pub fn settled(&mut self, id: RowId, kept: bool, now: Duration) {
         self.settling.remove(&id);
-        if !deleted {
+        if !kept {
             self.later(id, now);
         }
     }
@@ -158,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_confirmed_row_is_not_sent_again_while_its_deletion_is_under_way() {
+    fn a_confirmed_row_is_not_sent_again_while_that_is_committed() {
         let mut desk = Desk::default();
         let id = ids(1)[0];
         desk.by_rest(id);
@@ -179,6 +207,20 @@ mod tests {
         assert!(!desk.refused(ids[20], s(0)));
         desk.confirmed(ids[21]);
         assert!(desk.refused(ids[22], s(0)));
+    }
+
+    #[test]
+    fn a_row_that_keeps_breaking_connections_goes_alone_and_others_pass_it() {
+        let mut desk = Desk::default();
+        let id = ids(1)[0];
+        desk.broke(id, false, s(0));
+        assert!(!desk.wants_alone(id) && !desk.wants_rest(id), "once is the network");
+        desk.broke(id, false, s(0));
+        assert!(desk.wants_alone(id) && desk.wants_rest(id) && !desk.is_aside(id, s(0)));
+        desk.broke(id, true, s(0));
+        assert!(desk.is_aside(id, s(1)) && !desk.is_aside(id, s(2)));
+        (0..20).for_each(|_| desk.broke(id, true, s(0)));
+        assert!(desk.is_aside(id, s(29)) && !desk.is_aside(id, s(30)), "but not for long");
     }
 
     #[test]

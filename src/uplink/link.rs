@@ -209,7 +209,7 @@ impl LinkMachine {
         if matches!(self.attempt, Attempt::Up { .. }) {
             return self.use_socket(now);
         }
-        self.mode = Mode::Down { until: now + backoff(self.timings.down, self.rest_failures, jitter) };
+        self.mode = Mode::Down { until: now + backoff(self.timings.down, patience(self.rest_failures), jitter) };
     }
 
     /// The server is there and asks us to wait (429, 503): nothing is sent for `wait`, or for as long as our own
@@ -234,6 +234,13 @@ impl LinkMachine {
     fn enter_rest(&mut self, now: Duration) {
         self.mode = Mode::Rest { since: now, proven: false };
     }
+}
+
+/// Doublings of the wait while both roads are down. The first waits stay short, so that a server that is only restarted
+/// has its events within seconds.
+fn patience(failures: u32) -> u32 {
+    const SHORT: u32 = 8;
+    if failures <= SHORT { failures.min(2) } else { failures - SHORT + 2 }
 }
 
 /// Full jitter: anything from the minimum to a limit that doubles with each failure, up to the maximum.
