@@ -23,7 +23,7 @@ const MAY_ENTER: &[(&str, &[&str])] = &[
     ("models", &["domain", "config"]),
     ("capture", &["domain", "config", "clock", "imaging", "sim"]),
     ("inference", &["domain", "config", "vision", "imaging"]),
-    ("outbox", &["domain", "config", "media", "clock"]),
+    ("outbox", &["domain", "config", "media", "clock", "wire"]),
     ("uplink", &["domain", "config", "clock", "wire", "media", "outbox"]),
     ("health", &["domain", "config", "clock"]),
     ("server", &["domain", "wire", "config", "clock", "telemetry", "supervise", "exit"]),

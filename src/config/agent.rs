@@ -100,7 +100,17 @@ pub struct EvidenceConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct OutboxConfig {
-    /// Events committed together at the most, 1–1000.
+    /// Bytes of events and pictures at the most. From 90 % of it on, the least important goes, down to 80 %.
+    pub max_bytes: u64,
+    /// Hours after which an event that could not be delivered is given up; 0: never.
+    pub max_age_h: f64,
+    /// Hours that a delivered event is kept, should the server lose it; 0: not at all.
+    pub keep_delivered_h: f64,
+    /// MB of delivered events and their pictures that are kept at the most.
+    pub keep_delivered_mb: u64,
+    /// MB of disk held back for when it is full, 0–1024; never more than a sixteenth of the disk.
+    pub reserve_mb: u64,
+    /// Events for which a commit waits at the most, 1–1000; more share it where more wait already.
     pub batch_rows: usize,
     /// Milliseconds a commit may wait for company, 0–1000.
     pub batch_ms: u64,
@@ -200,7 +210,15 @@ impl Default for EvidenceConfig {
 
 impl Default for OutboxConfig {
     fn default() -> Self {
-        Self { batch_rows: 16, batch_ms: 20 }
+        Self {
+            max_bytes: 4_000_000_000,
+            max_age_h: 0.0,
+            keep_delivered_h: 24.0,
+            keep_delivered_mb: 256,
+            reserve_mb: 16,
+            batch_rows: 16,
+            batch_ms: 20,
+        }
     }
 }
 
@@ -282,6 +300,11 @@ impl AgentConfig {
         range(faults, "evidence.frame_max_bytes", self.evidence.frame_max_bytes as f64, 10_000.0, 5e6);
         range(faults, "evidence.crop_max_bytes", self.evidence.crop_max_bytes as f64, 2_000.0, 1e6);
         range(faults, "evidence.frame_max_width", f64::from(self.evidence.frame_max_width), 320.0, 7680.0);
+        range(faults, "outbox.max_bytes", self.outbox.max_bytes as f64, 1e6, 1e15);
+        range(faults, "outbox.max_age_h", self.outbox.max_age_h, 0.0, 87_600.0);
+        range(faults, "outbox.keep_delivered_h", self.outbox.keep_delivered_h, 0.0, 87_600.0);
+        range(faults, "outbox.keep_delivered_mb", self.outbox.keep_delivered_mb as f64, 0.0, 1e9);
+        range(faults, "outbox.reserve_mb", self.outbox.reserve_mb as f64, 0.0, 1024.0);
         range(faults, "outbox.batch_rows", self.outbox.batch_rows as f64, 1.0, 1000.0);
         range(faults, "outbox.batch_ms", self.outbox.batch_ms as f64, 0.0, 1000.0);
         range(faults, "health.interval_s", self.health.interval_s, 1.0, 3600.0);
