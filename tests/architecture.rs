@@ -56,7 +56,9 @@ const MAY_ENTER: &[(&str, &[&str])] = &[
 const BOUNDARIES: &[(&str, &[&str])] = &[
     ("opencv", &["src/imaging/", "src/capture/"]),
     ("ort", &["src/inference/ort_engine"]),
-    ("rust_socketio", &["src/uplink/socketio"]),
+    ("rust_socketio", &["src/uplink/socket/"]),
+    ("tokio_tungstenite", &["src/uplink/socket/own.rs"]),
+    ("native_tls", &["src/uplink/"]),
     ("reqwest", &["src/uplink/rest.rs"]),
     ("rusqlite", &["src/outbox/", "src/server/store"]),
     ("axum", &["src/server/"]),

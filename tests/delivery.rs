@@ -11,12 +11,12 @@ mod scripted_peer;
 mod test_agent;
 
 use lpr::clock::{Clock, SystemClock};
-use lpr::config::{OutboxConfig, Secret, Transport, UplinkConfig};
+use lpr::config::{OutboxConfig, Secret, SocketClientKind, Transport, UplinkConfig};
 use lpr::domain::EventKind;
 use lpr::media::EvidenceStore;
 use lpr::outbox::Outbox;
-use lpr::uplink::socketio::SocketClient;
-use lpr::uplink::{self, Endpoint, Link, Road};
+use lpr::uplink::socket::{Dial, SocketClient};
+use lpr::uplink::{self, Endpoint, Link, Parts, Road, TlsFiles};
 use lpr_server::LprServer;
 use scripted_peer::{RestScript, SocketScript, Via};
 use serde_json::{Value, json};
@@ -195,6 +195,7 @@ async fn a_server_without_echoes_gets_one_event_at_a_time() {
     let peer = scripted_peer::start(SocketScript::Answers, RestScript::Absent);
     let dir = tempfile::tempdir().unwrap();
     let agent = Agent::start(dir.path(), &peer.url, |_| {});
+    agent.status(|status| status.link == Link::Socket).await;
     let wanted: Vec<String> = (0..20).map(|n| format!("OLD{n}")).collect();
     for text in &wanted {
         agent.submit_plate(text, 500).await;
@@ -210,7 +211,10 @@ async fn a_server_without_echoes_gets_one_event_at_a_time() {
 async fn an_event_without_an_answer_stays_and_its_connection_is_not_used_again() {
     let peer = scripted_peer::start(SocketScript::Silent, RestScript::Absent);
     let dir = tempfile::tempdir().unwrap();
-    let agent = Agent::start(dir.path(), &peer.url, |config| config.transport = Transport::Socketio);
+    let agent = Agent::start(dir.path(), &peer.url, |config| {
+        config.transport = Transport::Socketio;
+        config.answer_timeout_s = 1.0;
+    });
     agent.submit_plate("LOST1", 500).await;
     agent.submit_plate("LOST2", 500).await;
     let seen = peer.seen.clone();
@@ -226,7 +230,7 @@ async fn an_event_without_an_answer_stays_and_its_connection_is_not_used_again()
 async fn an_event_without_an_answer_by_socket_is_answered_by_rest() {
     let peer = scripted_peer::start(SocketScript::Silent, RestScript::Answers);
     let dir = tempfile::tempdir().unwrap();
-    let mut agent = Agent::start(dir.path(), &peer.url, |_| {});
+    let mut agent = Agent::start(dir.path(), &peer.url, |config| config.answer_timeout_s = 1.0);
     agent.submit_plate("MUTE1", 500).await;
     agent.drained().await;
     assert_eq!(agent.uplink.delivered.recv().await.unwrap().via, Road::Rest);
@@ -251,6 +255,7 @@ async fn an_event_too_large_for_the_socket_goes_by_rest_and_the_socket_stays() {
     let peer = scripted_peer::start(SocketScript::Answers, RestScript::Answers);
     let dir = tempfile::tempdir().unwrap();
     let agent = Agent::start(dir.path(), &peer.url, |config| config.max_socket_bytes = 50_000);
+    agent.status(|status| status.link == Link::Socket).await;
     agent.submit_plate("LARGE", 100_000).await;
     agent.submit_plate("SMALL", 500).await;
     agent.drained().await;
@@ -315,8 +320,19 @@ fn a_url_that_cannot_be_used_is_refused_at_the_start() {
     let evidence = EvidenceStore::open(dir.path()).unwrap();
     let config = UplinkConfig { server_url: "http://user:pw@host".into(), ..UplinkConfig::default() };
     let (_stop, shutdown) = watch::channel(false);
-    let error = uplink::start(&config, vec![camera()], outbox.handle(), evidence, clock, shutdown).unwrap_err();
+    let parts = || Parts {
+        cameras: vec![camera()],
+        outbox: outbox.handle(),
+        evidence: evidence.clone(),
+        clock: clock.clone(),
+        shrink: None,
+        shutdown: shutdown.clone(),
+    };
+    let error = uplink::start(&config, parts()).unwrap_err();
     assert!(error.to_string().contains("token_file"), "{error}");
+    let config = UplinkConfig { server_url: "http://192.0.2.1:8765".into(), ..UplinkConfig::default() };
+    let error = uplink::start(&config, parts()).unwrap_err();
+    assert!(error.to_string().contains("allow_insecure"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -336,17 +352,23 @@ async fn a_server_that_stops_in_good_order_is_noticed_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_leaves_nothing_running_behind() {
-    let peer = scripted_peer::start(SocketScript::Answers, RestScript::Absent);
-    let endpoint = Endpoint::parse(&peer.url).unwrap();
-    let alive = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
-    let before = alive();
-    for _ in 0..5 {
-        drop(SocketClient::connect(&endpoint, &Secret::default(), DEADLINE).await.unwrap());
+    let dial = |client| {
+        let tls = TlsFiles::default().connector().unwrap();
+        Dial { client, token: Secret::default(), tls, limit: DEADLINE }
+    };
+    for client in [SocketClientKind::Own, SocketClientKind::RustSocketio] {
+        let peer = scripted_peer::start(SocketScript::Answers, RestScript::Absent);
+        let endpoint = Endpoint::parse(&peer.url).unwrap();
+        let alive = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        let before = alive();
+        for _ in 0..5 {
+            drop(SocketClient::connect(&endpoint, &dial(client)).await.unwrap());
+        }
+        let cut = SocketClient::connect(&endpoint, &dial(client)).await.unwrap();
+        drop(peer);
+        drop(cut);
+        eventually("every task has ended", async || alive() <= before).await;
     }
-    let cut = SocketClient::connect(&endpoint, &Secret::default(), DEADLINE).await.unwrap();
-    drop(peer);
-    drop(cut);
-    eventually("every task has ended", async || alive() <= before).await;
 }
 
 fn test_server(arguments: &[&str]) -> (Option<i32>, String) {

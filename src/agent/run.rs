@@ -193,8 +193,15 @@ fn start_uplink(
     clock: &Arc<dyn Clock>,
     link: &Shutdown,
 ) -> Result<Uplink, Failure> {
-    uplink::start(&config.uplink, config.camera_keys(), outbox.handle(), store.clone(), clock.clone(), link.subscribe())
-        .map_err(|error| Failure::new(Exit::Config, error))
+    let parts = uplink::Parts {
+        cameras: config.camera_keys(),
+        outbox: outbox.handle(),
+        evidence: store.clone(),
+        clock: clock.clone(),
+        shrink: Some(Arc::new(super::shrink::Reencode { quality: config.evidence.jpeg_quality })),
+        shutdown: link.subscribe(),
+    };
+    uplink::start(&config.uplink, parts).map_err(|error| Failure::new(Exit::Config, error))
 }
 
 fn track_settings(config: &AgentConfig) -> TrackSettings {

@@ -33,7 +33,9 @@ impl Driver {
     pub(super) async fn dispatch(&mut self, now: Duration) {
         loop {
             self.fetch(now);
-            if !self.has_room() || !self.link.may_send(now) || matches!(self.link.mode(), Mode::Rest { proven: false, .. })
+            if !self.has_room()
+                || !self.link.may_send(now)
+                || matches!(self.link.mode(), Mode::Rest { proven: false, .. })
             {
                 return;
             }
@@ -52,11 +54,7 @@ impl Driver {
 
     /// Only a server that echoes may have several events at once.
     fn window(&self) -> usize {
-        let echoes = match &self.socket {
-            Some((_, road)) => road.peer().echoes(),
-            None => self.rest.echoes,
-        };
-        if echoes && self.rest.echoes { self.config.window } else { 1 }
+        if self.rest.echoes { self.config.window } else { 1 }
     }
 
     fn has_room(&self) -> bool {
@@ -108,7 +106,11 @@ impl Driver {
         let bytes = parcel.json.len();
         let (id, asked_at) = (row.id, self.witness.so_far());
         let too_large = by_socket && bytes > limit;
-        let road = if by_socket && !(too_large && self.config.transport == Transport::Auto) { Road::Socketio } else { Road::Rest };
+        let road = if by_socket && !(too_large && self.config.transport == Transport::Auto) {
+            Road::Socketio
+        } else {
+            Road::Rest
+        };
         self.flights.insert(id, Flight { row, road, bytes, alone, asked_at });
         match road {
             Road::Rest => self.send_by_rest(id, parcel),

@@ -1,6 +1,7 @@
 //! The uplink's task: keeps the link, and wakes for whatever happens. What goes out is `dispatch`'s, what comes back
 //! `settle`'s.
 
+use super::Endpoint;
 use super::clock_watch::ClockWatch;
 use super::desk::Desk;
 use super::dispatch::Flight;
@@ -15,7 +16,6 @@ use super::status::{Delivered, LinkStatus, Road};
 use super::token::read_token;
 use super::transport::Outcome;
 use super::witness::Witness;
-use super::Endpoint;
 use crate::clock::Clock;
 use crate::config::UplinkConfig;
 use crate::outbox::{Counts, OutboxError, OutboxHandle, Row, RowId, Settled};
@@ -68,6 +68,7 @@ pub(super) struct Driver {
     /// Could events be sent when this was last looked at?
     pub usable: bool,
     pub trouble: Option<String>,
+    pub last_receipt_us: Option<i64>,
 }
 
 /// The end of an attempt to connect: its generation, how far the server had come when it began, what came of it.
@@ -233,7 +234,8 @@ impl Driver {
             self.socket = None;
         }
         if self.socket.is_none() {
-            self.put_down(Road::Socketio, &Outcome::Broken { reason: "the connection was given up".into() }).await;
+            // Given up by us: no row is to blame.
+            self.put_down(Road::Socketio, &Outcome::Busy { wait: None, reason: String::new() }).await;
         }
     }
 
@@ -321,6 +323,12 @@ impl Driver {
     }
 
     pub(super) async fn reconcile(&mut self, store_id: String, checkpoint: Option<u64>) {
+        // Receipts of before must be committed before: what they name may be what is lost.
+        while self.desk.settling() > 0
+            && let Some(settled) = self.settled.recv().await
+        {
+            self.settle_ended(settled);
+        }
         match self.outbox.server_seen(store_id, checkpoint).await {
             Ok(found) if found.again > 0 || found.gone > 0 => {
                 tracing::warn!(

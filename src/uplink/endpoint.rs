@@ -108,13 +108,19 @@ mod tests {
             ("ws://[::1]:81/", "ws://[::1]:81/socket.io/?EIO=4&transport=websocket", "::1", 81),
         ] {
             let endpoint = Endpoint::parse(url).unwrap();
-            assert_eq!((endpoint.websocket().as_str(), endpoint.address()), (websocket, (host.to_owned(), port)), "{url}");
+            assert_eq!(
+                (endpoint.websocket().as_str(), endpoint.address()),
+                (websocket, (host.to_owned(), port)),
+                "{url}"
+            );
         }
     }
 
     #[test]
     fn what_cannot_be_used_is_refused_and_a_password_is_not_repeated() {
-        for url in ["", "host:8765", "ftp://host", "http://", "http://:80", "http://h/?a=b", "http://h/ x", "http://h:x/"] {
+        for url in
+            ["", "host:8765", "ftp://host", "http://", "http://:80", "http://h/?a=b", "http://h/ x", "http://h:x/"]
+        {
             assert!(Endpoint::parse(url).is_err(), "{url}");
         }
         let text = Endpoint::parse("http://user:hunter2@host").unwrap_err().to_string();

@@ -32,13 +32,7 @@ pub struct Lanes<T> {
 
 impl<T> Default for Lanes<T> {
     fn default() -> Self {
-        Self {
-            live: VecDeque::new(),
-            backlog: VecDeque::new(),
-            mark: None,
-            live_in_a_row: 0,
-            dry: [false; 2],
-        }
+        Self { live: VecDeque::new(), backlog: VecDeque::new(), mark: None, live_in_a_row: 0, dry: [false; 2] }
     }
 }
 

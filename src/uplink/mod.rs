@@ -54,7 +54,7 @@ pub struct Uplink {
     pub status: watch::Receiver<LinkStatus>,
     /// One message per delivered event, after the receipt. A receiver that is 1024 behind loses the oldest.
     pub delivered: broadcast::Receiver<Delivered>,
-    /// Ends after `shutdown` has become true: the event in flight gets 3 s for its answer, deletions 3 s more.
+    /// Ends after `shutdown` has become true: events in flight get 3 s for their answers and the commit of those.
     pub task: JoinHandle<()>,
 }
 
@@ -131,6 +131,7 @@ pub fn start_with(config: &UplinkConfig, parts: Parts, timings: Timings) -> Resu
         stopping: false,
         usable: false,
         trouble: None,
+        last_receipt_us: None,
     };
     Ok(Uplink { status: watched, delivered: deliveries, task: tokio::spawn(driver.run()) })
 }

@@ -6,9 +6,9 @@ use crate::config::Secret;
 use crate::domain::EventKind;
 use crate::wire::answer::{Answer, Code, Peer, Registered, seconds};
 use crate::wire::receipt::{Sent, Verdict, Via, judge};
+use native_tls::TlsConnector;
 use reqwest::header::{CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Client, Method, redirect};
-use native_tls::TlsConnector;
 use serde_json::Value;
 use std::time::Duration;
 

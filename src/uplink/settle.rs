@@ -42,11 +42,12 @@ impl Driver {
         let Some(flight) = self.flights.remove(&id) else { return };
         let now = self.clock.monotonic();
         if let Outcome::Receipt(receipt) = &outcome
-            && let Some((store, checkpoint)) = self.witness.answered(&receipt.commit, receipt.duplicate, flight.asked_at)
+            && let Some((store, checkpoint)) =
+                self.witness.answered(&receipt.commit, receipt.duplicate, flight.asked_at)
         {
             self.reconcile(store, checkpoint).await;
         }
-        if matches!(outcome, Outcome::Broken { .. } | Outcome::Unanswered { .. }) {
+        if is_break(&outcome) {
             self.desk.broke(id, flight.alone, now);
         }
         let (fate, news) = triage(outcome.clone(), flight.road, self.config.transport == Transport::Auto);
@@ -60,12 +61,15 @@ impl Driver {
 
     /// Whatever is in flight by this road has ended like this; the link knows already.
     pub(super) async fn put_down(&mut self, road: Road, outcome: &Outcome) {
-        let mut ids: Vec<RowId> = self.flights.iter().filter(|(_, flight)| flight.road == road).map(|(id, _)| *id).collect();
+        let mut ids: Vec<RowId> =
+            self.flights.iter().filter(|(_, flight)| flight.road == road).map(|(id, _)| *id).collect();
         // Put back one before the other: the oldest last, so that it is the first again.
         ids.sort_unstable();
         for id in ids.into_iter().rev() {
             let Some(flight) = self.flights.remove(&id) else { continue };
-            self.desk.broke(id, flight.alone, self.clock.monotonic());
+            if is_break(outcome) {
+                self.desk.broke(id, flight.alone, self.clock.monotonic());
+            }
             let (fate, _) = triage(outcome.clone(), road, self.config.transport == Transport::Auto);
             self.take_fate(fate, flight.row, road).await;
         }
@@ -134,6 +138,7 @@ impl Driver {
 
     fn confirmed(&mut self, row: Row, via: Road, receipt: Receipt) {
         self.trouble = None;
+        self.last_receipt_us = Some(self.clock.wall_us());
         self.desk.confirmed(row.id);
         let Receipt { duplicate, record_id, commit } = receipt;
         let plates = pack::plates(&row);
@@ -194,7 +199,14 @@ impl Driver {
             self.trouble = None;
         }
         let in_flight = self.desk.settling() + self.flights.len();
-        let new = LinkStatus { link, in_flight, trouble: self.trouble.clone() };
+        let since_us = if link == before { self.status.borrow().since_us } else { Some(self.clock.wall_us()) };
+        let new = LinkStatus {
+            link,
+            since_us,
+            in_flight,
+            last_receipt_us: self.last_receipt_us,
+            trouble: self.trouble.clone(),
+        };
         let server = &self.endpoint;
         self.status.send_if_modified(|old| {
             if old.link != new.link {
@@ -214,4 +226,9 @@ impl Driver {
             changed
         });
     }
+}
+
+/// Did a connection break with the event in flight?
+fn is_break(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Broken { .. } | Outcome::Unanswered { .. })
 }

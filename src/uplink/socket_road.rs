@@ -227,9 +227,9 @@ impl SocketRoad {
             {
                 self.ended(0, Outcome::refused(Some(code), answer.reason(), answer.retry_after))
             }
-            _ => RoadNews::Over(Outcome::Unanswered {
-                reason: format!("an error without a name: {}", answer.reason()),
-            }),
+            _ => {
+                RoadNews::Over(Outcome::Unanswered { reason: format!("an error without a name: {}", answer.reason()) })
+            }
         }
     }
 

@@ -29,7 +29,12 @@ impl Witness {
     }
 
     /// An answer to an event. `Some`: the server behind it has changed or gone back, and the outbox is to be told.
-    pub(super) fn answered(&mut self, commit: &Commit, duplicate: bool, asked_at: u64) -> Option<(String, Option<u64>)> {
+    pub(super) fn answered(
+        &mut self,
+        commit: &Commit,
+        duplicate: bool,
+        asked_at: u64,
+    ) -> Option<(String, Option<u64>)> {
         let changed = matches!((&self.store_id, &commit.store_id), (Some(known), Some(now)) if known != now);
         // The answer to a repeat may carry the number of the first time.
         let back = !duplicate && commit.checkpoint.is_some_and(|now| now < asked_at);

@@ -82,14 +82,21 @@ impl Agent {
         let evidence = EvidenceStore::open(dir).unwrap();
         let mut config = UplinkConfig {
             server_url: server_url.into(),
-            connect_timeout_s: 2.0,
-            answer_timeout_s: 1.0,
+            // Long, so that a slow machine is not taken for a silent server.
+            connect_timeout_s: 10.0,
+            answer_timeout_s: 10.0,
             ..UplinkConfig::default()
         };
         change(&mut config);
         let (stop, shutdown) = watch::channel(false);
-        let parts =
-            Parts { cameras: vec![camera()], outbox: outbox.handle(), evidence: evidence.clone(), clock, shutdown };
+        let parts = Parts {
+            cameras: vec![camera()],
+            outbox: outbox.handle(),
+            evidence: evidence.clone(),
+            clock,
+            shrink: None,
+            shutdown,
+        };
         let ms = Duration::from_millis;
         let timings = Timings {
             probe: (ms(50), ms(400)),

@@ -11,7 +11,10 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Packet {
     /// The transport stands: how often the server pings, and how long it waits for our answer.
-    Open { ping_interval: Duration, ping_timeout: Duration },
+    Open {
+        ping_interval: Duration,
+        ping_timeout: Duration,
+    },
     /// The server ends the transport.
     Close,
     Ping,
@@ -22,7 +25,10 @@ pub enum Packet {
     /// The server ends the namespace.
     Disconnect,
     /// An event with its first argument. Attachments stay placeholders; an ack that it asks for is not given.
-    Event { name: String, payload: Value },
+    Event {
+        name: String,
+        payload: Value,
+    },
     /// Nothing that concerns us: pongs, upgrades, acks, other namespaces.
     Other,
 }
@@ -146,7 +152,10 @@ mod tests {
         assert_eq!(parse(r#"42["a"]"#), heard("a", Value::Null));
         assert_eq!(parse(r#"4217["a",1]"#), heard("a", json!(1)), "an ack is asked for");
         assert_eq!(parse(r#"42/,["a",1]"#), heard("a", json!(1)));
-        assert_eq!(parse(r#"451-["a",{"_placeholder":true,"num":0}]"#), heard("a", json!({"_placeholder": true, "num": 0})));
+        assert_eq!(
+            parse(r#"451-["a",{"_placeholder":true,"num":0}]"#),
+            heard("a", json!({"_placeholder": true, "num": 0}))
+        );
     }
 
     #[test]
