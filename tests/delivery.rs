@@ -82,15 +82,14 @@ async fn events_reach_the_server_by_socket_and_are_kept_for_a_while() {
     let dir = tempfile::tempdir().unwrap();
     let mut agent = Agent::start(dir.path(), &server.url, |_| {});
     let (event_id, refs) = agent.submit_plate("กข 1234", 5000).await;
-    let report = health_report();
-    agent.handle().submit(uplink::health_row(&report)).await.unwrap();
-    agent.drained().await;
-
     let first = agent.uplink.delivered.recv().await.unwrap();
     assert_eq!((first.event_id, first.via, first.duplicate), (event_id, Road::Socketio, false));
     assert_eq!((first.kind, first.plates), (EventKind::Plate, vec!["กข 1234".to_owned()]));
+    let report = health_report();
+    agent.handle().submit(uplink::health_row(&report)).await.unwrap();
     let second = agent.uplink.delivered.recv().await.unwrap();
     assert_eq!((second.event_id, second.via), (report.event_id, Road::Socketio));
+    agent.drained().await;
 
     let records = server.records().await;
     assert_eq!(records.len(), 1);

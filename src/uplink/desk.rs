@@ -8,8 +8,6 @@ use std::time::Duration;
 
 /// Rows refused in succession, with none accepted, that are a broken server or contract and not bad rows.
 const BREAKER: u32 = 20;
-/// Longest time a row is set aside.
-const ASIDE_MAX: Duration = Duration::from_secs(600);
 /// How long a camera that the server does not allow us is left alone.
 const CAMERA_HOLD: Duration = Duration::from_secs(300);
 
@@ -33,9 +31,18 @@ struct Note {
     doubted_at: u64,
 }
 
+impl Note {
+    fn strike(&mut self, now: Duration, unit: Duration, longest: Duration) {
+        self.strikes = self.strikes.saturating_add(1);
+        self.until = now + unit.saturating_mul(1 << self.strikes.min(20)).min(longest);
+    }
+}
+
 /// The notes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Desk {
+    /// The unit and the longest of the times for which a row is set aside.
+    aside: (Duration, Duration),
     notes: HashMap<RowId, Note>,
     held: HashMap<CameraKey, Duration>,
     /// Confirmed, and that not yet committed.
@@ -46,6 +53,11 @@ pub struct Desk {
 }
 
 impl Desk {
+    /// Sets rows aside for twice the first of `aside`, doubling up to the second.
+    pub fn new(aside: (Duration, Duration)) -> Self {
+        Self { aside, notes: HashMap::new(), held: HashMap::new(), settling: HashSet::new(), refused: 0, accepted: 0 }
+    }
+
     /// Rows not to be sent now.
     pub fn skip(&self, now: Duration) -> HashSet<RowId> {
         let aside = self.notes.iter().filter(|(_, note)| note.until > now).map(|(id, _)| *id);
@@ -59,9 +71,9 @@ impl Desk {
 
     /// Puts a row aside for a time that doubles with each strike.
     pub fn later(&mut self, id: RowId, now: Duration) {
+        let (unit, longest) = self.aside;
         let note = self.notes.entry(id).or_default();
-        note.strikes = note.strikes.saturating_add(1);
-        note.until = now + Duration::from_secs(1 << note.strikes.min(20)).min(ASIDE_MAX);
+        note.strike(now, unit, longest);
         // If REST cannot tell, the socket may have another try.
         note.by_rest = false;
     }
@@ -92,11 +104,11 @@ impl Desk {
     /// A connection broke with this row in flight. Where that happens again, the row goes alone, so that its verdict is
     /// its own; and where it was `alone` then, others get their turn first.
     pub fn broke(&mut self, id: RowId, alone: bool, now: Duration) {
+        let (unit, longest) = self.aside;
         let note = self.notes.entry(id).or_default();
         note.breaks = note.breaks.saturating_add(1);
         if alone {
-            note.strikes = note.strikes.saturating_add(1);
-            note.until = now + Duration::from_secs(1 << note.strikes.min(20)).min(BREAK_ASIDE);
+            note.strike(now, unit, longest.min(BREAK_ASIDE));
         }
     }
 
@@ -155,7 +167,7 @@ impl Desk {
             self.notes.remove(&id);
             return true;
         }
-        self.notes.entry(id).or_default().until = now + ASIDE_MAX;
+        self.notes.entry(id).or_default().until = now + self.aside.1;
         false
     }
 }
@@ -175,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_row_set_aside_waits_longer_each_time_and_comes_back() {
-        let mut desk = Desk::default();
+        let mut desk = Desk::new((s(1), s(600)));
         let id = ids(1)[0];
         desk.later(id, s(0));
         assert!(desk.skip(s(1)).contains(&id));
@@ -187,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_confirmed_row_is_not_sent_again_while_that_is_committed() {
-        let mut desk = Desk::default();
+        let mut desk = Desk::new((s(1), s(600)));
         let id = ids(1)[0];
         desk.by_rest(id);
         desk.confirmed(id);
@@ -201,7 +213,7 @@ mod tests {
 
     #[test]
     fn twenty_refusals_in_succession_are_the_servers_fault() {
-        let mut desk = Desk::default();
+        let mut desk = Desk::new((s(1), s(600)));
         let ids = ids(30);
         assert!(ids[..20].iter().all(|id| desk.refused(*id, s(0))));
         assert!(!desk.refused(ids[20], s(0)));
@@ -211,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_row_that_keeps_breaking_connections_goes_alone_and_others_pass_it() {
-        let mut desk = Desk::default();
+        let mut desk = Desk::new((s(1), s(600)));
         let id = ids(1)[0];
         desk.broke(id, false, s(0));
         assert!(!desk.wants_alone(id) && !desk.wants_rest(id), "once is the network");
@@ -225,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_row_is_condemned_only_by_a_server_that_accepts_others() {
-        let mut desk = Desk::default();
+        let mut desk = Desk::new((s(1), s(600)));
         let ids = ids(2);
         assert!((0..50).all(|_| !desk.doubt(ids[0], s(0))), "the server may be broken");
         let verdicts: Vec<bool> = (0..5)
@@ -241,7 +253,7 @@ mod tests {
     fn a_camera_that_is_not_allowed_is_held_alone_and_said_once() {
         let camera =
             |id: &str| CameraKey { camera: CameraId::new(id).unwrap(), checkpoint: CheckpointId::new("g").unwrap() };
-        let mut desk = Desk::default();
+        let mut desk = Desk::new((s(1), s(600)));
         let ids = ids(2);
         assert!(desk.hold_camera(&camera("a"), s(0)));
         assert!(!desk.hold_camera(&camera("a"), s(1)));

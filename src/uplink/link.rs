@@ -17,6 +17,8 @@ pub struct Timings {
     pub dwell: Duration,
     /// After the server refused our credentials.
     pub auth_pause: Duration,
+    /// A row that the server has trouble with is set aside: for twice the first at once, doubling up to the second.
+    pub aside: (Duration, Duration),
 }
 
 impl Default for Timings {
@@ -28,6 +30,7 @@ impl Default for Timings {
             stable: seconds(10),
             dwell: seconds(30),
             auth_pause: seconds(60),
+            aside: (seconds(1), seconds(600)),
         }
     }
 }

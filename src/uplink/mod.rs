@@ -116,7 +116,7 @@ pub fn start_with(config: &UplinkConfig, parts: Parts, timings: Timings) -> Resu
         peer: Default::default(),
         socket: None,
         witness: witness::Witness::default(),
-        desk: desk::Desk::default(),
+        desk: desk::Desk::new(timings.aside),
         lanes: lanes::Lanes::default(),
         flights: HashMap::new(),
         attempts: mpsc::channel(4),

@@ -7,7 +7,7 @@ use lpr::domain::*;
 use lpr::media::{EvidenceRefs, EvidenceStore};
 use lpr::outbox::{Outbox, OutboxHandle};
 use lpr::uplink::link::Timings;
-use lpr::uplink::{self, LinkStatus, Parts, Uplink};
+use lpr::uplink::{self, LinkStatus, Parts, Shrink, Uplink};
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
@@ -77,6 +77,15 @@ pub struct Agent {
 
 impl Agent {
     pub fn start(dir: &Path, server_url: &str, change: impl FnOnce(&mut UplinkConfig)) -> Self {
+        Self::start_shrinking(dir, server_url, None, change)
+    }
+
+    pub fn start_shrinking(
+        dir: &Path,
+        server_url: &str,
+        shrink: Option<Arc<dyn Shrink>>,
+        change: impl FnOnce(&mut UplinkConfig),
+    ) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let outbox = Outbox::open(dir, &OutboxConfig::default(), clock.clone()).unwrap();
         let evidence = EvidenceStore::open(dir).unwrap();
@@ -94,7 +103,7 @@ impl Agent {
             outbox: outbox.handle(),
             evidence: evidence.clone(),
             clock,
-            shrink: None,
+            shrink,
             shutdown,
         };
         let ms = Duration::from_millis;
@@ -104,6 +113,7 @@ impl Agent {
             stable: ms(300),
             dwell: ms(500),
             auth_pause: ms(300),
+            aside: (ms(20), ms(500)),
         };
         let uplink = uplink::start_with(&config, parts, timings).unwrap();
         Self { outbox, evidence, uplink, stop }
