@@ -18,6 +18,7 @@ const MAY_ENTER: &[(&str, &[&str])] = &[
     ("sim", &["domain", "glyphs"]),
     ("telemetry", &[]),
     ("supervise", &[]),
+    ("killpoint", &[]),
     ("imaging", &["domain", "glyphs"]),
     ("media", &["domain", "config"]),
     ("models", &["domain", "config"]),
@@ -26,7 +27,7 @@ const MAY_ENTER: &[(&str, &[&str])] = &[
     ("outbox", &["domain", "config", "media", "clock", "wire"]),
     ("uplink", &["domain", "config", "clock", "wire", "media", "outbox"]),
     ("health", &["domain", "config", "clock"]),
-    ("server", &["domain", "wire", "config", "clock", "telemetry", "supervise", "exit"]),
+    ("server", &["domain", "wire", "config", "clock", "telemetry", "supervise", "exit", "killpoint"]),
     (
         "agent",
         &[
