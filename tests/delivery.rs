@@ -421,7 +421,8 @@ async fn a_server_of_protocol_2_gets_a_window_of_events_and_may_answer_in_any_or
         });
         agent.drained().await;
         let mut stored = peer.seen.plates(Via::Socket);
-        (stored.sort(), wanted.sort());
+        stored.sort();
+        wanted.sort();
         assert_eq!(stored, wanted, "each once");
         assert_eq!(peer.seen.most_unanswered.load(Ordering::SeqCst), 8);
         assert_eq!(peer.seen.connections.load(Ordering::SeqCst), 1);
