@@ -25,7 +25,7 @@ const MAY_ENTER: &[(&str, &[&str])] = &[
     ("capture", &["domain", "config", "clock", "imaging", "sim"]),
     ("inference", &["domain", "config", "vision", "imaging"]),
     ("outbox", &["domain", "config", "media", "clock", "wire", "killpoint"]),
-    ("uplink", &["domain", "config", "clock", "wire", "media", "outbox"]),
+    ("uplink", &["domain", "config", "clock", "wire", "media", "outbox", "killpoint"]),
     ("health", &["domain", "config", "clock"]),
     ("server", &["domain", "wire", "config", "clock", "telemetry", "supervise", "exit", "killpoint"]),
     (

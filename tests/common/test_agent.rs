@@ -83,6 +83,7 @@ impl Default for Extras {
             dwell: ms(500),
             auth_pause: ms(300),
             aside: (ms(20), ms(500)),
+            breaker: ms(500),
         };
         Self { clock: Arc::new(SystemClock), shrink: None, timings }
     }
