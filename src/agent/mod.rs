@@ -7,6 +7,7 @@ pub mod cmds;
 mod evidence;
 #[cfg(feature = "vision")]
 mod infer;
+mod link_file;
 #[cfg(feature = "vision")]
 mod reports;
 #[cfg(feature = "vision")]

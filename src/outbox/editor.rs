@@ -109,9 +109,9 @@ impl Editor {
         })
     }
 
-    /// Whether any revision of an event is here.
-    pub fn has(&self, event_id: Uuid) -> Result<bool, OutboxError> {
-        self.store.has_any(event_id)
+    /// Whether this revision of an event is here.
+    pub fn has_revision(&self, event_id: Uuid, revision: u32) -> Result<bool, OutboxError> {
+        self.store.has(event_id, revision)
     }
 }
 

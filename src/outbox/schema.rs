@@ -50,7 +50,7 @@ pub(super) fn check_newest(connection: &Connection, path: &Path) -> Result<(), O
 /// rewrites as much for each index. Counts for new files only.
 const PAGE_BYTES: i64 = 1024;
 /// Pages of log after which it is written back: large, so that a page changed often is written back once.
-const LOG_PAGES: i64 = 8192;
+pub(super) const LOG_PAGES: i64 = 8192;
 
 fn tune(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY)?;
