@@ -137,9 +137,9 @@ async fn an_event_survives_the_agents_restart() {
 
     // As at every start: what no row names is swept. What one names stays.
     let agent = Agent::start(dir.path(), &url, |_| {});
-    let handle = agent.handle();
-    let named = tokio::task::spawn_blocking(move || handle.evidence_blocking().unwrap()).await.unwrap();
-    assert_eq!(agent.evidence.sweep(&named).unwrap(), 0);
+    let (handle, evidence) = (agent.handle(), agent.evidence.clone());
+    let sweep = move || handle.check_in_background(evidence).unwrap().join().unwrap();
+    tokio::task::spawn_blocking(sweep).await.unwrap();
     assert!(refs.paths().all(|path| agent.evidence.read(path).is_ok()));
 
     let server = Server::start_on(&address);

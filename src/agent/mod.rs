@@ -12,7 +12,6 @@ mod link_file;
 mod reports;
 #[cfg(feature = "vision")]
 mod run;
-#[cfg(feature = "vision")]
 mod shrink;
 
 pub use crate::exit::{Exit, Failure};

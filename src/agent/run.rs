@@ -198,7 +198,7 @@ fn start_uplink(
         outbox: outbox.handle(),
         evidence: store.clone(),
         clock: clock.clone(),
-        shrink: Some(Arc::new(super::shrink::Reencode { quality: config.evidence.jpeg_quality })),
+        shrink: super::shrink::shrink(&config.evidence),
         shutdown: link.subscribe(),
     };
     uplink::start(&config.uplink, parts).map_err(|error| Failure::new(Exit::Config, error))

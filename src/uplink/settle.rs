@@ -136,7 +136,6 @@ impl Driver {
 
     fn confirmed(&mut self, row: Row, via: Road, receipt: Receipt) {
         self.trouble = None;
-        self.last_receipt_us = Some(self.clock.wall_us());
         self.desk.confirmed(row.id);
         crate::killpoint::hit("uplink.receipt");
         let Receipt { duplicate, record_id, commit } = receipt;
@@ -198,14 +197,7 @@ impl Driver {
             self.trouble = None;
         }
         let in_flight = self.desk.settling() + self.flights.len();
-        let since_us = if link == before { self.status.borrow().since_us } else { Some(self.clock.wall_us()) };
-        let new = LinkStatus {
-            link,
-            since_us,
-            in_flight,
-            last_receipt_us: self.last_receipt_us,
-            trouble: self.trouble.clone(),
-        };
+        let new = LinkStatus { link, in_flight, trouble: self.trouble.clone() };
         let server = &self.endpoint;
         self.status.send_if_modified(|old| {
             if old.link != new.link {

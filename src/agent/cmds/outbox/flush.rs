@@ -33,11 +33,14 @@ pub(super) fn flush(config: &AgentConfig) -> Result<ExitCode, Failure> {
     let drained = runtime.block_on(async {
         let uplink = uplink::start(
             &config.uplink,
-            config.camera_keys(),
-            handle.clone(),
-            evidence,
-            clock.clone(),
-            stop.subscribe(),
+            uplink::Parts {
+                cameras: config.camera_keys(),
+                outbox: handle.clone(),
+                evidence,
+                clock: clock.clone(),
+                shrink: crate::agent::shrink::shrink(&config.evidence),
+                shutdown: stop.subscribe(),
+            },
         )
         .map_err(|error| Failure::new(Exit::Config, error))?;
         let status = uplink.status.clone();
