@@ -98,18 +98,20 @@ impl Desk {
     }
 
     pub fn wants_rest(&self, id: RowId) -> bool {
-        self.notes.get(&id).is_some_and(|note| note.by_rest || note.breaks >= BREAKS)
+        self.notes.get(&id).is_some_and(|note| note.by_rest)
     }
 
-    /// A connection broke with this row in flight. Where that happens again, the row goes alone, so that its verdict is
-    /// its own; and where it was `alone` then, others get their turn first.
-    pub fn broke(&mut self, id: RowId, alone: bool, now: Duration) {
+    /// A connection broke with this row in flight. Where that happens again, the row goes alone, and by REST, so that its
+    /// verdict is its own; and where it was `alone` then, others get their turn first.
+    pub fn broke(&mut self, id: RowId, by_socket: bool, alone: bool, now: Duration) {
         let (unit, longest) = self.aside;
         let note = self.notes.entry(id).or_default();
         note.breaks = note.breaks.saturating_add(1);
         if alone {
             note.strike(now, unit, longest.min(BREAK_ASIDE));
         }
+        // The roads in turn: where one does not work at all, the other must have its chance.
+        note.by_rest = note.breaks >= BREAKS && by_socket;
     }
 
     /// Must nothing else be in flight with it?
@@ -225,13 +227,15 @@ mod tests {
     fn a_row_that_keeps_breaking_connections_goes_alone_and_others_pass_it() {
         let mut desk = Desk::new((s(1), s(600)));
         let id = ids(1)[0];
-        desk.broke(id, false, s(0));
+        desk.broke(id, true, false, s(0));
         assert!(!desk.wants_alone(id) && !desk.wants_rest(id), "once is the network");
-        desk.broke(id, false, s(0));
+        desk.broke(id, true, false, s(0));
         assert!(desk.wants_alone(id) && desk.wants_rest(id) && !desk.is_aside(id, s(0)));
-        desk.broke(id, true, s(0));
+        desk.broke(id, true, true, s(0));
         assert!(desk.is_aside(id, s(1)) && !desk.is_aside(id, s(2)));
-        (0..20).for_each(|_| desk.broke(id, true, s(0)));
+        desk.broke(id, false, true, s(0));
+        assert!(!desk.wants_rest(id), "REST could not tell either: the socket may have another try");
+        (0..20).for_each(|_| desk.broke(id, true, true, s(0)));
         assert!(desk.is_aside(id, s(29)) && !desk.is_aside(id, s(30)), "but not for long");
     }
 

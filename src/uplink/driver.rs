@@ -11,7 +11,7 @@ use super::pack::Packer;
 use super::rest::RestRoad;
 use super::settle::SettleResult;
 use super::socket::{Dial, SocketError};
-use super::socket_road::{Introduction, RoadNews, SocketRoad};
+use super::socket_road::{Introduction, Patience, RoadNews, SocketRoad};
 use super::status::{Delivered, LinkStatus, Road};
 use super::token::read_token;
 use super::transport::Outcome;
@@ -184,9 +184,10 @@ impl Driver {
         let dial = Dial { client: self.config.socket_client, token, tls: self.tls.clone(), limit };
         let (endpoint, introduction) = (self.endpoint.clone(), self.introduction.clone());
         let answer = Duration::from_secs_f64(self.config.answer_timeout_s);
+        let patience = Patience { answer, silence: self.link.timings().silence };
         let (results, asked_at) = (self.attempts.0.clone(), self.witness.so_far());
         tokio::spawn(async move {
-            let result = SocketRoad::open(&endpoint, &dial, introduction, answer).await;
+            let result = SocketRoad::open(&endpoint, &dial, introduction, patience).await;
             let _ = results.send(AttemptResult { generation, asked_at, result }).await;
         });
     }

@@ -21,6 +21,8 @@ pub struct Timings {
     pub aside: (Duration, Duration),
     /// After the server refused everything that it was sent.
     pub breaker: Duration,
+    /// With an event in flight, a socket that says nothing at all for so long is dead.
+    pub silence: Duration,
 }
 
 impl Default for Timings {
@@ -34,6 +36,8 @@ impl Default for Timings {
             auth_pause: seconds(60),
             aside: (seconds(1), seconds(600)),
             breaker: seconds(60),
+            // With what REST then takes, data flows again within ten seconds.
+            silence: seconds(5),
         }
     }
 }
@@ -94,6 +98,10 @@ impl LinkMachine {
             rest_failures: 0,
             hold_until: Duration::ZERO,
         }
+    }
+
+    pub fn timings(&self) -> &Timings {
+        &self.timings
     }
 
     pub fn mode(&self) -> Mode {

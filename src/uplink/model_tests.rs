@@ -165,7 +165,7 @@ impl World {
         if matches!(outcome, Outcome::Receipt(_)) {
             self.receipts.insert(number);
         }
-        self.blame(number, alone, outcome);
+        self.blame(number, road, alone, outcome);
         match news {
             LinkNews::Works if road == Road::Rest => self.link.rest_worked(self.now),
             LinkNews::Works | LinkNews::Fault(_) => {}
@@ -180,9 +180,9 @@ impl World {
         self.fate(number, road, fate);
     }
 
-    fn blame(&mut self, number: i64, alone: bool, outcome: &Outcome) {
+    fn blame(&mut self, number: i64, road: Road, alone: bool, outcome: &Outcome) {
         if matches!(outcome, Outcome::Broken { .. } | Outcome::Unanswered { .. }) {
-            self.desk.broke(Self::id(number), alone, self.now);
+            self.desk.broke(Self::id(number), road == Road::Socketio, alone, self.now);
         }
     }
 
@@ -240,7 +240,7 @@ impl World {
             self.flights.iter().filter(|(_, (road, _))| *road == Road::Socketio).map(|(number, _)| *number).collect();
         for number in on_it.into_iter().rev() {
             let (road, alone) = self.flights.remove(&number).unwrap();
-            self.blame(number, alone, outcome);
+            self.blame(number, road, alone, outcome);
             let (fate, _) = triage(outcome.clone(), road, self.other_road());
             self.fate(number, road, fate);
         }
@@ -308,20 +308,33 @@ proptest! {
         transport in prop_oneof![Just(Transport::Auto), Just(Transport::Socketio), Just(Transport::Rest)],
         window in prop_oneof![Just(1usize), Just(4), Just(16)],
         happenings in prop::collection::vec(happening(), 0..120),
+        healthy in prop_oneof![Just((true, true)), Just((true, false)), Just((false, true))],
     ) {
+        // Where only one road is allowed, that one is healthy in the end; else one of the two, or both.
+        let (socket_works, rest_works) = match transport {
+            Transport::Auto => healthy,
+            Transport::Socketio => (true, false),
+            Transport::Rest => (false, true),
+        };
         let mut world = World::new(transport, window);
         for happening in &happenings {
             world.happens(happening);
         }
-        // From here on all is well.
+        if !socket_works {
+            world.happens(&Happening::SocketDies);
+        }
+        // From here on all is well by one road at least. The other's server is there, and its answers make no sense.
         for _ in 0..2000 {
             if world.rows.is_empty() {
                 break;
             }
-            world.happens(&Happening::SocketUp(true));
+            world.happens(&Happening::SocketUp(socket_works));
             world.happens(&Happening::Proof(true));
-            while let Some(number) = world.flights.keys().next().copied() {
-                world.end(number, &Outcome::Receipt(Receipt::default()));
+            let broken = || Outcome::Broken { reason: "404".into() };
+            while let Some((number, (road, _))) = world.flights.iter().next().map(|(number, flight)| (*number, *flight)) {
+                let works = if road == Road::Rest { rest_works } else { socket_works };
+                let outcome = if works { Outcome::Receipt(Receipt::default()) } else { broken() };
+                world.end(number, &outcome);
                 world.turn();
             }
             world.happens(&Happening::Passes(30));

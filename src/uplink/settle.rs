@@ -46,7 +46,7 @@ impl Driver {
             self.reconcile(store, checkpoint).await;
         }
         if is_break(&outcome) {
-            self.desk.broke(id, flight.alone, now);
+            self.desk.broke(id, flight.road == Road::Socketio, flight.alone, now);
         }
         let (fate, news) = triage(outcome.clone(), flight.road, self.config.transport == Transport::Auto);
         let over = flight.road == Road::Socketio && matches!(news, LinkNews::Broken(_));
@@ -66,7 +66,7 @@ impl Driver {
         for id in ids.into_iter().rev() {
             let Some(flight) = self.flights.remove(&id) else { continue };
             if is_break(outcome) {
-                self.desk.broke(id, flight.alone, self.clock.monotonic());
+                self.desk.broke(id, road == Road::Socketio, flight.alone, self.clock.monotonic());
             }
             let (fate, _) = triage(outcome.clone(), road, self.config.transport == Transport::Auto);
             self.take_fate(fate, flight.row, road).await;

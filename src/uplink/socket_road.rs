@@ -16,9 +16,14 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
-/// With an event in flight, a connection that says nothing at all for so long is dead; a large event gets the time on
-/// top in which it crosses a slow link. With what REST then takes, data flows again within ten seconds.
-const SILENCE: Duration = Duration::from_secs(5);
+/// How long a connection is waited for.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// For the answer to one event; a large one gets the time on top in which it crosses a slow link.
+    pub answer: Duration,
+    /// With an event in flight, a connection that says nothing at all for so long is dead; likewise.
+    pub silence: Duration,
+}
 
 /// What every connection needs to introduce itself.
 #[derive(Clone)]
@@ -61,7 +66,7 @@ pub struct SocketRoad {
     introduction: Introduction,
     registered: HashSet<CameraKey>,
     peer: Peer,
-    answer_timeout: Duration,
+    patience: Patience,
     /// In flight, oldest first; `waits[i]` belongs to `sent[i]`.
     sent: Vec<Sent>,
     waits: Vec<Wait>,
@@ -74,7 +79,7 @@ impl SocketRoad {
         endpoint: &Endpoint,
         dial: &Dial,
         introduction: Introduction,
-        answer_timeout: Duration,
+        patience: Patience,
     ) -> Result<Self, SocketError> {
         let socket = SocketClient::connect(endpoint, dial).await?;
         let cameras = introduction.cameras.clone();
@@ -83,7 +88,7 @@ impl SocketRoad {
             introduction,
             registered: HashSet::new(),
             peer: Peer::default(),
-            answer_timeout,
+            patience,
             sent: Vec::new(),
             waits: Vec::new(),
         };
@@ -126,7 +131,7 @@ impl SocketRoad {
         };
         // What is ahead of it has to cross as well.
         let bytes_ahead: usize = self.waits.iter().map(|wait| wait.bytes).sum();
-        let limit = allowance(self.answer_timeout, bytes_ahead + json.len());
+        let limit = allowance(self.patience.answer, bytes_ahead + json.len());
         let emitted = self.socket.emit(event, Some(&json), limit).await;
         emitted.map_err(|reason| Outcome::Broken { reason })?;
         crate::killpoint::hit("uplink.sent");
@@ -166,7 +171,7 @@ impl SocketRoad {
         let oldest = self.waits.first()?;
         let largest = self.waits.iter().map(|wait| wait.bytes).max().unwrap_or_default();
         let crossing = Duration::from_secs_f64(largest as f64 / SLOW_LINK);
-        let silent = self.socket.heard().max(oldest.sent) + SILENCE.min(self.answer_timeout) + crossing;
+        let silent = self.socket.heard().max(oldest.sent) + self.patience.silence.min(self.patience.answer) + crossing;
         self.waits.iter().map(|wait| wait.deadline).min().map(|answer| answer.min(silent))
     }
 
@@ -177,8 +182,8 @@ impl SocketRoad {
 
     async fn register(&mut self, camera: &CameraKey) -> Result<(), Outcome> {
         let payload = self.introduction.registration(camera).to_string();
-        let deadline = Instant::now() + self.answer_timeout;
-        let sent = self.socket.emit("camera_register", Some(&payload), self.answer_timeout).await;
+        let deadline = Instant::now() + self.patience.answer;
+        let sent = self.socket.emit("camera_register", Some(&payload), self.patience.answer).await;
         sent.map_err(|reason| Outcome::Broken { reason })?;
         loop {
             let (name, payload) = match timeout_at(deadline, self.socket.next()).await {

@@ -84,6 +84,8 @@ impl Default for Extras {
             auth_pause: ms(300),
             aside: (ms(20), ms(500)),
             breaker: ms(500),
+            // Long, so that a slow machine is not taken for a dead socket.
+            silence: DEADLINE,
         };
         Self { clock: Arc::new(SystemClock), shrink: None, timings }
     }
