@@ -388,7 +388,8 @@ struct Step {
 impl ScriptedClock {
     fn parse(script: &str) -> Result<Self, String> {
         let started = SystemClock.monotonic();
-        let mut steps = script.split(',').filter(|step| !step.is_empty()).map(Step::parse).collect::<Result<Vec<_>, _>>()?;
+        let mut steps =
+            script.split(',').filter(|step| !step.is_empty()).map(Step::parse).collect::<Result<Vec<_>, _>>()?;
         if steps.first().is_none_or(|step| step.after > Duration::ZERO) {
             // Goes on over restarts of the process.
             let first = Step::parse("0@2026-05-01T08:00:00Z")?;
@@ -414,7 +415,8 @@ impl ScriptedClock {
 
 impl Step {
     fn parse(text: &str) -> Result<Self, String> {
-        let fault = || format!("clock script: \"{text}\" is not AFTER_MS@RFC3339, with a \"?\" behind it where not synced");
+        let fault =
+            || format!("clock script: \"{text}\" is not AFTER_MS@RFC3339, with a \"?\" behind it where not synced");
         let (after, moment) = text.split_once('@').ok_or_else(fault)?;
         let synced = !moment.ends_with('?');
         let moment: jiff::Timestamp = moment.trim_end_matches('?').parse().map_err(|_| fault())?;
