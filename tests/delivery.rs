@@ -11,12 +11,12 @@ mod scripted_peer;
 mod test_agent;
 
 use lpr::clock::{Clock, SystemClock};
-use lpr::config::{OutboxConfig, Secret, Transport, UplinkConfig};
+use lpr::config::{OutboxConfig, Secret, SocketClientKind, Transport, UplinkConfig};
 use lpr::domain::EventKind;
 use lpr::media::EvidenceStore;
 use lpr::outbox::Outbox;
-use lpr::uplink::socketio::SocketClient;
-use lpr::uplink::{self, Endpoint, Link, Road};
+use lpr::uplink::socket::{Dial, SocketClient};
+use lpr::uplink::{self, Endpoint, Link, Parts, Road, TlsFiles};
 use lpr_server::LprServer;
 use scripted_peer::{RestScript, SocketScript, Via};
 use serde_json::{Value, json};
@@ -77,20 +77,19 @@ fn free_address() -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn events_reach_the_server_by_socket_and_leave_nothing_behind() {
+async fn events_reach_the_server_by_socket_and_are_kept_for_a_while() {
     let server = Server::start();
     let dir = tempfile::tempdir().unwrap();
     let mut agent = Agent::start(dir.path(), &server.url, |_| {});
     let (event_id, refs) = agent.submit_plate("กข 1234", 5000).await;
-    let report = health_report();
-    agent.handle().submit(uplink::health_row(&report)).await.unwrap();
-    agent.drained().await;
-
     let first = agent.uplink.delivered.recv().await.unwrap();
     assert_eq!((first.event_id, first.via, first.duplicate), (event_id, Road::Socketio, false));
     assert_eq!((first.kind, first.plates), (EventKind::Plate, vec!["กข 1234".to_owned()]));
+    let report = health_report();
+    agent.handle().submit(uplink::health_row(&report)).await.unwrap();
     let second = agent.uplink.delivered.recv().await.unwrap();
     assert_eq!((second.event_id, second.via), (report.event_id, Road::Socketio));
+    agent.drained().await;
 
     let records = server.records().await;
     assert_eq!(records.len(), 1);
@@ -100,9 +99,11 @@ async fn events_reach_the_server_by_socket_and_leave_nothing_behind() {
     let statistics = server.get("/api/statistics").await["data"].clone();
     assert_eq!((&statistics["total_detections"], &statistics["total_health_checks"]), (&json!(1), &json!(1)));
 
-    let evidence = agent.evidence.clone();
-    eventually("the pictures are gone", async || refs.paths().all(|path| evidence.read(path).is_err())).await;
-    assert_eq!(agent.handle().counts().delivered, 2);
+    assert!(
+        refs.paths().all(|path| agent.evidence.read(path).is_ok()),
+        "kept with the row, should the server lose them"
+    );
+    assert_eq!((agent.handle().counts().delivered, agent.handle().counts().kept), (2, 2));
     agent.stop().await;
 }
 
@@ -193,6 +194,7 @@ async fn a_server_without_echoes_gets_one_event_at_a_time() {
     let peer = scripted_peer::start(SocketScript::Answers, RestScript::Absent);
     let dir = tempfile::tempdir().unwrap();
     let agent = Agent::start(dir.path(), &peer.url, |_| {});
+    agent.status(|status| status.link == Link::Socket).await;
     let wanted: Vec<String> = (0..20).map(|n| format!("OLD{n}")).collect();
     for text in &wanted {
         agent.submit_plate(text, 500).await;
@@ -208,7 +210,10 @@ async fn a_server_without_echoes_gets_one_event_at_a_time() {
 async fn an_event_without_an_answer_stays_and_its_connection_is_not_used_again() {
     let peer = scripted_peer::start(SocketScript::Silent, RestScript::Absent);
     let dir = tempfile::tempdir().unwrap();
-    let agent = Agent::start(dir.path(), &peer.url, |config| config.transport = Transport::Socketio);
+    let agent = Agent::start(dir.path(), &peer.url, |config| {
+        config.transport = Transport::Socketio;
+        config.answer_timeout_s = 1.0;
+    });
     agent.submit_plate("LOST1", 500).await;
     agent.submit_plate("LOST2", 500).await;
     let seen = peer.seen.clone();
@@ -224,7 +229,7 @@ async fn an_event_without_an_answer_stays_and_its_connection_is_not_used_again()
 async fn an_event_without_an_answer_by_socket_is_answered_by_rest() {
     let peer = scripted_peer::start(SocketScript::Silent, RestScript::Answers);
     let dir = tempfile::tempdir().unwrap();
-    let mut agent = Agent::start(dir.path(), &peer.url, |_| {});
+    let mut agent = Agent::start(dir.path(), &peer.url, |config| config.answer_timeout_s = 1.0);
     agent.submit_plate("MUTE1", 500).await;
     agent.drained().await;
     assert_eq!(agent.uplink.delivered.recv().await.unwrap().via, Road::Rest);
@@ -249,6 +254,7 @@ async fn an_event_too_large_for_the_socket_goes_by_rest_and_the_socket_stays() {
     let peer = scripted_peer::start(SocketScript::Answers, RestScript::Answers);
     let dir = tempfile::tempdir().unwrap();
     let agent = Agent::start(dir.path(), &peer.url, |config| config.max_socket_bytes = 50_000);
+    agent.status(|status| status.link == Link::Socket).await;
     agent.submit_plate("LARGE", 100_000).await;
     agent.submit_plate("SMALL", 500).await;
     agent.drained().await;
@@ -313,8 +319,19 @@ fn a_url_that_cannot_be_used_is_refused_at_the_start() {
     let evidence = EvidenceStore::open(dir.path()).unwrap();
     let config = UplinkConfig { server_url: "http://user:pw@host".into(), ..UplinkConfig::default() };
     let (_stop, shutdown) = watch::channel(false);
-    let error = uplink::start(&config, vec![camera()], outbox.handle(), evidence, clock, shutdown).unwrap_err();
+    let parts = || Parts {
+        cameras: vec![camera()],
+        outbox: outbox.handle(),
+        evidence: evidence.clone(),
+        clock: clock.clone(),
+        shrink: None,
+        shutdown: shutdown.clone(),
+    };
+    let error = uplink::start(&config, parts()).unwrap_err();
     assert!(error.to_string().contains("token_file"), "{error}");
+    let config = UplinkConfig { server_url: "http://192.0.2.1:8765".into(), ..UplinkConfig::default() };
+    let error = uplink::start(&config, parts()).unwrap_err();
+    assert!(error.to_string().contains("allow_insecure"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -334,17 +351,23 @@ async fn a_server_that_stops_in_good_order_is_noticed_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_leaves_nothing_running_behind() {
-    let peer = scripted_peer::start(SocketScript::Answers, RestScript::Absent);
-    let endpoint = Endpoint::parse(&peer.url).unwrap();
-    let alive = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
-    let before = alive();
-    for _ in 0..5 {
-        drop(SocketClient::connect(&endpoint, &Secret::default(), DEADLINE).await.unwrap());
+    let dial = |client| {
+        let tls = TlsFiles::default().connector().unwrap();
+        Dial { client, token: Secret::default(), tls, limit: DEADLINE }
+    };
+    for client in [SocketClientKind::Own, SocketClientKind::RustSocketio] {
+        let peer = scripted_peer::start(SocketScript::Answers, RestScript::Absent);
+        let endpoint = Endpoint::parse(&peer.url).unwrap();
+        let alive = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        let before = alive();
+        for _ in 0..5 {
+            drop(SocketClient::connect(&endpoint, &dial(client)).await.unwrap());
+        }
+        let cut = SocketClient::connect(&endpoint, &dial(client)).await.unwrap();
+        drop(peer);
+        drop(cut);
+        eventually("every task has ended", async || alive() <= before).await;
     }
-    let cut = SocketClient::connect(&endpoint, &Secret::default(), DEADLINE).await.unwrap();
-    drop(peer);
-    drop(cut);
-    eventually("every task has ended", async || alive() <= before).await;
 }
 
 fn test_server(arguments: &[&str]) -> (Option<i32>, String) {

@@ -46,8 +46,37 @@ pub fn start_uplink(
     clock: &Arc<dyn Clock>,
     link: &Shutdown,
 ) -> Result<Uplink, Failure> {
-    uplink::start(&config.uplink, config.camera_keys(), outbox.handle(), store.clone(), clock.clone(), link.subscribe())
+    uplink::start(&config.uplink, parts(config, outbox, store, clock, link))
         .map_err(|error| Failure::new(Exit::Config, error))
+}
+
+/// What the uplink works with.
+pub fn parts(
+    config: &AgentConfig,
+    outbox: &Outbox,
+    store: &EvidenceStore,
+    clock: &Arc<dyn Clock>,
+    link: &Shutdown,
+) -> uplink::Parts {
+    uplink::Parts {
+        cameras: config.camera_keys(),
+        outbox: outbox.handle(),
+        evidence: store.clone(),
+        clock: clock.clone(),
+        shrink: shrink(config),
+        shutdown: link.subscribe(),
+    }
+}
+
+#[cfg(feature = "vision")]
+fn shrink(config: &AgentConfig) -> Option<Arc<dyn uplink::Shrink>> {
+    Some(Arc::new(super::shrink::Reencode { quality: config.evidence.jpeg_quality }))
+}
+
+/// Without OpenCV no picture can be made smaller: what is too large for the socket goes by REST.
+#[cfg(not(feature = "vision"))]
+fn shrink(_config: &AgentConfig) -> Option<Arc<dyn uplink::Shrink>> {
+    None
 }
 
 /// Ends when no event waits for delivery.

@@ -12,6 +12,8 @@ mod infer;
 mod reports;
 #[cfg(feature = "vision")]
 mod run;
+#[cfg(feature = "vision")]
+mod shrink;
 
 pub use crate::exit::{Exit, Failure};
 #[cfg(feature = "vision")]

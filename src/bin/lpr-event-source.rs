@@ -27,7 +27,7 @@ use lpr::outbox::OutboxHandle;
 use lpr::supervise::{self, Shutdown};
 use lpr::telemetry;
 use lpr::uplink::link::Timings;
-use lpr::uplink::{self, Parts, Uplink, health_row, plate_row};
+use lpr::uplink::{self, Uplink, health_row, plate_row};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::fs::{File, OpenOptions};
@@ -93,13 +93,7 @@ fn run(args: &Args) -> Result<ExitCode, Failure> {
     let uplink = {
         let _guard = runtime.enter();
         if args.fast {
-            let parts = Parts {
-                cameras: config.camera_keys(),
-                outbox: outbox.handle(),
-                evidence: store.clone(),
-                clock: shared.clone(),
-                shutdown: link.subscribe(),
-            };
+            let parts = delivery::parts(&config, &outbox, &store, &shared, &link);
             uplink::start_with(&config.uplink, parts, fast()).map_err(|error| Failure::new(Exit::Config, error))?
         } else {
             start_uplink(&config, &outbox, &store, &shared, &link)?

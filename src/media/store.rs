@@ -54,6 +54,16 @@ impl EvidenceStore {
         Ok(Self { root })
     }
 
+    /// The folder as it is, for reading and removing; nothing is made.
+    pub fn at(data_dir: &Path) -> Self {
+        Self { root: data_dir.join("evidence") }
+    }
+
+    /// Bytes of an event's files on the disk; those that are missing count nothing.
+    pub fn bytes(&self, refs: &EvidenceRefs) -> u64 {
+        refs.paths().filter_map(|path| fs::metadata(self.root.join(path.as_str())).ok()).map(|file| file.len()).sum()
+    }
+
     /// Writes an event's JPEGs and returns their names once they are on the disk, folder entries included. Only then
     /// may a row name them. After an error none of them is left behind.
     pub fn save(

@@ -20,13 +20,13 @@ pub enum OutboxError {
     )]
     Newer { path: PathBuf, found: i64, known: i64 },
     #[error("the outbox cannot {doing}: {reason}; check free space and the health of the disk under data_dir")]
-    Sql { doing: &'static str, reason: String },
+    Sql { doing: &'static str, reason: String, code: Option<rusqlite::ErrorCode> },
     #[error("the outbox is closed")]
     Closed,
 }
 
 impl OutboxError {
     pub(super) fn sql(doing: &'static str) -> impl Fn(rusqlite::Error) -> OutboxError {
-        move |error| OutboxError::Sql { doing, reason: error.to_string() }
+        move |error| OutboxError::Sql { doing, reason: error.to_string(), code: error.sqlite_error_code() }
     }
 }

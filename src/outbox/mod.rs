@@ -6,10 +6,15 @@
 
 mod error;
 mod handle;
+mod keep;
 mod lock;
+mod read;
+mod report;
 mod row;
 mod schema;
+mod settle;
 mod store;
+mod tally;
 mod writer;
 
 #[cfg(test)]
@@ -17,4 +22,4 @@ mod tests;
 
 pub use error::OutboxError;
 pub use handle::{Outbox, OutboxHandle};
-pub use row::{Counts, NewRow, Row, RowId};
+pub use row::{Counts, NewRow, Reconciled, Row, RowId, Settled, Want};

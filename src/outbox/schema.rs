@@ -3,24 +3,41 @@
 use super::OutboxError;
 use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
+use std::time::Duration;
 use uuid::Uuid;
+
+/// For another process (`lpr-agent outbox …`) to end its transaction.
+const BUSY: Duration = Duration::from_secs(5);
 
 /// "lprO" in the file's header: this file is an outbox of ours.
 pub(super) const APPLICATION_ID: i64 = 0x6c70_724f;
 
 /// From nothing to version 1, from 1 to 2, …
-const MIGRATIONS: [&str; 1] = [include_str!("schema_1.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema_1.sql"), include_str!("schema_2.sql")];
 
 /// Opens or makes the file, sets what every connection needs, and brings it to the newest form.
 pub(super) fn open(path: &Path, now_us: i64) -> Result<Connection, OutboxError> {
     let fault = |source| OutboxError::Open { path: path.to_owned(), source };
     let mut connection = Connection::open(path).map_err(fault)?;
     refuse_strangers(&connection, path)?;
-    connection.pragma_update(None, "journal_mode", "WAL").map_err(fault)?;
-    connection.pragma_update(None, "synchronous", "FULL").map_err(fault)?;
-    connection.pragma_update(None, "foreign_keys", true).map_err(fault)?;
+    tune(&connection).map_err(fault)?;
     migrate(&mut connection, path, now_us)?;
     Ok(connection)
+}
+
+/// Bytes of a page. Small, since a commit writes whole pages: at 4096 a body of 2 kB takes one for itself and every commit
+/// rewrites as much for each index. Counts for new files only.
+const PAGE_BYTES: i64 = 1024;
+/// Pages of log after which it is written back: large, so that a page changed often is written back once.
+const LOG_PAGES: i64 = 8192;
+
+fn tune(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "page_size", PAGE_BYTES)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+    connection.pragma_update(None, "journal_size_limit", 2 * LOG_PAGES * PAGE_BYTES)
 }
 
 fn refuse_strangers(connection: &Connection, path: &Path) -> Result<(), OutboxError> {

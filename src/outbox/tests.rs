@@ -33,7 +33,7 @@ fn row(kind: EventKind) -> NewRow {
 
 /// Rows as the uplink sees them; `next` is async, the tests are threads.
 fn next(handle: &OutboxHandle, limit: usize, skip: &[RowId]) -> Vec<Row> {
-    block_on(handle.next(limit, skip.iter().copied().collect())).unwrap()
+    block_on(handle.next(Want { limit, skip: skip.iter().copied().collect(), newer_than: None })).unwrap()
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
@@ -49,9 +49,9 @@ fn rows_survive_a_restart_unchanged_and_seq_goes_on_rising() {
     outbox.handle().submit_blocking(first.clone()).unwrap();
     let delivered = row(EventKind::Plate);
     outbox.handle().submit_blocking(delivered.clone()).unwrap();
-    let ids =
-        next(&outbox.handle(), 9, &[]).iter().filter(|r| r.event_id == delivered.event_id).map(|r| r.id).collect();
-    block_on(outbox.handle().delete_delivered(ids)).unwrap();
+    let rows = next(&outbox.handle(), 9, &[]);
+    let id = rows.iter().find(|r| r.event_id == delivered.event_id).unwrap().id;
+    block_on(outbox.handle().settle(vec![Settled { id, duplicate: true, checkpoint: None }])).unwrap();
     outbox.close().unwrap();
 
     let outbox = open(dir.path()).unwrap();
@@ -66,8 +66,9 @@ fn rows_survive_a_restart_unchanged_and_seq_goes_on_rising() {
     );
     assert_eq!((kept.epoch, kept.seq, rows[1].seq), (epoch, 1, 3), "the number of a deleted row is never used again");
     assert_eq!(&kept.boot, outbox.handle().boot());
-    let counts = Counts { pending: 2, pending_plates: 2, quarantined: 0, delivered: 1 };
-    assert_eq!(outbox.handle().counts(), counts);
+    let counts = outbox.handle().counts();
+    assert_eq!((counts.pending, counts.pending_plates, counts.quarantined), (2, 2, 0));
+    assert_eq!((counts.delivered, counts.duplicates, counts.kept), (1, 1, 1));
 }
 
 #[test]
@@ -119,7 +120,8 @@ fn a_quarantined_row_stays_counted_and_is_not_sent_again() {
     let id = next(&outbox.handle(), 1, &[])[0].id;
     block_on(outbox.handle().quarantine(id, "400: bad box".into())).unwrap();
     assert_eq!(next(&outbox.handle(), 9, &[]), []);
-    assert_eq!(outbox.handle().counts(), Counts { quarantined: 1, ..Counts::default() });
+    let counts = outbox.handle().counts();
+    assert_eq!((counts.pending, counts.quarantined), (0, 1));
     let named: HashSet<EvidencePath> = event.evidence.paths().cloned().collect();
     assert_eq!(outbox.handle().evidence_blocking().unwrap(), named, "its pictures are not orphans");
 }
@@ -132,12 +134,13 @@ fn a_row_that_cannot_be_read_is_set_aside_and_the_others_go_on() {
     outbox.handle().submit_blocking(row(EventKind::Plate)).unwrap();
     outbox.close().unwrap();
     let file = Connection::open(dir.path().join("outbox.db")).unwrap();
-    file.execute("UPDATE event SET body = '{' WHERE seq = 1", []).unwrap();
+    file.execute("UPDATE payload SET body = '{' WHERE id = 1", []).unwrap();
     drop(file);
 
     let outbox = open(dir.path()).unwrap();
     assert_eq!(next(&outbox.handle(), 9, &[]).len(), 1);
-    assert_eq!(outbox.handle().counts(), Counts { pending: 1, pending_plates: 1, quarantined: 1, delivered: 0 });
+    let counts = outbox.handle().counts();
+    assert_eq!((counts.pending, counts.quarantined), (1, 1));
 }
 
 #[test]
@@ -182,10 +185,10 @@ fn a_file_of_version_0_is_migrated_and_strange_or_newer_files_are_refused() {
     open(dir.path()).unwrap().close().unwrap();
     let file = Connection::open(dir.path().join("outbox.db")).unwrap();
     let number = |sql: &str| file.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
-    assert_eq!((number("PRAGMA user_version"), number("PRAGMA application_id")), (1, schema::APPLICATION_ID));
+    assert_eq!((number("PRAGMA user_version"), number("PRAGMA application_id")), (2, schema::APPLICATION_ID));
 
     file.pragma_update(None, "user_version", 99).unwrap();
-    assert!(matches!(open(dir.path()).unwrap_err(), OutboxError::Newer { found: 99, known: 1, .. }));
+    assert!(matches!(open(dir.path()).unwrap_err(), OutboxError::Newer { found: 99, known: 2, .. }));
 
     let other = tempfile::tempdir().unwrap();
     Connection::open(other.path().join("outbox.db")).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();

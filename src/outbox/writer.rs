@@ -1,33 +1,78 @@
 //! The outbox thread: takes commands, groups what is written into few commits, answers after the commit.
 
 use super::store::Store;
-use super::{Counts, NewRow, OutboxError, Row, RowId};
+use super::tally::Lane;
+use super::{Counts, NewRow, OutboxError, Reconciled, Row, RowId, Settled, Want};
 use crate::clock::Clock;
 use crate::config::OutboxConfig;
+use crate::domain::{CameraKey, CaptureTime};
 use crate::media::EvidencePath;
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
+
+/// Changes in one commit at the most, when so many wait already.
+const GROUP: usize = 512;
 
 pub(super) type Answer<T> = oneshot::Sender<Result<T, OutboxError>>;
 
 /// Something that changes rows; several share a commit.
 #[derive(Debug)]
 pub(super) enum Change {
-    Submit(Box<NewRow>),
-    DeleteDelivered(Vec<RowId>),
+    /// With the bytes of its pictures.
+    Submit(Box<NewRow>, u64),
+    Settle(Vec<Settled>),
     Quarantine(RowId, String),
+    Requeue(Vec<RowId>),
+    ClockSet(CaptureTime, CameraKey),
+    ServerSeen(String, Option<u64>),
+}
+
+/// What a change comes to; most have nothing to tell.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Done {
+    pub(super) reconciled: Reconciled,
+    pub(super) moved: u64,
 }
 
 /// What the thread is asked for.
 #[derive(Debug)]
 pub(super) enum Command {
-    Change(Change, Answer<()>),
-    Next { limit: usize, skip: HashSet<RowId>, answer: Answer<Vec<Row>> },
+    Change(Change, Answer<Done>),
+    Next(Want, Answer<Vec<Row>>),
     Evidence(Answer<HashSet<EvidencePath>>),
     Close(Answer<()>),
+}
+
+/// What the thread shares with the handles.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    pins: Mutex<HashSet<RowId>>,
+    newest: AtomicI64,
+}
+
+impl Shared {
+    pub(super) fn pin(&self, ids: impl Iterator<Item = RowId>) {
+        self.pins.lock().unwrap_or_else(PoisonError::into_inner).extend(ids);
+    }
+
+    pub(super) fn unpin(&self, ids: impl Iterator<Item = RowId>) {
+        let mut pins = self.pins.lock().unwrap_or_else(PoisonError::into_inner);
+        for id in ids {
+            pins.remove(&id);
+        }
+    }
+
+    pub(super) fn newest(&self) -> RowId {
+        RowId(self.newest.load(Ordering::Acquire))
+    }
+
+    pub(super) fn set_newest(&self, id: i64) {
+        self.newest.store(id, Ordering::Release);
+    }
 }
 
 /// The thread's state.
@@ -37,6 +82,9 @@ pub(super) struct Writer {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) commands: mpsc::Receiver<Command>,
     pub(super) counts: watch::Sender<Counts>,
+    pub(super) shared: Arc<Shared>,
+    /// Rows of the last group: so many are likely to come again at about the same time.
+    pub(super) company: usize,
 }
 
 impl Writer {
@@ -50,8 +98,13 @@ impl Writer {
                     self.apply(group);
                     next = follower;
                 }
-                Command::Next { limit, skip, answer } => {
-                    let rows = self.store.next(limit, &skip);
+                Command::Next(want, answer) => {
+                    let rows = self.store.next(&want);
+                    if let Ok(rows) = &rows {
+                        let ids: Vec<RowId> = rows.iter().map(|row| row.id).collect();
+                        self.shared.pin(ids.iter().copied());
+                        self.store.close_gaps(&ids);
+                    }
                     self.publish();
                     let _ = answer.send(rows);
                 }
@@ -72,64 +125,83 @@ impl Writer {
         }
     }
 
-    /// Changes that come within `batch_ms` of the first, up to `batch_rows`; and the command of another kind that
-    /// ended the group, if one did.
-    async fn gather(&mut self, first: (Change, Answer<()>)) -> (Vec<(Change, Answer<()>)>, Option<Command>) {
+    /// What waits already, and as many more as came together the last time, for which it waits `batch_ms` at the most:
+    /// one submitter alone is answered at once. Ends early at a command of another kind, which it returns too.
+    async fn gather(&mut self, first: (Change, Answer<Done>)) -> (Vec<(Change, Answer<Done>)>, Option<Command>) {
         let deadline = Instant::now() + Duration::from_millis(self.config.batch_ms);
+        let expected = self.company.min(self.config.batch_rows);
         let mut group = vec![first];
-        while group.len() < self.config.batch_rows {
-            match tokio::time::timeout_at(deadline, self.commands.recv()).await {
-                Ok(Some(Command::Change(change, answer))) => group.push((change, answer)),
-                Ok(other) => return (group, other),
-                Err(_) => break,
-            }
-        }
-        (group, None)
-    }
-
-    fn apply(&mut self, group: Vec<(Change, Answer<()>)>) {
-        let mut waiting = Vec::with_capacity(group.len());
-        if let Err(error) = self.store.begin() {
-            return refuse(group.into_iter().map(|(_, answer)| answer), &error);
-        }
-        for (change, answer) in group {
-            match self.change(&change) {
-                Ok(()) => waiting.push(answer),
-                Err(error) => {
-                    let _ = answer.send(Err(error));
+        let mut follower = None;
+        while group.len() < GROUP {
+            let command = match self.commands.try_recv() {
+                Ok(command) => Some(command),
+                Err(_) if group.len() >= expected => break,
+                Err(_) => match tokio::time::timeout_at(deadline, self.commands.recv()).await {
+                    Ok(command) => command,
+                    Err(_) => break,
+                },
+            };
+            match command {
+                Some(Command::Change(change, answer)) => group.push((change, answer)),
+                other => {
+                    follower = other;
+                    break;
                 }
             }
         }
-        match self.store.commit() {
-            Ok(()) => {
-                self.publish();
-                waiting.into_iter().for_each(|answer| drop(answer.send(Ok(()))));
+        self.company = group.len();
+        (group, follower)
+    }
+
+    fn apply(&mut self, group: Vec<(Change, Answer<Done>)>) {
+        let (changes, answers): (Vec<Change>, Vec<Answer<Done>>) = group.into_iter().unzip();
+        let results = match self.commit(&changes) {
+            Ok(done) => done.into_iter().map(Ok).collect(),
+            // One of them may be at fault: each alone.
+            Err(_) if changes.len() > 1 => {
+                changes.iter().map(|change| self.commit(std::slice::from_ref(change)).map(|done| done[0])).collect()
             }
-            Err(error) => refuse(waiting.into_iter(), &error),
+            Err(error) => vec![Err(error)],
+        };
+        self.publish();
+        for (answer, result) in answers.into_iter().zip(results) {
+            let _ = answer.send(result);
+        }
+        for change in &changes {
+            match change {
+                Change::Settle(settled) => self.shared.unpin(settled.iter().map(|one| one.id)),
+                Change::Quarantine(id, _) => self.shared.unpin(std::iter::once(*id)),
+                _ => {}
+            }
         }
     }
 
-    fn change(&self, change: &Change) -> Result<(), OutboxError> {
-        match change {
-            Change::Submit(row) => self.store.insert(row, self.clock.wall_us()),
-            Change::DeleteDelivered(ids) => self.store.delete_delivered(ids),
-            Change::Quarantine(id, reason) => self.store.quarantine(*id, reason),
-        }
+    fn commit(&mut self, changes: &[Change]) -> Result<Vec<Done>, OutboxError> {
+        let now = self.clock.stamp();
+        self.store.transact(|store| {
+            let one = |change: &Change| -> Result<Done, OutboxError> {
+                let mut done = Done::default();
+                match change {
+                    Change::Submit(row, bytes) => {
+                        store.insert(row, Lane::waiting(row.kind), *bytes, None)?;
+                    }
+                    Change::Settle(settled) => store.settle(settled, now)?,
+                    Change::Quarantine(id, reason) => store.quarantine(*id, reason)?,
+                    Change::Requeue(ids) => done.moved = store.requeue(ids)?,
+                    Change::ClockSet(at, reporter) => store.clock_set(*at, reporter)?,
+                    Change::ServerSeen(store_id, checkpoint) => {
+                        done.reconciled = store.server_seen(store_id, *checkpoint, now)?;
+                    }
+                }
+                Ok(done)
+            };
+            changes.iter().map(one).collect()
+        })
     }
 
     fn publish(&self) {
-        match self.store.counts() {
-            Ok(counts) => {
-                self.counts.send_if_modified(|last| std::mem::replace(last, counts) != counts);
-            }
-            Err(error) => tracing::error!(%error, "the outbox cannot be counted"),
-        }
-    }
-}
-
-fn refuse(answers: impl Iterator<Item = Answer<()>>, error: &OutboxError) {
-    let reason = error.to_string();
-    for answer in answers {
-        let _ = answer.send(Err(OutboxError::Sql { doing: "write", reason: reason.clone() }));
+        let counts = self.store.counts();
+        self.shared.set_newest(self.store.head.last_id);
+        self.counts.send_if_modified(|last| std::mem::replace(last, counts) != counts);
     }
 }

@@ -17,6 +17,8 @@ pub struct Timings {
     pub dwell: Duration,
     /// After the server refused our credentials.
     pub auth_pause: Duration,
+    /// A row that the server has trouble with is set aside: for twice the first at once, doubling up to the second.
+    pub aside: (Duration, Duration),
 }
 
 impl Default for Timings {
@@ -28,6 +30,7 @@ impl Default for Timings {
             stable: seconds(10),
             dwell: seconds(30),
             auth_pause: seconds(60),
+            aside: (seconds(1), seconds(600)),
         }
     }
 }
@@ -209,7 +212,7 @@ impl LinkMachine {
         if matches!(self.attempt, Attempt::Up { .. }) {
             return self.use_socket(now);
         }
-        self.mode = Mode::Down { until: now + backoff(self.timings.down, self.rest_failures, jitter) };
+        self.mode = Mode::Down { until: now + backoff(self.timings.down, patience(self.rest_failures), jitter) };
     }
 
     /// The server is there and asks us to wait (429, 503): nothing is sent for `wait`, or for as long as our own
@@ -234,6 +237,13 @@ impl LinkMachine {
     fn enter_rest(&mut self, now: Duration) {
         self.mode = Mode::Rest { since: now, proven: false };
     }
+}
+
+/// Doublings of the wait while both roads are down. The first waits stay short, so that a server that is only restarted
+/// has its events within seconds.
+fn patience(failures: u32) -> u32 {
+    const SHORT: u32 = 8;
+    if failures <= SHORT { failures.min(2) } else { failures - SHORT + 2 }
 }
 
 /// Full jitter: anything from the minimum to a limit that doubles with each failure, up to the maximum.

@@ -7,7 +7,7 @@ use lpr::domain::*;
 use lpr::media::{EvidenceRefs, EvidenceStore};
 use lpr::outbox::{Outbox, OutboxHandle};
 use lpr::uplink::link::Timings;
-use lpr::uplink::{self, LinkStatus, Parts, Uplink};
+use lpr::uplink::{self, LinkStatus, Parts, Shrink, Uplink};
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
@@ -77,19 +77,35 @@ pub struct Agent {
 
 impl Agent {
     pub fn start(dir: &Path, server_url: &str, change: impl FnOnce(&mut UplinkConfig)) -> Self {
+        Self::start_shrinking(dir, server_url, None, change)
+    }
+
+    pub fn start_shrinking(
+        dir: &Path,
+        server_url: &str,
+        shrink: Option<Arc<dyn Shrink>>,
+        change: impl FnOnce(&mut UplinkConfig),
+    ) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let outbox = Outbox::open(dir, &OutboxConfig::default(), clock.clone()).unwrap();
         let evidence = EvidenceStore::open(dir).unwrap();
         let mut config = UplinkConfig {
             server_url: server_url.into(),
-            connect_timeout_s: 2.0,
-            answer_timeout_s: 1.0,
+            // Long, so that a slow machine is not taken for a silent server.
+            connect_timeout_s: 10.0,
+            answer_timeout_s: 10.0,
             ..UplinkConfig::default()
         };
         change(&mut config);
         let (stop, shutdown) = watch::channel(false);
-        let parts =
-            Parts { cameras: vec![camera()], outbox: outbox.handle(), evidence: evidence.clone(), clock, shutdown };
+        let parts = Parts {
+            cameras: vec![camera()],
+            outbox: outbox.handle(),
+            evidence: evidence.clone(),
+            clock,
+            shrink,
+            shutdown,
+        };
         let ms = Duration::from_millis;
         let timings = Timings {
             probe: (ms(50), ms(400)),
@@ -97,6 +113,7 @@ impl Agent {
             stable: ms(300),
             dwell: ms(500),
             auth_pause: ms(300),
+            aside: (ms(20), ms(500)),
         };
         let uplink = uplink::start_with(&config, parts, timings).unwrap();
         Self { outbox, evidence, uplink, stop }
