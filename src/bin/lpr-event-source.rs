@@ -144,6 +144,8 @@ fn fast() -> Timings {
         stable: ms(500),
         dwell: ms(1000),
         auth_pause: ms(1000),
+        aside: (ms(50), ms(1000)),
+        breaker: ms(1000),
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Timings {
     pub auth_pause: Duration,
     /// A row that the server has trouble with is set aside: for twice the first at once, doubling up to the second.
     pub aside: (Duration, Duration),
+    /// After the server refused everything that it was sent.
+    pub breaker: Duration,
 }
 
 impl Default for Timings {
@@ -31,6 +33,7 @@ impl Default for Timings {
             dwell: seconds(30),
             auth_pause: seconds(60),
             aside: (seconds(1), seconds(600)),
+            breaker: seconds(60),
         }
     }
 }
@@ -219,6 +222,11 @@ impl LinkMachine {
     /// backoff takes when it named none.
     pub fn hold(&mut self, now: Duration, wait: Option<Duration>) {
         self.hold_until = now + wait.unwrap_or(self.timings.down.0 * 5).max(self.timings.down.0);
+    }
+
+    /// The server refuses every event: nothing is sent for a while.
+    pub fn refuses_all(&mut self, now: Duration) {
+        self.hold(now, Some(self.timings.breaker));
     }
 
     /// The server refuses our credentials on the connection (401, 403): both roads are the same to it.

@@ -12,8 +12,6 @@ use crate::wire::receipt::Receipt;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// After the server refused everything.
-const BREAKER_PAUSE: Duration = Duration::from_secs(60);
 /// Receipts committed together at the most.
 const BATCH: usize = 256;
 
@@ -140,6 +138,7 @@ impl Driver {
         self.trouble = None;
         self.last_receipt_us = Some(self.clock.wall_us());
         self.desk.confirmed(row.id);
+        crate::killpoint::hit("uplink.receipt");
         let Receipt { duplicate, record_id, commit } = receipt;
         let plates = pack::plates(&row);
         tracing::debug!(event = %row.event_id, kind = row.kind.as_str(), via = via.as_str(), duplicate, ?plates, "delivered");
@@ -172,7 +171,7 @@ impl Driver {
             tracing::error!(%reason, "the server refuses every event; nothing more is quarantined, sending pauses");
             self.trouble = Some(format!("every event is refused: {reason}"));
             self.outbox.unpin(vec![row.id]);
-            return self.link.hold(now, Some(BREAKER_PAUSE));
+            return self.link.refuses_all(now);
         }
         tracing::warn!(event = %row.event_id, camera = %row.camera, %reason, "the server refuses an event; it is quarantined");
         if let Err(error) = self.outbox.quarantine(row.id, reason).await {

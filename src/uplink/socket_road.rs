@@ -129,6 +129,7 @@ impl SocketRoad {
         let limit = allowance(self.answer_timeout, bytes_ahead + json.len());
         let emitted = self.socket.emit(event, Some(&json), limit).await;
         emitted.map_err(|reason| Outcome::Broken { reason })?;
+        crate::killpoint::hit("uplink.sent");
         let now = Instant::now();
         self.waits.push(Wait { id, bytes: json.len(), sent: now, deadline: now + limit });
         self.sent.push(sent);

@@ -114,6 +114,7 @@ impl Agent {
             dwell: ms(500),
             auth_pause: ms(300),
             aside: (ms(20), ms(500)),
+            breaker: ms(500),
         };
         let uplink = uplink::start_with(&config, parts, timings).unwrap();
         Self { outbox, evidence, uplink, stop }
