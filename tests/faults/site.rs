@@ -328,7 +328,7 @@ impl Site {
     }
 
     pub fn quarantined(&self) -> Vec<String> {
-        let rows = text_column(&self.outbox_db(), "SELECT event_id FROM event WHERE state = 'quarantined'");
+        let rows = text_column(&self.outbox_db(), "SELECT event_id FROM event WHERE lane = 9");
         let oracle = self.oracle();
         rows.into_iter().filter(|id| oracle.events.contains_key(id)).collect()
     }
