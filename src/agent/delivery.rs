@@ -10,7 +10,6 @@ use crate::uplink::{self, Uplink};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
-use tracing::info;
 
 /// How long a stopping agent goes on delivering what it has just read.
 pub const LAST_BATCH: Duration = Duration::from_secs(3);
@@ -22,19 +21,20 @@ pub fn runtime() -> Result<Runtime, Failure> {
         .thread_name("async")
         .enable_all()
         .build()
-        .map_err(|error| Failure::new(Exit::Internal, format!("cannot start: {error}")))
+        .map_err(internal)
+}
+
+fn internal(error: std::io::Error) -> Failure {
+    Failure::new(Exit::Internal, format!("cannot start: {error}"))
 }
 
 /// Outbox and evidence folder, consistent with each other.
 pub fn open_storage(config: &AgentConfig, clock: &Arc<dyn Clock>) -> Result<(Outbox, EvidenceStore), Failure> {
     let storage = |error: &dyn std::fmt::Display| Failure::new(Exit::Storage, error);
     let outbox = Outbox::open(&config.data_dir, &config.outbox, clock.clone()).map_err(|error| storage(&error))?;
-    let store = EvidenceStore::open(&config.data_dir).map_err(|error| storage(&error))?;
-    let named = outbox.handle().evidence_blocking().map_err(|error| storage(&error))?;
-    let removed = store.sweep(&named).map_err(|error| storage(&error))?;
-    if removed > 0 {
-        info!(removed, "pictures without an event swept");
-    }
+    let store = EvidenceStore::open(&config.data_dir).map_err(|error| storage(&error))?.sparing(config.outbox.reserve_mb);
+    // Not before READY: both may take long, and neither keeps an event waiting.
+    outbox.handle().check_in_background(store.clone()).map_err(internal)?;
     Ok((outbox, store))
 }
 

@@ -1,14 +1,15 @@
 //! How everyone else talks to the outbox thread.
 
+use super::disk::Disk;
 use super::lock::DirLock;
-use super::store::Store;
+use super::sidecar::Sidecar;
+use super::{housekeeping, recover};
 use super::writer::{Answer, Change, Command, Done, Shared, Writer};
 use super::{Counts, NewRow, OutboxError, Reconciled, Row, RowId, Settled, Want};
 use crate::clock::Clock;
 use crate::config::OutboxConfig;
 use crate::domain::{BootId, CameraKey, CaptureTime};
 use crate::media::{EvidencePath, EvidenceStore};
-use std::collections::HashSet;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -33,7 +34,6 @@ pub struct OutboxHandle {
     counts: watch::Receiver<Counts>,
     shared: Arc<Shared>,
     evidence: EvidenceStore,
-    epoch: Uuid,
     boot: BootId,
 }
 
@@ -45,18 +45,34 @@ impl Outbox {
     pub fn open(dir: &Path, config: &OutboxConfig, clock: Arc<dyn Clock>) -> Result<Self, OutboxError> {
         let lock = DirLock::take(dir)?;
         let boot = boot_id();
-        let store = Store::open(&dir.join("outbox.db"), boot.clone(), clock.wall_us())?;
+        let disk = Disk::new(dir, config.reserve_mb);
+        let mut store = recover::open(dir, &boot, clock.stamp(), &disk)?;
+        let mut sidecar = Sidecar::at(dir);
+        sidecar.write(store.note());
         // SQLite makes its log's entry in the directory durable, but not that of the file itself.
         let refused = |source| OutboxError::Directory { dir: dir.to_owned(), source };
         File::open(dir).and_then(|dir| dir.sync_all()).map_err(refused)?;
+        disk.take();
         let (counts, watched) = watch::channel(store.counts());
         let (commands, received) = mpsc::channel(QUEUE);
-        let shared = Arc::new(Shared::default());
-        shared.set_newest(store.head.last_id);
+        let shared = Arc::new(Shared::new(&store, dir.join("outbox.db")));
         let evidence = EvidenceStore::at(dir);
-        let handle =
-            OutboxHandle { commands, counts: watched, shared: shared.clone(), evidence, epoch: store.epoch(), boot };
-        let writer = Writer { store, config: config.clone(), clock, commands: received, counts, shared, company: 1 };
+        let handle = OutboxHandle { commands, counts: watched, shared: shared.clone(), evidence: evidence.clone(), boot };
+        let writer = Writer {
+            store,
+            dir: dir.to_owned(),
+            evidence,
+            disk,
+            sidecar,
+            config: config.clone(),
+            clock,
+            commands: received,
+            counts,
+            shared,
+            company: 1,
+            state: housekeeping::State::default(),
+        };
+        writer.begin();
         // Only for the group commit's deadline; no IO goes through it.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(refused)?;
         let thread = std::thread::Builder::new()
@@ -151,10 +167,33 @@ impl OutboxHandle {
         self.ask(|answer| Command::Change(change, answer)).await
     }
 
-    /// Every evidence file that a row names, for the sweep at start. For a thread, not for a task.
-    pub fn evidence_blocking(&self) -> Result<HashSet<EvidencePath>, OutboxError> {
+    /// Starts, on a thread of its own, what need not be done before the agent is ready: pictures without an event are
+    /// removed, and the file is checked; damage that is found is repaired as at start. Ends early when the outbox closes.
+    pub fn check_in_background(&self, evidence: EvidenceStore) -> std::io::Result<JoinHandle<()>> {
+        let handle = self.clone();
+        std::thread::Builder::new().name("outbox-check".into()).spawn(move || super::watch::run(&handle, &evidence))
+    }
+
+    /// Of these files, those that no row names. For a thread, not for a task.
+    pub(super) fn orphans(&self, files: Vec<EvidencePath>) -> Result<Vec<EvidencePath>, OutboxError> {
+        self.ask_blocking(|answer| Command::Orphans(files, answer))
+    }
+
+    pub(super) fn found_damage(&self, what: String) -> Result<(), OutboxError> {
+        self.ask_blocking(|answer| Command::Damage(what, answer))
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.commands.is_closed()
+    }
+
+    pub(super) fn file(&self) -> &Path {
+        self.shared.file()
+    }
+
+    fn ask_blocking<T>(&self, command: impl FnOnce(Answer<T>) -> Command) -> Result<T, OutboxError> {
         let (answer, done) = oneshot::channel();
-        self.commands.blocking_send(Command::Evidence(answer)).map_err(|_| OutboxError::Closed)?;
+        self.commands.blocking_send(command(answer)).map_err(|_| OutboxError::Closed)?;
         done.blocking_recv().map_err(|_| OutboxError::Closed)?
     }
 
@@ -168,9 +207,9 @@ impl OutboxHandle {
         self.counts.clone()
     }
 
-    /// Of this outbox file.
+    /// Of the outbox file. Changes when a damaged file is replaced while the agent runs.
     pub fn epoch(&self) -> Uuid {
-        self.epoch
+        self.shared.epoch()
     }
 
     /// Of the running kernel: rows with the same boot share its monotonic clock.
@@ -185,7 +224,7 @@ impl OutboxHandle {
     }
 }
 
-fn boot_id() -> BootId {
+pub(super) fn boot_id() -> BootId {
     let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     // Without one no two rows may be taken for the same boot's.
     let id = if text.trim().is_empty() { Uuid::new_v4().to_string() } else { text.trim().to_owned() };

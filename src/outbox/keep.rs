@@ -99,6 +99,58 @@ impl Store {
             .map_err(OutboxError::sql("look for an event"))
     }
 
+    /// Whether any revision of an event is kept.
+    pub(super) fn has_any(&self, event_id: Uuid) -> Result<bool, OutboxError> {
+        self.connection
+            .prepare_cached("SELECT 1 FROM event WHERE event_id = ?1 LIMIT 1")
+            .and_then(|mut query| query.query_row([event_id.as_bytes().as_slice()], |_| Ok(())).optional())
+            .map(|found| found.is_some())
+            .map_err(OutboxError::sql("look for an event"))
+    }
+
+    /// Numbers start anew, so that none is ever used twice.
+    pub(super) fn new_epoch(&mut self) -> Result<(), OutboxError> {
+        self.head.epoch = Uuid::new_v4();
+        self.head.last_seq = 0;
+        self.connection
+            .execute("UPDATE outbox SET epoch = ?1", [self.head.epoch.to_string()])
+            .map(drop)
+            .map_err(OutboxError::sql("start a new epoch"))
+    }
+
+    /// What a salvaged row had beside what [`Store::insert`] writes.
+    pub(super) fn restore(
+        &self,
+        id: RowId,
+        reason: Option<String>,
+        settled_us: Option<i64>,
+        checkpoint: Option<i64>,
+    ) -> Result<(), OutboxError> {
+        let fault = OutboxError::sql("restore an event");
+        if let Some(reason) = reason {
+            self.connection
+                .prepare_cached("INSERT OR REPLACE INTO quarantine (id, reason) VALUES (?1, ?2)")
+                .and_then(|mut insert| insert.execute((id.0, reason)))
+                .map_err(&fault)?;
+        }
+        if settled_us.is_some() || checkpoint.is_some() {
+            self.connection
+                .prepare_cached("UPDATE event SET settled_us = ?2, checkpoint = ?3 WHERE id = ?1")
+                .and_then(|mut update| update.execute((id.0, settled_us, checkpoint)))
+                .map_err(&fault)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn restore_base(&mut self, boot: &BootId, at: CaptureTime, offset_us: i64) -> Result<(), OutboxError> {
+        let id = self.boot_ref(boot)?;
+        self.connection
+            .prepare_cached("UPDATE boot SET base_us = ?2 WHERE id = ?1 AND base_us IS NULL")
+            .and_then(|mut update| update.execute((id, base_us(at).saturating_add(offset_us))))
+            .map(drop)
+            .map_err(OutboxError::sql("restore the clock's offset"))
+    }
+
     /// Remembers how wrong the clock stands before it is set: the rows may be gone by then.
     fn note_base(&mut self, boot: i64, at: CaptureTime) -> Result<(), OutboxError> {
         let base = base_us(at);

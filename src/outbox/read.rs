@@ -6,7 +6,6 @@ use super::tally::Lane;
 use super::{OutboxError, Row, RowId, Want};
 use crate::domain::{BootId, CameraId, CameraKey, CaptureTime, CheckpointId, EventKind};
 use crate::media::{EvidencePath, EvidenceRefs};
-use std::collections::HashSet;
 use uuid::Uuid;
 
 /// The columns that [`read_row`] reads, in its order.
@@ -40,18 +39,33 @@ impl Store {
         Ok(rows)
     }
 
-    /// Every evidence file that a row names.
-    pub(super) fn evidence(&self) -> Result<HashSet<EvidencePath>, OutboxError> {
-        let fault = OutboxError::sql("list its evidence");
-        let mut query = self.connection.prepare("SELECT evidence FROM payload").map_err(&fault)?;
-        let texts = query.query_map([], |row| row.get::<_, String>(0)).map_err(&fault)?;
-        let mut named = HashSet::new();
-        for text in texts {
-            if let Ok(refs) = serde_json::from_str::<EvidenceRefs>(&text.map_err(&fault)?) {
-                named.extend(refs.paths().cloned());
+    /// Of these files, those that no row names.
+    pub(super) fn orphans(&self, files: Vec<EvidencePath>) -> Result<Vec<EvidencePath>, OutboxError> {
+        let mut orphans = Vec::new();
+        for path in files {
+            if !self.names(&path)? {
+                orphans.push(path);
             }
         }
-        Ok(named)
+        Ok(orphans)
+    }
+
+    fn names(&self, path: &EvidencePath) -> Result<bool, OutboxError> {
+        let fault = OutboxError::sql("look for a picture's event");
+        let mut query = self
+            .connection
+            .prepare_cached("SELECT y.evidence FROM event e JOIN payload y ON y.id = e.id WHERE e.event_id = ?1")
+            .map_err(&fault)?;
+        let mut rows = query.query([path.event_id().as_bytes().as_slice()]).map_err(&fault)?;
+        while let Some(row) = rows.next().map_err(&fault)? {
+            let text: String = row.get(0).map_err(&fault)?;
+            match serde_json::from_str::<EvidenceRefs>(&text) {
+                Ok(refs) if !refs.paths().any(|named| named == path) => {}
+                // What cannot be read may name it.
+                _ => return Ok(true),
+            }
+        }
+        Ok(false)
     }
 
     fn read_lane(

@@ -89,7 +89,7 @@ impl Store {
             .map_err(OutboxError::sql("count what is gone"))
     }
 
-    fn reporter(&self) -> Result<Option<CameraKey>, OutboxError> {
+    pub(super) fn reporter(&self) -> Result<Option<CameraKey>, OutboxError> {
         let names: Option<(String, String)> = self
             .connection
             .query_row("SELECT camera, checkpoint FROM camera WHERE id = ?1", [self.head.reporter], |row| {

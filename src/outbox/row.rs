@@ -103,4 +103,6 @@ pub struct Counts {
     pub kept: u64,
     /// Of all rows and their pictures on the disk.
     pub bytes: u64,
+    /// Changes that could not be written since the start: events refused, settlements not kept.
+    pub failed: u64,
 }

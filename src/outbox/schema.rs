@@ -1,7 +1,7 @@
 //! The outbox file's form. A migration is never changed once released; a new form is a new migration.
 
 use super::OutboxError;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use std::path::Path;
 use std::time::Duration;
 use uuid::Uuid;
@@ -23,6 +23,27 @@ pub(super) fn open(path: &Path, now_us: i64) -> Result<Connection, OutboxError> 
     tune(&connection).map_err(fault)?;
     migrate(&mut connection, path, now_us)?;
     Ok(connection)
+}
+
+/// Opens a file beside the agent that owns it; changes nothing.
+pub(super) fn open_to_read(path: &Path) -> Result<Connection, OutboxError> {
+    let fault = |source| OutboxError::Open { path: path.to_owned(), source };
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(fault)?;
+    connection.busy_timeout(BUSY).map_err(fault)?;
+    Ok(connection)
+}
+
+/// Refuses a file that is not of the newest form; for those who must not migrate it.
+pub(super) fn check_newest(connection: &Connection, path: &Path) -> Result<(), OutboxError> {
+    refuse_strangers(connection, path)?;
+    let fault = |source| OutboxError::Open { path: path.to_owned(), source };
+    let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(fault)?;
+    let known = MIGRATIONS.len() as i64;
+    match found {
+        _ if found == known => Ok(()),
+        _ if found > known => Err(OutboxError::Newer { path: path.to_owned(), found, known }),
+        _ => Err(OutboxError::Older { path: path.to_owned(), found }),
+    }
 }
 
 /// Bytes of a page. Small, since a commit writes whole pages: at 4096 a body of 2 kB takes one for itself and every commit
@@ -48,6 +69,10 @@ fn refuse_strangers(connection: &Connection, path: &Path) -> Result<(), OutboxEr
     if found == APPLICATION_ID || (found == 0 && empty) {
         return Ok(());
     }
+    // Our tables under a wrong id: the header is damaged, and no stranger's file.
+    if number("SELECT count(*) FROM sqlite_schema WHERE name IN ('outbox', 'event')")? == 2 {
+        return Err(OutboxError::Damaged { path: path.to_owned(), what: "its header" });
+    }
     Err(OutboxError::Foreign { path: path.to_owned(), found })
 }
 
@@ -56,6 +81,10 @@ fn migrate(connection: &mut Connection, path: &Path, now_us: i64) -> Result<(), 
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(fault)?;
     let known = MIGRATIONS.len() as i64;
     let done = match usize::try_from(version) {
+        Ok(done) if done == MIGRATIONS.len() => return Ok(()),
+        Ok(0) if connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0)).map_err(fault)? > 0 => {
+            return Err(OutboxError::Damaged { path: path.to_owned(), what: "its version" });
+        }
         Ok(done) if done <= MIGRATIONS.len() => done,
         _ => return Err(OutboxError::Newer { path: path.to_owned(), found: version, known }),
     };

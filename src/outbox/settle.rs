@@ -159,7 +159,7 @@ impl Store {
         Ok(())
     }
 
-    fn drop_reason(&self, id: RowId) -> Result<(), OutboxError> {
+    pub(super) fn drop_reason(&self, id: RowId) -> Result<(), OutboxError> {
         self.connection
             .prepare_cached("DELETE FROM quarantine WHERE id = ?1")
             .and_then(|mut delete| delete.execute([id.0]))

@@ -2,6 +2,7 @@
 //! room only; `keep`, `read`, `settle`, `clock` and `gone` hold the rest of it.
 
 use super::report::OpenGap;
+use super::sidecar::Note;
 use super::tally::{Lane, Sum, Tally};
 use super::{Counts, OutboxError, schema};
 use crate::domain::{BootId, CameraKey};
@@ -46,6 +47,9 @@ pub(super) struct Refs {
     /// Wall time at the start of this boot's monotonic clock, as last noted from a row of before the clock was set.
     pub(super) noted_base: Option<i64>,
     pub(super) open_gaps: Vec<OpenGap>,
+    /// Waiting plates up to this row have no pictures to give up.
+    pub(super) stripped: i64,
+    reporter: Option<(i64, CameraKey)>,
 }
 
 impl Store {
@@ -54,6 +58,14 @@ impl Store {
         let head = read_head(&connection)?;
         let data_version = data_version(&connection)?;
         Ok(Self { connection, boot, saved: head.clone(), head, data_version, refs: Refs::default() })
+    }
+
+    /// Closes the file, so that it can be moved. Nothing but [`Store::boot`] and the head is of use afterwards.
+    pub(super) fn let_go(&mut self) {
+        self.refs = Refs::default();
+        if let Ok(nothing) = Connection::open_in_memory() {
+            self.connection = nothing;
+        }
     }
 
     pub(super) fn epoch(&self) -> Uuid {
@@ -66,6 +78,30 @@ impl Store {
 
     pub(super) fn counts(&self) -> Counts {
         self.head.tally.counts(self.head.delivered, self.head.duplicates)
+    }
+
+    /// Lets the file grow by so many bytes at the most: SQLite then refuses in good order, while the disk still has room.
+    pub(super) fn limit_growth(&self, bytes: u64) -> Result<(), OutboxError> {
+        let fault = OutboxError::sql("limit its size");
+        let number = |sql: &str| self.connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(&fault);
+        let page = number("PRAGMA page_size")?.max(512);
+        let pages = number("PRAGMA page_count")?.saturating_add(signed(bytes) / page).min(i64::from(u32::MAX) - 1);
+        self.connection.pragma_update(None, "max_page_count", pages).map_err(&fault)
+    }
+
+    /// For the sidecar.
+    pub(super) fn note(&mut self) -> Note {
+        let counts = self.counts();
+        if self.refs.reporter.as_ref().map(|known| known.0) != self.head.reporter {
+            self.refs.reporter = self.head.reporter.zip(self.reporter().ok().flatten());
+        }
+        let names = |key: &CameraKey| (key.camera.as_str().to_owned(), key.checkpoint.as_str().to_owned());
+        Note {
+            epoch: self.head.epoch,
+            last_seq: self.head.last_seq,
+            waiting: counts.pending + counts.quarantined,
+            reporter: self.refs.reporter.as_ref().map(|known| names(&known.1)),
+        }
     }
 
     pub(super) fn begin(&mut self) -> Result<(), OutboxError> {

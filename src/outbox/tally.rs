@@ -120,6 +120,7 @@ impl Tally {
             duplicates,
             kept: self.of(Lane::Delivered).rows,
             bytes: self.total(),
+            failed: 0,
         }
     }
 }

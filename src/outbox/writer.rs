@@ -1,21 +1,29 @@
 //! The outbox thread: takes commands, groups what is written into few commits, answers after the commit.
 
+use super::disk::Disk;
+use super::housekeeping::{LOOK, State};
+use super::sidecar::Sidecar;
 use super::store::Store;
 use super::tally::Lane;
 use super::{Counts, NewRow, OutboxError, Reconciled, Row, RowId, Settled, Want};
 use crate::clock::Clock;
 use crate::config::OutboxConfig;
 use crate::domain::{CameraKey, CaptureTime};
-use crate::media::EvidencePath;
+use crate::killpoint::hit;
+use crate::media::{EvidencePath, EvidenceStore};
 use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 /// Changes in one commit at the most, when so many wait already.
 const GROUP: usize = 512;
+/// For one change, each after something has been done about what stopped it.
+const TRIES: usize = 4;
 
 pub(super) type Answer<T> = oneshot::Sender<Result<T, OutboxError>>;
 
@@ -43,24 +51,42 @@ pub(super) struct Done {
 pub(super) enum Command {
     Change(Change, Answer<Done>),
     Next(Want, Answer<Vec<Row>>),
-    Evidence(Answer<HashSet<EvidencePath>>),
+    /// Of these files, those that no row names.
+    Orphans(Vec<EvidencePath>, Answer<Vec<EvidencePath>>),
+    /// The background check has found the file damaged.
+    Damage(String, Answer<()>),
     Close(Answer<()>),
 }
 
 /// What the thread shares with the handles.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Shared {
     pins: Mutex<HashSet<RowId>>,
     newest: AtomicI64,
+    epoch: Mutex<Uuid>,
+    file: PathBuf,
 }
 
 impl Shared {
-    pub(super) fn pin(&self, ids: impl Iterator<Item = RowId>) {
-        self.pins.lock().unwrap_or_else(PoisonError::into_inner).extend(ids);
+    pub(super) fn new(store: &Store, file: PathBuf) -> Self {
+        let newest = AtomicI64::new(store.head.last_id);
+        Self { pins: Mutex::default(), newest, epoch: Mutex::new(store.epoch()), file }
+    }
+
+    fn pins(&self) -> MutexGuard<'_, HashSet<RowId>> {
+        self.pins.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn pinned(&self) -> HashSet<RowId> {
+        self.pins().clone()
+    }
+
+    pub(super) fn forget_pins(&self) {
+        self.pins().clear();
     }
 
     pub(super) fn unpin(&self, ids: impl Iterator<Item = RowId>) {
-        let mut pins = self.pins.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pins = self.pins();
         for id in ids {
             pins.remove(&id);
         }
@@ -70,14 +96,26 @@ impl Shared {
         RowId(self.newest.load(Ordering::Acquire))
     }
 
-    pub(super) fn set_newest(&self, id: i64) {
-        self.newest.store(id, Ordering::Release);
+    pub(super) fn epoch(&self) -> Uuid {
+        *self.epoch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_epoch(&self, epoch: Uuid) {
+        *self.epoch.lock().unwrap_or_else(PoisonError::into_inner) = epoch;
+    }
+
+    pub(super) fn file(&self) -> &Path {
+        &self.file
     }
 }
 
 /// The thread's state.
 pub(super) struct Writer {
     pub(super) store: Store,
+    pub(super) dir: PathBuf,
+    pub(super) evidence: EvidenceStore,
+    pub(super) disk: Disk,
+    pub(super) sidecar: Sidecar,
     pub(super) config: OutboxConfig,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) commands: mpsc::Receiver<Command>,
@@ -85,44 +123,85 @@ pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
     /// Rows of the last group: so many are likely to come again at about the same time.
     pub(super) company: usize,
+    pub(super) state: State,
 }
 
 impl Writer {
     /// Works until it is told to close or nobody is left to tell it anything.
     pub(super) async fn run(mut self) {
-        let mut next = self.commands.recv().await;
-        while let Some(command) = next.take() {
+        let mut next = None;
+        loop {
+            let command = match next.take() {
+                Some(command) => command,
+                None => match self.receive().await {
+                    Some(command) => command,
+                    None => break,
+                },
+            };
             match command {
                 Command::Change(change, answer) => {
                     let (group, follower) = self.gather((change, answer)).await;
                     self.apply(group);
                     next = follower;
                 }
-                Command::Next(want, answer) => {
-                    let rows = self.store.next(&want);
-                    if let Ok(rows) = &rows {
-                        let ids: Vec<RowId> = rows.iter().map(|row| row.id).collect();
-                        self.shared.pin(ids.iter().copied());
-                        self.store.close_gaps(&ids);
-                    }
-                    self.publish();
-                    let _ = answer.send(rows);
-                }
-                Command::Evidence(answer) => {
-                    let _ = answer.send(self.store.evidence());
-                }
                 Command::Close(answer) => {
-                    let _ = answer.send(self.store.checkpoint());
+                    let _ = answer.send(self.end());
                     return;
                 }
+                other => self.answer(other),
             }
-            if next.is_none() {
-                next = self.commands.recv().await;
+            // A slice after each command: whoever waits, waits for no more than one.
+            if self.is_busy() {
+                self.keep_house();
             }
         }
-        if let Err(error) = self.store.checkpoint() {
+        if let Err(error) = self.end() {
             tracing::warn!(%error, "the outbox was closed without writing its log back");
         }
+    }
+
+    /// The next command; keeps house while there is none. `None`: nobody is left.
+    async fn receive(&mut self) -> Option<Command> {
+        loop {
+            let wait = if self.is_busy() { Duration::ZERO } else { LOOK };
+            match tokio::time::timeout(wait, self.commands.recv()).await {
+                Ok(command) => return command,
+                Err(_) => self.keep_house(),
+            }
+        }
+    }
+
+    fn answer(&mut self, command: Command) {
+        match command {
+            Command::Next(want, answer) => {
+                let rows = self.store.next(&want);
+                match &rows {
+                    Ok(rows) => {
+                        let ids: Vec<RowId> = rows.iter().map(|row| row.id).collect();
+                        self.shared.pins().extend(ids.iter().copied());
+                        self.store.close_gaps(&ids);
+                    }
+                    Err(error) => self.trouble(error),
+                }
+                self.publish();
+                let _ = answer.send(rows);
+            }
+            Command::Orphans(files, answer) => {
+                let _ = answer.send(self.store.orphans(files));
+            }
+            Command::Damage(what, answer) => {
+                self.repair(&what);
+                let _ = answer.send(Ok(()));
+            }
+            // Taken care of where they are received.
+            Command::Change(..) | Command::Close(_) => {}
+        }
+    }
+
+    fn end(&mut self) -> Result<(), OutboxError> {
+        self.note();
+        self.sidecar.sync();
+        self.store.checkpoint()
     }
 
     /// What waits already, and as many more as came together the last time, for which it waits `batch_ms` at the most:
@@ -156,14 +235,15 @@ impl Writer {
     fn apply(&mut self, group: Vec<(Change, Answer<Done>)>) {
         let (changes, answers): (Vec<Change>, Vec<Answer<Done>>) = group.into_iter().unzip();
         let results = match self.commit(&changes) {
-            Ok(done) => done.into_iter().map(Ok).collect(),
-            // One of them may be at fault: each alone.
-            Err(_) if changes.len() > 1 => {
-                changes.iter().map(|change| self.commit(std::slice::from_ref(change)).map(|done| done[0])).collect()
+            Ok(done) => {
+                self.worked();
+                done.into_iter().map(Ok).collect::<Vec<_>>()
             }
-            Err(error) => vec![Err(error)],
+            // One of them may be at fault, or all of them too much for the disk: each alone.
+            Err(_) => changes.iter().map(|change| self.commit_one(change)).collect(),
         };
         self.publish();
+        self.note();
         for (answer, result) in answers.into_iter().zip(results) {
             let _ = answer.send(result);
         }
@@ -176,9 +256,36 @@ impl Writer {
         }
     }
 
+    /// A change that has failed with others, alone; on a full disk once more after room has been made, in a file found
+    /// damaged once more after it has been rebuilt.
+    fn commit_one(&mut self, change: &Change) -> Result<Done, OutboxError> {
+        let one = std::slice::from_ref(change);
+        let first = |done: Vec<Done>| done.first().copied().unwrap_or_default();
+        let mut result = self.commit(one).map(first);
+        for _ in 0..TRIES {
+            match &result {
+                Ok(_) => break,
+                Err(error) if error.is_full() && self.make_room() => {}
+                Err(error) if error.is_broken() => self.repair(&error.to_string()),
+                Err(_) => break,
+            }
+            result = self.commit(one).map(first);
+        }
+        match &result {
+            Ok(_) => self.worked(),
+            Err(error) => {
+                self.counts.send_modify(|counts| counts.failed += 1);
+                self.trouble(error);
+            }
+        }
+        result
+    }
+
     fn commit(&mut self, changes: &[Change]) -> Result<Vec<Done>, OutboxError> {
         let now = self.clock.stamp();
-        self.store.transact(|store| {
+        hit("outbox.begin");
+        let settles = changes.iter().any(|change| matches!(change, Change::Settle(_)));
+        let done = self.store.transact(|store| {
             let one = |change: &Change| -> Result<Done, OutboxError> {
                 let mut done = Done::default();
                 match change {
@@ -195,13 +302,30 @@ impl Writer {
                 }
                 Ok(done)
             };
-            changes.iter().map(one).collect()
-        })
+            let done = changes.iter().map(one).collect::<Result<Vec<Done>, OutboxError>>()?;
+            hit("outbox.commit.before");
+            if settles {
+                hit("outbox.settle.before");
+            }
+            Ok(done)
+        })?;
+        hit("outbox.commit.after");
+        if settles {
+            hit("outbox.settle.after");
+        }
+        Ok(done)
     }
 
-    fn publish(&self) {
-        let counts = self.store.counts();
-        self.shared.set_newest(self.store.head.last_id);
-        self.counts.send_if_modified(|last| std::mem::replace(last, counts) != counts);
+    pub(super) fn publish(&self) {
+        self.shared.newest.store(self.store.head.last_id, Ordering::Release);
+        self.counts.send_if_modified(|last| {
+            let counts = Counts { failed: last.failed, ..self.store.counts() };
+            std::mem::replace(last, counts) != counts
+        });
+    }
+
+    fn note(&mut self) {
+        let note = self.store.note();
+        self.sidecar.write(note);
     }
 }

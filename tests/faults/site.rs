@@ -328,9 +328,10 @@ impl Site {
     }
 
     pub fn quarantined(&self) -> Vec<String> {
-        let rows = text_column(&self.outbox_db(), "SELECT event_id FROM event WHERE lane = 9");
+        let rows = text_column(&self.outbox_db(), "SELECT hex(event_id) FROM event WHERE lane = 9");
         let oracle = self.oracle();
-        rows.into_iter().filter(|id| oracle.events.contains_key(id)).collect()
+        let ids = rows.iter().map(|hex| hex.parse::<uuid::Uuid>().unwrap().to_string());
+        ids.filter(|id| oracle.events.contains_key(id)).collect()
     }
 
     pub fn tally(&self) -> Tally {
