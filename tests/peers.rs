@@ -4,6 +4,7 @@
 
 #[path = "common/first_generation.rs"]
 mod first_generation;
+#[allow(dead_code, reason = "other tests use more of it")]
 #[path = "common/test_agent.rs"]
 mod test_agent;
 
@@ -12,7 +13,7 @@ use lpr::config::Transport;
 use lpr::uplink::{self, Link, Road, Shrink};
 use serde_json::json;
 use std::sync::Arc;
-use test_agent::{Agent, eventually, health_report};
+use test_agent::{Agent, Extras, eventually, health_report};
 
 /// An agent whose link to the peer stands, by socket.
 async fn agent_by_socket(dir: &std::path::Path, peer: &FirstGeneration) -> Agent {
@@ -92,7 +93,8 @@ impl Shrink for Cut {
 async fn line_05_large_pictures_are_made_smaller_for_the_socket_and_else_go_by_rest() {
     let peer = FirstGeneration::start(Mishaps::default());
     let dir = tempfile::tempdir().unwrap();
-    let agent = Agent::start_shrinking(dir.path(), &peer.url, Some(Arc::new(Cut)), |_| {});
+    let extras = Extras { shrink: Some(Arc::new(Cut)), ..Extras::default() };
+    let agent = Agent::start_with(dir.path(), &peer.url, extras, |_| {});
     agent.status(|status| status.link == Link::Socket).await;
     agent.submit_plate("SMALLER1", 3_000_000).await;
     agent.drained().await;

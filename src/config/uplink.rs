@@ -20,7 +20,7 @@ pub enum Transport {
 pub enum SocketClientKind {
     /// Ours, over WebSocket.
     Own,
-    /// The crate, as a reference: one event in flight and slower to notice a dead connection.
+    /// The crate, as a reference.
     RustSocketio,
 }
 

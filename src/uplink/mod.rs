@@ -11,6 +11,8 @@ mod driver;
 mod endpoint;
 mod lanes;
 pub mod link;
+#[cfg(test)]
+mod model_tests;
 mod pack;
 pub mod rest;
 mod rows;

@@ -72,10 +72,12 @@ impl FirstGeneration {
     pub fn start(mishaps: Mishaps) -> Self {
         let runtime = Runtime::new().unwrap();
         let memory = Arc::new(Mutex::new(Memory::default()));
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let shared = memory.clone();
         runtime.spawn(async move {
+            let listener = TcpListener::from_std(listener).unwrap();
             while let Ok((stream, _)) = listener.accept().await {
                 tokio::spawn(connection(stream, shared.clone(), mishaps));
             }

@@ -22,8 +22,7 @@ pub fn camera() -> CameraKey {
     CameraKey { camera: CameraId::new("cam-1").unwrap(), checkpoint: CheckpointId::new("gate").unwrap() }
 }
 
-fn plate_event(text: &str) -> PlateEvent {
-    let at = SystemClock.stamp();
+fn plate_event(text: &str, at: CaptureTime) -> PlateEvent {
     let bbox = BBox::new(10.0, 20.0, 110.0, 50.0);
     PlateEvent {
         event_id: Uuid::now_v7(),
@@ -67,26 +66,45 @@ fn jpeg(bytes: usize) -> Vec<u8> {
     picture
 }
 
+/// What a test may exchange.
+pub struct Extras {
+    pub clock: Arc<dyn Clock>,
+    pub shrink: Option<Arc<dyn Shrink>>,
+    pub timings: Timings,
+}
+
+impl Default for Extras {
+    fn default() -> Self {
+        let ms = Duration::from_millis;
+        let timings = Timings {
+            probe: (ms(50), ms(400)),
+            down: (ms(50), ms(400)),
+            stable: ms(300),
+            dwell: ms(500),
+            auth_pause: ms(300),
+            aside: (ms(20), ms(500)),
+            breaker: ms(500),
+        };
+        Self { clock: Arc::new(SystemClock), shrink: None, timings }
+    }
+}
+
 /// An agent without cameras: outbox, evidence, uplink.
 pub struct Agent {
     outbox: Outbox,
     pub evidence: EvidenceStore,
     pub uplink: Uplink,
+    clock: Arc<dyn Clock>,
     stop: watch::Sender<bool>,
 }
 
 impl Agent {
     pub fn start(dir: &Path, server_url: &str, change: impl FnOnce(&mut UplinkConfig)) -> Self {
-        Self::start_shrinking(dir, server_url, None, change)
+        Self::start_with(dir, server_url, Extras::default(), change)
     }
 
-    pub fn start_shrinking(
-        dir: &Path,
-        server_url: &str,
-        shrink: Option<Arc<dyn Shrink>>,
-        change: impl FnOnce(&mut UplinkConfig),
-    ) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    pub fn start_with(dir: &Path, server_url: &str, extras: Extras, change: impl FnOnce(&mut UplinkConfig)) -> Self {
+        let Extras { clock, shrink, timings } = extras;
         let outbox = Outbox::open(dir, &OutboxConfig::default(), clock.clone()).unwrap();
         let evidence = EvidenceStore::open(dir).unwrap();
         let mut config = UplinkConfig {
@@ -102,22 +120,12 @@ impl Agent {
             cameras: vec![camera()],
             outbox: outbox.handle(),
             evidence: evidence.clone(),
-            clock,
+            clock: clock.clone(),
             shrink,
             shutdown,
         };
-        let ms = Duration::from_millis;
-        let timings = Timings {
-            probe: (ms(50), ms(400)),
-            down: (ms(50), ms(400)),
-            stable: ms(300),
-            dwell: ms(500),
-            auth_pause: ms(300),
-            aside: (ms(20), ms(500)),
-            breaker: ms(500),
-        };
         let uplink = uplink::start_with(&config, parts, timings).unwrap();
-        Self { outbox, evidence, uplink, stop }
+        Self { outbox, evidence, uplink, clock, stop }
     }
 
     pub fn handle(&self) -> OutboxHandle {
@@ -125,7 +133,7 @@ impl Agent {
     }
 
     pub async fn submit_plate(&self, text: &str, picture_bytes: usize) -> (Uuid, EvidenceRefs) {
-        let event = plate_event(text);
+        let event = plate_event(text, self.clock.stamp());
         let picture = jpeg(picture_bytes);
         let crop = vec![Some(jpeg(200))];
         let refs = self.evidence.save(event.event_id, event.frame.captured, Some(&picture), &crop).unwrap();
