@@ -30,6 +30,10 @@ pub fn prepare(conn: &mut Connection, path: &Path, store_id: &str) -> Result<(),
     if version > MIGRATIONS.len() {
         return Err(StoreError::Newer { path: path.to_owned(), version, known: MIGRATIONS.len() });
     }
+    if version == MIGRATIONS.len() {
+        // Nothing is written then: a server must start on a full disk too.
+        return Ok(());
+    }
     let tx = conn.transaction()?;
     tx.pragma_update(None, "application_id", APPLICATION_ID)?;
     for migration in MIGRATIONS.iter().skip(version) {
