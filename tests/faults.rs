@@ -2,7 +2,7 @@
 //! server once, or it is counted (docs/faults.md). Real agent process, real `lpr-server` process, an oracle between them.
 //!
 //! `LPR_FAULT_ROUNDS=N`: the long run, N rounds of SIGKILL and N/20 of each other fault. `LPR_FAULT_ONLY=TEXT`: only
-//! faults whose name has the text. `LPR_FAULT_SEED=N`: with this seed; a failing round says its own.
+//! faults whose name has the text (or one of several, with "|" between). `LPR_FAULT_SEED=N`: with this seed; a failing round says its own.
 //! `LPR_FAULT_JOBS=N`: so many rounds side by side.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests are tests")]
 
@@ -60,7 +60,7 @@ fn whatever_happens_no_event_is_lost_silently_or_applied_twice() {
     let only = std::env::var("LPR_FAULT_ONLY").unwrap_or_default();
     let seed = variable("LPR_FAULT_SEED").unwrap_or_else(|| uuid::Uuid::new_v4().as_u128() as u32 as u64);
     let jobs = variable("LPR_FAULT_JOBS").map_or(JOBS, |jobs| jobs as usize);
-    let faults: Vec<Fault> = Fault::all().into_iter().filter(|fault| fault.name().contains(&only)).collect();
+    let faults: Vec<Fault> = Fault::all().into_iter().filter(|fault| only.split('|').any(|part| fault.name().contains(part))).collect();
     let most = faults.iter().map(|fault| rounds(*fault, long)).max().unwrap_or(0);
     // Faults in turn, so that what runs side by side is mixed.
     let queue: VecDeque<(Fault, u64)> = (0..most)
