@@ -137,9 +137,9 @@ async fn an_event_survives_the_agents_restart() {
 
     // As at every start: what no row names is swept. What one names stays.
     let agent = Agent::start(dir.path(), &url, |_| {});
-    let handle = agent.handle();
-    let named = tokio::task::spawn_blocking(move || handle.evidence_blocking().unwrap()).await.unwrap();
-    assert_eq!(agent.evidence.sweep(&named).unwrap(), 0);
+    let (handle, evidence) = (agent.handle(), agent.evidence.clone());
+    let sweep = move || handle.check_in_background(evidence).unwrap().join().unwrap();
+    tokio::task::spawn_blocking(sweep).await.unwrap();
     assert!(refs.paths().all(|path| agent.evidence.read(path).is_ok()));
 
     let server = Server::start_on(&address);
@@ -421,7 +421,8 @@ async fn a_server_of_protocol_2_gets_a_window_of_events_and_may_answer_in_any_or
         });
         agent.drained().await;
         let mut stored = peer.seen.plates(Via::Socket);
-        (stored.sort(), wanted.sort());
+        stored.sort();
+        wanted.sort();
         assert_eq!(stored, wanted, "each once");
         assert_eq!(peer.seen.most_unanswered.load(Ordering::SeqCst), 8);
         assert_eq!(peer.seen.connections.load(Ordering::SeqCst), 1);

@@ -27,6 +27,9 @@ mod storage;
 mod table;
 #[path = "faults/times.rs"]
 mod times;
+#[allow(dead_code, reason = "other tests use more of it")]
+#[path = "common/tls.rs"]
+mod tls;
 
 use oracle::{Oracle, Stored, tally};
 use report::Report;

@@ -63,20 +63,9 @@ pub fn parts(
         outbox: outbox.handle(),
         evidence: store.clone(),
         clock: clock.clone(),
-        shrink: shrink(config),
+        shrink: super::shrink::shrink(&config.evidence),
         shutdown: link.subscribe(),
     }
-}
-
-#[cfg(feature = "vision")]
-fn shrink(config: &AgentConfig) -> Option<Arc<dyn uplink::Shrink>> {
-    Some(Arc::new(super::shrink::Reencode { quality: config.evidence.jpeg_quality }))
-}
-
-/// Without OpenCV no picture can be made smaller: what is too large for the socket goes by REST.
-#[cfg(not(feature = "vision"))]
-fn shrink(_config: &AgentConfig) -> Option<Arc<dyn uplink::Shrink>> {
-    None
 }
 
 /// Ends when no event waits for delivery.

@@ -8,11 +8,11 @@ pub mod delivery;
 mod evidence;
 #[cfg(feature = "vision")]
 mod infer;
+mod link_file;
 #[cfg(feature = "vision")]
 mod reports;
 #[cfg(feature = "vision")]
 mod run;
-#[cfg(feature = "vision")]
 mod shrink;
 
 pub use crate::exit::{Exit, Failure};

@@ -71,6 +71,8 @@ impl Agent {
             let _guard = runtime.enter();
             start_uplink(&config, &outbox, &store, &clock, &link)?
         };
+        let (status, delivered) = (uplink.status.clone(), uplink.delivered.resubscribe());
+        runtime.spawn(super::link_file::keep(config.data_dir.clone(), status, delivered, clock.clone()));
         let printer = config.log.plates.then(|| runtime.spawn(print_deliveries(uplink.delivered.resubscribe())));
 
         let (events, received) = sync_channel(EVENT_QUEUE);

@@ -69,7 +69,8 @@ impl EvidenceStore {
     /// need the rest.
     #[must_use]
     pub fn sparing(self, mb: u64) -> Self {
-        let total = rustix::fs::statvfs(&self.root).map_or(u64::MAX, |stat| stat.f_blocks.saturating_mul(stat.f_frsize));
+        let total =
+            rustix::fs::statvfs(&self.root).map_or(u64::MAX, |stat| stat.f_blocks.saturating_mul(stat.f_frsize));
         Self { spare: mb.saturating_mul(1_000_000).min(total / 32), ..self }
     }
 

@@ -78,8 +78,7 @@ impl Editor {
         for lane in state.lanes().iter().filter(|lane| **lane != Lane::Report) {
             loop {
                 let now = clock.stamp();
-                let taken =
-                    self.store.transact(|store| store.purge(*lane, before_us, SLICE, &nothing, now))?;
+                let taken = self.store.transact(|store| store.purge(*lane, before_us, SLICE, &nothing, now))?;
                 for files in &taken.files {
                     self.evidence.remove(files);
                 }
@@ -98,8 +97,11 @@ impl Editor {
         let evidence = self.evidence.clone();
         self.store.transact(|store| {
             let keep = |(row, foreign): &(NewRow, Option<Foreign>)| {
-                let origin = (foreign.as_ref())
-                    .map(|foreign| Origin { epoch: foreign.epoch, seq: signed(foreign.seq), boot: foreign.boot.clone() });
+                let origin = (foreign.as_ref()).map(|foreign| Origin {
+                    epoch: foreign.epoch,
+                    seq: signed(foreign.seq),
+                    boot: foreign.boot.clone(),
+                });
                 let bytes = evidence.bytes(&row.evidence);
                 store.insert(row, Lane::waiting(row.kind), bytes, origin.as_ref()).map(|id| id.is_some())
             };
@@ -107,9 +109,9 @@ impl Editor {
         })
     }
 
-    /// Whether any revision of an event is here.
-    pub fn has(&self, event_id: Uuid) -> Result<bool, OutboxError> {
-        self.store.has_any(event_id)
+    /// Whether this revision of an event is here.
+    pub fn has_revision(&self, event_id: Uuid, revision: u32) -> Result<bool, OutboxError> {
+        self.store.has(event_id, revision)
     }
 }
 

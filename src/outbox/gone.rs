@@ -165,7 +165,10 @@ impl Store {
         let mut gaps = Gaps::default();
         for goer in goers {
             for sql in ["DELETE FROM event WHERE id = ?1", "DELETE FROM payload WHERE id = ?1"] {
-                self.connection.prepare_cached(sql).and_then(|mut delete| delete.execute([goer.id.0])).map_err(&fault)?;
+                self.connection
+                    .prepare_cached(sql)
+                    .and_then(|mut delete| delete.execute([goer.id.0]))
+                    .map_err(&fault)?;
             }
             if goer.lane == Lane::Quarantined {
                 self.drop_reason(goer.id)?;

@@ -3,9 +3,9 @@
 use super::disk::Disk;
 use super::lock::DirLock;
 use super::sidecar::Sidecar;
-use super::{housekeeping, recover};
 use super::writer::{Answer, Change, Command, Done, Shared, Writer};
 use super::{Counts, NewRow, OutboxError, Reconciled, Row, RowId, Settled, Want};
+use super::{housekeeping, recover};
 use crate::clock::Clock;
 use crate::config::OutboxConfig;
 use crate::domain::{BootId, CameraKey, CaptureTime};
@@ -57,7 +57,8 @@ impl Outbox {
         let (commands, received) = mpsc::channel(QUEUE);
         let shared = Arc::new(Shared::new(&store, dir.join("outbox.db")));
         let evidence = EvidenceStore::at(dir);
-        let handle = OutboxHandle { commands, counts: watched, shared: shared.clone(), evidence: evidence.clone(), boot };
+        let handle =
+            OutboxHandle { commands, counts: watched, shared: shared.clone(), evidence: evidence.clone(), boot };
         let writer = Writer {
             store,
             dir: dir.to_owned(),

@@ -115,7 +115,9 @@ impl Writer {
 
     fn set_limit(&self) {
         let free = self.disk.free();
-        if let Err(error) = self.store.limit_growth(free.saturating_sub(LOG_ROOM.min(free / 4))) {
+        let limited = self.store.limit_growth(free.saturating_sub(LOG_ROOM.min(free / 2)));
+        // The reserve must hold what is in the log, or the log could not be written back on a full disk.
+        if let Err(error) = limited.and_then(|()| self.store.limit_log(self.disk.reserve() / 4)) {
             tracing::debug!(%error, "the outbox cannot be limited");
         }
     }
@@ -160,9 +162,12 @@ impl Writer {
     pub(super) fn make_room(&mut self) -> bool {
         if self.disk.release() {
             tracing::warn!(free = self.disk.free(), "the disk is full; the reserve is given free");
+            self.store.restart_log();
             self.set_limit();
             return true;
         }
+        // Even a deletion writes to the log: from its start again, where it has its room already.
+        self.store.restart_log();
         self.set_limit();
         let bytes = self.store.head.tally.total() / 20 + 1;
         for class in Class::ORDER {

@@ -140,10 +140,7 @@ impl Inspector {
             return Ok(Vec::new());
         }
         let bound = |fill: char| format!("{digits:<32}").replace(' ', &fill.to_string());
-        self.select(
-            "WHERE e.event_id BETWEEN unhex(?1) AND unhex(?2) ORDER BY e.id",
-            (bound('0'), bound('f')),
-        )
+        self.select("WHERE e.event_id BETWEEN unhex(?1) AND unhex(?2) ORDER BY e.id", (bound('0'), bound('f')))
     }
 
     fn select(&self, which: &str, parameters: impl rusqlite::Params) -> Result<Vec<Kept>, OutboxError> {

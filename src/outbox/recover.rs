@@ -5,6 +5,7 @@
 //! when it is whole, and from then on only renames are left. The old log goes first: a log beside a file that is not its
 //! own would be played into it.
 
+use super::OutboxError;
 use super::disk::Disk;
 use super::report::{Gap, Range, report};
 use super::salvage::{self, Salvaged};
@@ -12,7 +13,6 @@ use super::schema;
 use super::sidecar::{Note, Sidecar};
 use super::store::Store;
 use super::tally::Lane;
-use super::OutboxError;
 use crate::domain::{BootId, CameraId, CameraKey, CaptureTime, CheckpointId};
 use crate::media::EvidenceStore;
 use crate::wire::outgoing::report_body;
@@ -90,7 +90,9 @@ fn finish_switch(dir: &Path) -> std::io::Result<()> {
     }
     let old = dir.join("outbox.db");
     let aside = free_name(dir);
-    for (from, to) in [(suffixed(&old, "-wal"), suffixed(&aside, "-wal")), (suffixed(&old, "-shm"), suffixed(&aside, "-shm"))] {
+    for (from, to) in
+        [(suffixed(&old, "-wal"), suffixed(&aside, "-wal")), (suffixed(&old, "-shm"), suffixed(&aside, "-shm"))]
+    {
         if from.exists() {
             fs::rename(&from, &to)?;
         }
@@ -117,7 +119,9 @@ fn sets(dir: &Path) -> Vec<(u64, PathBuf)> {
         path.file_name()?.to_str()?.strip_prefix("outbox.db.corrupt-")?.split('-').next()?.parse::<u64>().ok()
     };
     let mut found: Vec<_> = (fs::read_dir(dir).into_iter().flatten().flatten())
-        .filter_map(|entry| Some((number(&entry.path())?, dir.join(format!("outbox.db.corrupt-{:06}", number(&entry.path())?)))))
+        .filter_map(|entry| {
+            Some((number(&entry.path())?, dir.join(format!("outbox.db.corrupt-{:06}", number(&entry.path())?))))
+        })
         .collect();
     found.sort();
     found.dedup();
@@ -169,7 +173,12 @@ fn report_lost(store: &mut Store, note: &Note, fresh: bool, now: CaptureTime) ->
         adopt_reporter(store, Some(note))?;
         // The lost numbers must not be given again.
         store.new_epoch()?;
-        alarm(store, now, format!("the outbox has lost {count} event(s): its file was damaged or gone"), json!({"lost": count}))?;
+        alarm(
+            store,
+            now,
+            format!("the outbox has lost {count} event(s): its file was damaged or gone"),
+            json!({"lost": count}),
+        )?;
         store.report_gap(&gap, now)
     })
 }
@@ -189,7 +198,8 @@ fn report_rebuilt(
     let note = note.filter(|note| salvaged.epoch.is_none_or(|epoch| epoch == note.epoch));
     let expected = note.map(|note| note.waiting).max(salvaged.expected).unwrap_or_else(|| strangers(dir, store));
     let lost = expected.saturating_sub(kept_waiting);
-    let message = format!("the outbox file was damaged and has been rebuilt: {} event(s) kept, {lost} lost", salvaged.rows);
+    let message =
+        format!("the outbox file was damaged and has been rebuilt: {} event(s) kept, {lost} lost", salvaged.rows);
     alarm(store, now, message, json!({"kept": salvaged.rows, "lost": lost, "cause": why}))?;
     if lost == 0 {
         return Ok(());
@@ -246,7 +256,9 @@ impl OutboxError {
             OutboxError::Open { source: rusqlite::Error::QueryReturnedNoRows, .. } => true,
             _ => matches!(
                 self.code(),
-                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::TypeMismatch | ErrorCode::Unknown)
+                Some(
+                    ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::TypeMismatch | ErrorCode::Unknown
+                )
             ),
         }
     }
@@ -267,7 +279,9 @@ impl OutboxError {
 /// What is wrong with it.
 pub(super) fn verify(path: &Path, go_on: impl Fn() -> bool) -> Result<(), String> {
     let connection = schema::open_to_read(path).map_err(|error| error.to_string())?;
-    for check in ["PRAGMA integrity_check('event')", "PRAGMA integrity_check('outbox')", "PRAGMA quick_check('payload')"] {
+    for check in
+        ["PRAGMA integrity_check('event')", "PRAGMA integrity_check('outbox')", "PRAGMA quick_check('payload')"]
+    {
         if !go_on() {
             return Ok(());
         }

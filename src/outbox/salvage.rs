@@ -62,8 +62,7 @@ pub(super) fn carry_over(path: &Path, store: &mut Store) -> Result<Salvaged, Out
     let mut salvaged = Salvaged::default();
     let Some((old, select)) = open_damaged(path) else { return Ok(salvaged) };
     if let Ok(head) = read_head(&old) {
-        let waiting: u64 =
-            Lane::PENDING.iter().chain([&Lane::Quarantined]).map(|lane| head.tally.of(*lane).rows).sum();
+        let waiting: u64 = Lane::PENDING.iter().chain([&Lane::Quarantined]).map(|lane| head.tally.of(*lane).rows).sum();
         salvaged.epoch = Some(head.epoch);
         salvaged.last_seq = Some(head.last_seq);
         salvaged.expected = Some(waiting);

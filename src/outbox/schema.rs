@@ -50,7 +50,7 @@ pub(super) fn check_newest(connection: &Connection, path: &Path) -> Result<(), O
 /// rewrites as much for each index. Counts for new files only.
 const PAGE_BYTES: i64 = 1024;
 /// Pages of log after which it is written back: large, so that a page changed often is written back once.
-const LOG_PAGES: i64 = 8192;
+pub(super) const LOG_PAGES: i64 = 8192;
 
 fn tune(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY)?;
@@ -82,7 +82,12 @@ fn migrate(connection: &mut Connection, path: &Path, now_us: i64) -> Result<(), 
     let known = MIGRATIONS.len() as i64;
     let done = match usize::try_from(version) {
         Ok(done) if done == MIGRATIONS.len() => return Ok(()),
-        Ok(0) if connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0)).map_err(fault)? > 0 => {
+        Ok(0)
+            if connection
+                .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))
+                .map_err(fault)?
+                > 0 =>
+        {
             return Err(OutboxError::Damaged { path: path.to_owned(), what: "its version" });
         }
         Ok(done) if done <= MIGRATIONS.len() => done,

@@ -91,7 +91,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut sidecar = Sidecar::at(dir.path());
         assert_eq!(sidecar.read(), None);
-        let note = |last_seq| Note { epoch: Uuid::nil(), last_seq, waiting: 3, reporter: Some(("ก".into(), "g\t".into())) };
+        let note =
+            |last_seq| Note { epoch: Uuid::nil(), last_seq, waiting: 3, reporter: Some(("ก".into(), "g\t".into())) };
         sidecar.write(note(1_000_000));
         sidecar.write(note(5));
         assert_eq!(sidecar.read(), Some(note(5)));

@@ -89,6 +89,19 @@ impl Store {
         self.connection.pragma_update(None, "max_page_count", pages).map_err(&fault)
     }
 
+    /// Writes the log back after so many bytes at the latest, where that is less than usual.
+    pub(super) fn limit_log(&self, bytes: u64) -> Result<(), OutboxError> {
+        let fault = OutboxError::sql("limit its log");
+        let page: i64 = self.connection.query_row("PRAGMA page_size", [], |row| row.get(0)).map_err(&fault)?;
+        let pages = (signed(bytes) / page.max(512)).clamp(64, schema::LOG_PAGES);
+        self.connection.pragma_update(None, "wal_autocheckpoint", pages).map_err(&fault)
+    }
+
+    /// Writes the log back, so that it begins anew. As far as that can be done.
+    pub(super) fn restart_log(&self) {
+        let _ = self.connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()));
+    }
+
     /// For the sidecar.
     pub(super) fn note(&mut self) -> Note {
         let counts = self.counts();

@@ -174,7 +174,13 @@ impl Writer {
     fn answer(&mut self, command: Command) {
         match command {
             Command::Next(want, answer) => {
-                let rows = self.store.next(&want);
+                let mut rows = self.store.next(&want);
+                if let Err(error) = &rows
+                    && error.is_broken()
+                {
+                    self.repair(&error.to_string());
+                    rows = self.store.next(&want);
+                }
                 match &rows {
                     Ok(rows) => {
                         let ids: Vec<RowId> = rows.iter().map(|row| row.id).collect();

@@ -68,7 +68,6 @@ pub(super) struct Driver {
     /// Could events be sent when this was last looked at?
     pub usable: bool,
     pub trouble: Option<String>,
-    pub last_receipt_us: Option<i64>,
 }
 
 /// The end of an attempt to connect: its generation, how far the server had come when it began, what came of it.

@@ -133,7 +133,6 @@ pub fn start_with(config: &UplinkConfig, parts: Parts, timings: Timings) -> Resu
         stopping: false,
         usable: false,
         trouble: None,
-        last_receipt_us: None,
     };
     Ok(Uplink { status: watched, delivered: deliveries, task: tokio::spawn(driver.run()) })
 }

@@ -224,7 +224,7 @@ impl World {
             self.rows.remove(&number);
             self.quarantined.insert(number);
         } else {
-            self.link.hold(self.now, Some(Duration::from_secs(60)));
+            self.link.refuses_all(self.now);
         }
     }
 

@@ -136,7 +136,6 @@ impl Driver {
 
     fn confirmed(&mut self, row: Row, via: Road, receipt: Receipt) {
         self.trouble = None;
-        self.last_receipt_us = Some(self.clock.wall_us());
         self.desk.confirmed(row.id);
         crate::killpoint::hit("uplink.receipt");
         let Receipt { duplicate, record_id, commit } = receipt;
@@ -168,10 +167,12 @@ impl Driver {
     async fn refused(&mut self, row: Row, reason: String) {
         let now = self.clock.monotonic();
         if !self.desk.refused(row.id, now) {
-            tracing::error!(%reason, "the server refuses every event; nothing more is quarantined, sending pauses");
+            // Said once, not for each event that was in flight with it.
+            if self.link.refuses_all(now) {
+                tracing::error!(%reason, "the server refuses every event; nothing more is quarantined, sending pauses");
+            }
             self.trouble = Some(format!("every event is refused: {reason}"));
-            self.outbox.unpin(vec![row.id]);
-            return self.link.refuses_all(now);
+            return self.outbox.unpin(vec![row.id]);
         }
         tracing::warn!(event = %row.event_id, camera = %row.camera, %reason, "the server refuses an event; it is quarantined");
         if let Err(error) = self.outbox.quarantine(row.id, reason).await {
@@ -198,14 +199,7 @@ impl Driver {
             self.trouble = None;
         }
         let in_flight = self.desk.settling() + self.flights.len();
-        let since_us = if link == before { self.status.borrow().since_us } else { Some(self.clock.wall_us()) };
-        let new = LinkStatus {
-            link,
-            since_us,
-            in_flight,
-            last_receipt_us: self.last_receipt_us,
-            trouble: self.trouble.clone(),
-        };
+        let new = LinkStatus { link, in_flight, trouble: self.trouble.clone() };
         let server = &self.endpoint;
         self.status.send_if_modified(|old| {
             if old.link != new.link {

@@ -71,12 +71,8 @@ impl Link {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LinkStatus {
     pub link: Link,
-    /// Since when, by the wall clock in microseconds; `None` until the first change.
-    pub since_us: Option<i64>,
     /// Events sent and not yet settled: answered, and that committed, or set aside.
     pub in_flight: usize,
-    /// When the server last confirmed an event, likewise.
-    pub last_receipt_us: Option<i64>,
     /// The last thing that went wrong, until something is delivered.
     pub trouble: Option<String>,
 }

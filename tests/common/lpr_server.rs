@@ -33,6 +33,7 @@ impl LprServer {
         format!("http://{}", self.address)
     }
 
+    #[allow(dead_code, reason = "benches measure the process")]
     pub fn pid(&self) -> u32 {
         self.child.id()
     }

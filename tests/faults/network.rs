@@ -2,6 +2,7 @@
 
 use crate::fault_proxy::{Front, Wire};
 use crate::site::{Site, now_ms};
+use crate::tls::{Authority, door};
 use std::time::Duration;
 
 pub fn cut(site: &mut Site) {
@@ -80,6 +81,7 @@ pub fn garbage(site: &mut Site) {
 pub fn no_such_host(site: &mut Site) {
     site.start_server();
     site.server_url = Some("http://nonexistent.invalid:8765".into());
+    site.plan.uplink = "allow_insecure = true\n".into();
     site.start_agent();
     site.wait("events that wait", |oracle| oracle.committed() >= 30);
     assert_eq!(site.oracle().deliveries(0).len(), 0);
@@ -89,6 +91,20 @@ pub fn no_such_host(site: &mut Site) {
     site.start_agent();
 }
 
-pub fn wrong_certificate(_site: &mut Site) -> Result<(), String> {
-    Err("waits for ca_file".into())
+/// Who stands in the server's place cannot prove that it is the server: nothing is told to it. Then the right one comes.
+pub fn wrong_certificate(site: &mut Site) {
+    site.start_server();
+    let (right, wrong) = (Authority::new("right"), Authority::new("wrong"));
+    let target = site.proxy.address.to_string();
+    site.plan.uplink = format!("ca_file = \"{}\"\n", right.file(&site.dir, "ca.pem").display());
+    let url = |authority: &Authority| format!("https://127.0.0.1:{}", door(&target, &authority.vouch_for("127.0.0.1"), None));
+    site.server_url = Some(url(&wrong));
+    site.start_agent();
+    site.wait("events that wait", |oracle| oracle.committed() >= 30);
+    site.wait("a link that is down", |oracle| oracle.link() == "down");
+    assert_eq!((site.oracle().deliveries(0).len(), site.proxy.connections()), (0, 0), "nothing may pass");
+    site.stop_agent();
+    site.server_url = Some(url(&right));
+    site.healed();
+    site.start_agent();
 }

@@ -54,12 +54,19 @@ pub fn disk_full(site: &mut Site) -> Result<(), String> {
     Ok(())
 }
 
-/// Immutable files: writes fail as on a disk that the kernel has remounted read-only.
+/// Immutable files: writes fail as on a disk that the kernel has remounted read-only. Not SQLite's `-shm`: it is mapped
+/// memory, which such a disk leaves alone, but an immutable file answers with SIGBUS.
 struct Immutable(PathBuf);
 
 impl Immutable {
     fn set(path: &Path) -> Result<Self, String> {
-        tool("chattr", &["-R", "+i"], path).map(|()| Self(path.to_owned()))
+        let immutable = Self(path.to_owned());
+        for entry in fs::read_dir(path).unwrap().map_while(Result::ok) {
+            if !entry.file_name().to_string_lossy().ends_with("-shm") && entry.path().exists() {
+                tool("chattr", &["-R", "+i"], &entry.path())?;
+            }
+        }
+        tool("chattr", &["+i"], path).map(|()| immutable)
     }
 }
 

@@ -212,7 +212,7 @@ impl Fault {
             Fault::Latency => network::latency(site),
             Fault::Status(status) => network::status(site, status),
             Fault::Garbage => network::garbage(site),
-            Fault::WrongCertificate => return network::wrong_certificate(site),
+            Fault::WrongCertificate => network::wrong_certificate(site),
             Fault::NoSuchHost => network::no_such_host(site),
             Fault::DiskFull => return storage::disk_full(site),
             Fault::ReadOnly => return storage::read_only(site),

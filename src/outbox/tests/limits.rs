@@ -34,7 +34,11 @@ fn health_goes_before_plates_oldest_first_and_is_reported_in_one_row() {
     assert_eq!((gaps[0].0.as_str(), gaps[0].1.as_str()), ("health", "size"));
     let left = number(dir.path(), "SELECT count(*) FROM event WHERE lane = 2") as u64;
     assert_eq!(left + gaps[0].2, 50, "every one is there or counted");
-    assert_eq!(number(dir.path(), "SELECT min(seq) FROM event WHERE lane = 2"), gaps[0].2 as i64 + 1, "the oldest went");
+    assert_eq!(
+        number(dir.path(), "SELECT min(seq) FROM event WHERE lane = 2"),
+        gaps[0].2 as i64 + 1,
+        "the oldest went"
+    );
 }
 
 #[test]
@@ -57,7 +61,8 @@ fn pictures_go_before_reads_and_pinned_rows_stay() {
     let gaps = gaps(&handle);
     assert_eq!((gaps[0].0.as_str(), gaps[0].1.as_str()), ("picture", "size"));
     let rows = next(&handle, 99, &[]);
-    let with: Vec<bool> = rows.iter().filter(|r| r.kind == EventKind::Plate).map(|r| r.evidence.frame.is_some()).collect();
+    let with: Vec<bool> =
+        rows.iter().filter(|r| r.kind == EventKind::Plate).map(|r| r.evidence.frame.is_some()).collect();
     assert_eq!(with.iter().filter(|with| !**with).count() as u64, gaps[0].2);
     assert!(with[0] && !with[1] && with[11], "the oldest that may");
     let files: usize = evidence.folders().iter().map(|day| evidence.sweep_folder(day).len()).sum();

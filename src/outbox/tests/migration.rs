@@ -8,8 +8,11 @@ fn schema_1(dir: &Path) -> (Uuid, Uuid, Uuid) {
     file.pragma_update(None, "user_version", 1).unwrap();
     file.pragma_update(None, "journal_mode", "WAL").unwrap();
     let (epoch, plate, refused) = (Uuid::new_v4(), Uuid::now_v7(), Uuid::now_v7());
-    file.execute("INSERT INTO outbox (epoch, last_seq, delivered, created_us) VALUES (?1, 9, 5, 1)", [epoch.to_string()])
-        .unwrap();
+    file.execute(
+        "INSERT INTO outbox (epoch, last_seq, delivered, created_us) VALUES (?1, 9, 5, 1)",
+        [epoch.to_string()],
+    )
+    .unwrap();
     let evidence = EvidenceRefs { frame: Some(EvidencePath::frame(plate, 0)), plates: vec![] };
     let evidence = serde_json::to_string(&evidence).unwrap();
     let rows = [(plate, "plate", "pending", None, 3), (refused, "plate", "quarantined", Some("400: box"), 4)];

@@ -75,7 +75,8 @@ fn check(store: &Store, model: &BTreeMap<i64, Fate>, submitted: u64) -> Result<(
             (lane, fate) => prop_assert!(false, "row {id}: lane {lane}, expected {fate:?}"),
         }
     }
-    let counted = count(store, "SELECT coalesce(sum(count), 0) FROM evicted WHERE kind != 'picture' AND reason != 'server_lost'");
+    let counted =
+        count(store, "SELECT coalesce(sum(count), 0) FROM evicted WHERE kind != 'picture' AND reason != 'server_lost'");
     let purged = count(store, "SELECT coalesce(sum(count), 0) FROM purged")
         + count(store, "SELECT coalesce(sum(count), 0) FROM evicted WHERE reason = 'server_lost'");
     prop_assert_eq!(missing, counted + purged, "what is gone is counted");

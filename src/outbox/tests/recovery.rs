@@ -87,7 +87,7 @@ fn a_damaged_header_costs_no_event() {
 
 #[test]
 fn a_damaged_page_costs_the_events_on_it_at_the_most() {
-    for (page, what) in [(20, "page 20"), (60, "page 60"), (100, "page 100"), (1, "page 1")] {
+    for (page, what) in [(20, "page 20"), (40, "page 40"), (60, "page 60"), (1, "page 1")] {
         let kept = damaged(|path| flip(path, page * 1024, 1024), what);
         assert!(kept >= EVENTS / 2 || page < 20, "{what}: {kept} kept");
     }
@@ -173,7 +173,7 @@ fn damage_found_while_running_is_repaired_without_a_restart_and_old_row_numbers_
 fn the_background_check_finds_and_repairs_a_page_that_nobody_has_read() {
     let dir = tempfile::tempdir().unwrap();
     let (epoch, ids) = filled(dir.path());
-    flip(&dir.path().join("outbox.db"), 100 * 1024, 1024);
+    flip(&dir.path().join("outbox.db"), 60 * 1024, 1024);
     let outbox = open(dir.path()).unwrap();
     let handle = outbox.handle();
     assert_eq!(handle.epoch(), epoch);
@@ -207,7 +207,8 @@ fn no_more_than_three_damaged_files_are_kept() {
     }
     open(dir.path()).unwrap();
     let sets = std::fs::read_dir(dir.path()).unwrap().flatten().filter_map(|file| file.file_name().into_string().ok());
-    let mut sets: Vec<String> = sets.filter(|name| name.contains("corrupt") && !name.ends_with("-header")).collect();
+    let mut sets: Vec<String> =
+        sets.filter(|name| name.contains("corrupt") && name.matches('-').count() == 1).collect();
     sets.sort();
     assert_eq!(sets, ["outbox.db.corrupt-000003", "outbox.db.corrupt-000004", "outbox.db.corrupt-000005"]);
 }

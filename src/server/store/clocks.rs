@@ -75,7 +75,7 @@ fn correct_stored(conn: &Connection, kind: Kind, report: &ClockReport) -> Result
                 corrected += 1;
                 tally::moved(conn, kind, raw_us, at_us)?;
                 if kind == Kind::Health {
-                    correct_last_word(conn, seq, raw_us, at_us)?;
+                    correct_what_it_told(conn, seq, raw_us, at_us)?;
                 }
             }
             update.execute(params![seq, timed.at_us, timed.body])?;
@@ -83,8 +83,11 @@ fn correct_stored(conn: &Connection, kind: Kind, report: &ClockReport) -> Result
     }
 }
 
-/// The component's last word may be this report: a later one must still be able to take its place.
-fn correct_last_word(conn: &Connection, seq: i64, raw_us: i64, at_us: i64) -> Result<()> {
+/// A gap has the time of its report. And the report may be its component's last word: a later one must still be able to
+/// take its place.
+fn correct_what_it_told(conn: &Connection, seq: i64, raw_us: i64, at_us: i64) -> Result<()> {
+    conn.prepare_cached("UPDATE gaps SET at_us = ?2 WHERE health_id = (SELECT health_id FROM health WHERE seq = ?1)")?
+        .execute([seq, at_us])?;
     conn.prepare_cached(
         "UPDATE component_health SET at_us = ?3 WHERE at_us = ?2 AND (camera_id, checkpoint_id, component) =
              (SELECT camera_id, checkpoint_id, json_extract(body, '$.component') FROM health WHERE seq = ?1)",

@@ -89,9 +89,11 @@ async fn handshake(endpoint: &Endpoint, dial: &Dial) -> Result<Stream, SocketErr
     if let Err(error) = rustix::net::sockopt::set_tcp_user_timeout(&tcp, unconfirmed) {
         tracing::debug!(%error, "a dead connection will be noticed later than usual");
     }
-    let mut config = WebSocketConfig::default();
-    config.max_message_size = Some(MAX_MESSAGE);
-    config.max_frame_size = Some(MAX_MESSAGE);
+    let config = WebSocketConfig {
+        max_message_size: Some(MAX_MESSAGE),
+        max_frame_size: Some(MAX_MESSAGE),
+        ..WebSocketConfig::default()
+    };
     let connector = if endpoint.is_tls() { Connector::NativeTls(dial.tls.clone()) } else { Connector::Plain };
     match client_async_tls_with_config(endpoint.websocket(), tcp, Some(config), Some(connector)).await {
         Ok((stream, _)) => Ok(stream),

@@ -120,6 +120,8 @@ async fn a_component_that_spoke_from_the_future_can_be_heard_again_once_its_cloc
     let store = open(&dir);
     let mut future = health("future", "camera", 2 * OFFSET_US);
     future.at.raw_boot = Some("boot".into());
+    let (kind, reason) = ("plate".to_owned(), "age".to_owned());
+    future.gap = Some(Gap { epoch: "e".into(), from_seq: None, to_seq: None, count: 1, kind, reason });
     tell(&store, future).await;
     report(&store, "r", "boot", -OFFSET_MS).await;
     let well = NewHealth { status: "healthy".into(), ..health("well", "camera", OFFSET_US + 1) };
@@ -127,6 +129,8 @@ async fn a_component_that_spoke_from_the_future_can_be_heard_again_once_its_cloc
     let word = "SELECT status FROM component_health WHERE component = 'camera'";
     let word = store.read(|conn| conn.query_row(word, [], |row| row.get::<_, String>(0))).await.unwrap();
     assert_eq!(word, "healthy");
+    let (_, told) = store.read(|conn| gaps(conn, None, 1)).await.unwrap();
+    assert_eq!(told[0].at_us, OFFSET_US, "the gap has the time of its report");
 }
 
 #[tokio::test]
