@@ -63,7 +63,8 @@ fn whatever_happens_no_event_is_lost_silently_or_applied_twice() {
     let only = std::env::var("LPR_FAULT_ONLY").unwrap_or_default();
     let seed = variable("LPR_FAULT_SEED").unwrap_or_else(|| uuid::Uuid::new_v4().as_u128() as u32 as u64);
     let jobs = variable("LPR_FAULT_JOBS").map_or(JOBS, |jobs| jobs as usize);
-    let faults: Vec<Fault> = Fault::all().into_iter().filter(|fault| only.split('|').any(|part| fault.name().contains(part))).collect();
+    let faults: Vec<Fault> =
+        Fault::all().into_iter().filter(|fault| only.split('|').any(|part| fault.name().contains(part))).collect();
     let most = faults.iter().map(|fault| rounds(*fault, long)).max().unwrap_or(0);
     // Faults in turn, so that what runs side by side is mixed.
     let queue: VecDeque<(Fault, u64)> = (0..most)

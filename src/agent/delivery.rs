@@ -32,7 +32,8 @@ fn internal(error: std::io::Error) -> Failure {
 pub fn open_storage(config: &AgentConfig, clock: &Arc<dyn Clock>) -> Result<(Outbox, EvidenceStore), Failure> {
     let storage = |error: &dyn std::fmt::Display| Failure::new(Exit::Storage, error);
     let outbox = Outbox::open(&config.data_dir, &config.outbox, clock.clone()).map_err(|error| storage(&error))?;
-    let store = EvidenceStore::open(&config.data_dir).map_err(|error| storage(&error))?.sparing(config.outbox.reserve_mb);
+    let store =
+        EvidenceStore::open(&config.data_dir).map_err(|error| storage(&error))?.sparing(config.outbox.reserve_mb);
     // Not before READY: both may take long, and neither keeps an event waiting.
     outbox.handle().check_in_background(store.clone()).map_err(internal)?;
     Ok((outbox, store))

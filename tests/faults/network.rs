@@ -97,7 +97,8 @@ pub fn wrong_certificate(site: &mut Site) {
     let (right, wrong) = (Authority::new("right"), Authority::new("wrong"));
     let target = site.proxy.address.to_string();
     site.plan.uplink = format!("ca_file = \"{}\"\n", right.file(&site.dir, "ca.pem").display());
-    let url = |authority: &Authority| format!("https://127.0.0.1:{}", door(&target, &authority.vouch_for("127.0.0.1"), None));
+    let url =
+        |authority: &Authority| format!("https://127.0.0.1:{}", door(&target, &authority.vouch_for("127.0.0.1"), None));
     site.server_url = Some(url(&wrong));
     site.start_agent();
     site.wait("events that wait", |oracle| oracle.committed() >= 30);
