@@ -8,6 +8,8 @@ mod evidence;
 #[cfg(feature = "vision")]
 mod infer;
 #[cfg(feature = "vision")]
+mod motion;
+#[cfg(feature = "vision")]
 mod reports;
 #[cfg(feature = "vision")]
 mod run;
