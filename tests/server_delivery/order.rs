@@ -30,7 +30,7 @@ fn calls(trace: &str) -> Vec<Call<'_>> {
         if text.contains("<unfinished ...>") {
             let resumed =
                 |line: &&str| line.split_once(' ').is_some_and(|(t, rest)| t == thread && rest.contains("resumed>"));
-            ended = lines[begun..].iter().position(|line| resumed(line)).map(|after| begun + after);
+            ended = lines[begun..].iter().position(resumed).map(|after| begun + after);
         }
         if let Some(ended) = ended {
             calls.push(Call { text, begun, ended });
