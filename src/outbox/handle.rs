@@ -14,6 +14,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
@@ -71,6 +72,7 @@ impl Outbox {
             counts,
             shared,
             company: 1,
+            commit_took: Duration::ZERO,
             state: housekeeping::State::default(),
         };
         writer.begin();

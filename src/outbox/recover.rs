@@ -46,7 +46,18 @@ pub(super) fn open(dir: &Path, boot: &BootId, now: CaptureTime, disk: &Disk) -> 
             }
             Ok(store)
         }
-        Err(error) if error.is_damage() => rebuild(dir, boot, now, &error.to_string(), 0),
+        Err(error) if error.is_damage() => {
+            let why = error.to_string();
+            rebuild(dir, boot, now, &why, 0).or_else(|error| {
+                if !error.is_full() {
+                    return Err(error);
+                }
+                tracing::warn!(%error, "no room to rebuild the outbox; the reserve and older damaged files are given up");
+                disk.release();
+                sets(dir).iter().for_each(|(_, path)| remove_set(path));
+                rebuild(dir, boot, now, &why, 0)
+            })
+        }
         Err(error) => Err(error),
     }
 }
@@ -165,7 +176,9 @@ fn report_lost(store: &mut Store, note: &Note, fresh: bool, now: CaptureTime) ->
         return Ok(());
     }
     let from_seq = if behind { store.head.last_seq + 1 } else { 1 };
-    let count = if behind { (note.last_seq - store.head.last_seq).unsigned_abs() } else { note.waiting };
+    // Of the numbers that are missing, those delivered before are no loss.
+    let missing = if behind { (note.last_seq - store.head.last_seq).unsigned_abs() } else { u64::MAX };
+    let count = missing.min(note.waiting);
     tracing::error!(count, epoch = %note.epoch, "the outbox has lost events: its file or its log is damaged or gone");
     let range = Some(Range { epoch: note.epoch.to_string(), from_seq, to_seq: note.last_seq });
     let gap = Gap { kind: "event".into(), reason: "corrupt", range, count };

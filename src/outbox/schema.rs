@@ -52,8 +52,12 @@ const PAGE_BYTES: i64 = 1024;
 /// Pages of log after which it is written back: large, so that a page changed often is written back once.
 pub(super) const LOG_PAGES: i64 = 8192;
 
+/// More than this room has, so that none is compiled twice.
+const STATEMENTS: usize = 64;
+
 fn tune(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;

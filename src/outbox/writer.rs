@@ -123,6 +123,8 @@ pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
     /// Rows of the last group: so many are likely to come again at about the same time.
     pub(super) company: usize,
+    /// How long the last commit took.
+    pub(super) commit_took: Duration,
     pub(super) state: State,
 }
 
@@ -210,10 +212,10 @@ impl Writer {
         self.store.checkpoint()
     }
 
-    /// What waits already, and as many more as came together the last time, for which it waits `batch_ms` at the most:
-    /// one submitter alone is answered at once. Ends early at a command of another kind, which it returns too.
+    /// What waits already, and as many more as came together the last time. For those it waits `batch_ms` at the most, and
+    /// no longer than a commit takes, which is all that waiting can save: one submitter alone is answered at once. Ends early at a command of another kind, which it returns too.
     async fn gather(&mut self, first: (Change, Answer<Done>)) -> (Vec<(Change, Answer<Done>)>, Option<Command>) {
-        let deadline = Instant::now() + Duration::from_millis(self.config.batch_ms);
+        let deadline = Instant::now() + Duration::from_millis(self.config.batch_ms).min(self.commit_took);
         let expected = self.company.min(self.config.batch_rows);
         let mut group = vec![first];
         let mut follower = None;
@@ -288,7 +290,7 @@ impl Writer {
     }
 
     fn commit(&mut self, changes: &[Change]) -> Result<Vec<Done>, OutboxError> {
-        let now = self.clock.stamp();
+        let (now, start) = (self.clock.stamp(), Instant::now());
         hit("outbox.begin");
         let settles = changes.iter().any(|change| matches!(change, Change::Settle(_)));
         let done = self.store.transact(|store| {
@@ -315,6 +317,7 @@ impl Writer {
             }
             Ok(done)
         })?;
+        self.commit_took = start.elapsed();
         hit("outbox.commit.after");
         if settles {
             hit("outbox.settle.after");
