@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Each room with the rooms it may name. `exit` and `clock` are single files at the top.
+/// Each room with the rooms it may name. `exit`, `clock` and `killpoint` are single files at the top.
 const MAY_ENTER: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("glyphs", &[]),
@@ -17,8 +17,8 @@ const MAY_ENTER: &[(&str, &[&str])] = &[
     ("vision", &["domain"]),
     ("sim", &["domain", "glyphs"]),
     ("telemetry", &[]),
-    ("supervise", &[]),
     ("killpoint", &[]),
+    ("supervise", &[]),
     ("imaging", &["domain", "glyphs"]),
     ("media", &["domain", "config", "killpoint"]),
     ("models", &["domain", "config"]),

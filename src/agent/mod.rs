@@ -3,6 +3,7 @@
 #[cfg(feature = "vision")]
 mod cameras;
 pub mod cmds;
+pub mod delivery;
 #[cfg(feature = "vision")]
 mod evidence;
 #[cfg(feature = "vision")]

@@ -232,9 +232,11 @@ impl LinkMachine {
         self.hold_until = now + wait.unwrap_or(self.timings.down.0 * 5).max(self.timings.down.0);
     }
 
-    /// The server refuses every event: nothing is sent for a while.
-    pub fn refuses_all(&mut self, now: Duration) {
+    /// The server refuses every event: nothing is sent for a while. `true`: that is news.
+    pub fn refuses_all(&mut self, now: Duration) -> bool {
+        let news = now >= self.hold_until;
         self.hold(now, Some(self.timings.breaker));
+        news
     }
 
     /// The server refuses our credentials on the connection (401, 403): both roads are the same to it.

@@ -167,10 +167,12 @@ impl Driver {
     async fn refused(&mut self, row: Row, reason: String) {
         let now = self.clock.monotonic();
         if !self.desk.refused(row.id, now) {
-            tracing::error!(%reason, "the server refuses every event; nothing more is quarantined, sending pauses");
+            // Said once, not for each event that was in flight with it.
+            if self.link.refuses_all(now) {
+                tracing::error!(%reason, "the server refuses every event; nothing more is quarantined, sending pauses");
+            }
             self.trouble = Some(format!("every event is refused: {reason}"));
-            self.outbox.unpin(vec![row.id]);
-            return self.link.refuses_all(now);
+            return self.outbox.unpin(vec![row.id]);
         }
         tracing::warn!(event = %row.event_id, camera = %row.camera, %reason, "the server refuses an event; it is quarantined");
         if let Err(error) = self.outbox.quarantine(row.id, reason).await {
