@@ -1,10 +1,11 @@
 # For people: `make demo` and `make test`. Each sets up what is missing first; a second run does nothing twice.
 #   make demo [INPUT=photo|folder|clip|/dev/videoN|rtsp://…|sim:…] [PORT=8765]
 #   make test
+#   make faults-long [LPR_FAULT_ROUNDS=200]      docs/faults.md
 # The rest are their parts: setup, setup-test, build, models, lint.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test build models demo demo-stop test lint
+.PHONY: help setup setup-test build models demo demo-stop test faults-long lint
 
 # The development folder's models, where there is one: nothing to download then.
 ifneq ($(wildcard ../shared/models),)
@@ -14,7 +15,7 @@ endif
 export INPUT PORT
 
 help:
-	@sed -n '1,4s/^# \{0,1\}//p' Makefile
+	@sed -n '1,5s/^# \{0,1\}//p' Makefile
 
 setup:
 	@scripts/rust.sh
@@ -37,12 +38,18 @@ demo: build
 demo-stop:
 	@scripts/demo_stop.sh
 
-# The second line proves that server, outbox and uplink need neither OpenCV nor ONNX Runtime.
+# The second line proves that server, outbox and uplink need neither OpenCV nor ONNX Runtime, and has the fault tests.
 test: setup-test
 	cargo build --locked
 	@scripts/models.sh target/debug/lpr-agent cct-xs-v2 plate-ocr-trial yolov8n >/dev/null
 	cargo test --locked
-	cargo test --locked --no-default-features --features server,uplink
+	cargo test --locked --no-default-features --features server,uplink,kill-points
+
+# The proof that no event is lost silently or applied twice, at length; writes target/faults-report.md.
+LPR_FAULT_ROUNDS ?= 200
+faults-long:
+	LPR_FAULT_ROUNDS=$(LPR_FAULT_ROUNDS) cargo test --locked --no-default-features --features server,uplink,kill-points \
+		--test faults -- --nocapture
 
 lint: setup-test
 	@scripts/lint.sh

@@ -13,6 +13,7 @@ pub mod config;
 pub mod domain;
 #[cfg(any(feature = "uplink", feature = "server"))]
 pub mod exit;
+pub mod killpoint;
 pub mod media;
 pub mod telemetry;
 pub mod track;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Each room with the rooms it may name. `exit` and `clock` are single files at the top.
+/// Each room with the rooms it may name. `exit`, `clock` and `killpoint` are single files at the top.
 const MAY_ENTER: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("glyphs", &[]),
@@ -17,16 +17,17 @@ const MAY_ENTER: &[(&str, &[&str])] = &[
     ("vision", &["domain"]),
     ("sim", &["domain", "glyphs"]),
     ("telemetry", &[]),
+    ("killpoint", &[]),
     ("supervise", &[]),
     ("imaging", &["domain", "glyphs"]),
-    ("media", &["domain", "config"]),
+    ("media", &["domain", "config", "killpoint"]),
     ("models", &["domain", "config"]),
     ("capture", &["domain", "config", "clock", "imaging", "sim"]),
     ("inference", &["domain", "config", "vision", "imaging"]),
-    ("outbox", &["domain", "config", "media", "clock"]),
-    ("uplink", &["domain", "config", "clock", "wire", "media", "outbox"]),
+    ("outbox", &["domain", "config", "media", "clock", "wire", "killpoint"]),
+    ("uplink", &["domain", "config", "clock", "wire", "media", "outbox", "killpoint"]),
     ("health", &["domain", "config", "clock"]),
-    ("server", &["domain", "wire", "config", "clock", "telemetry", "supervise", "exit"]),
+    ("server", &["domain", "wire", "config", "clock", "telemetry", "supervise", "exit", "killpoint"]),
     (
         "agent",
         &[
@@ -56,7 +57,9 @@ const MAY_ENTER: &[(&str, &[&str])] = &[
 const BOUNDARIES: &[(&str, &[&str])] = &[
     ("opencv", &["src/imaging/", "src/capture/"]),
     ("ort", &["src/inference/ort_engine"]),
-    ("rust_socketio", &["src/uplink/socketio"]),
+    ("rust_socketio", &["src/uplink/socket/"]),
+    ("tokio_tungstenite", &["src/uplink/socket/own.rs"]),
+    ("native_tls", &["src/uplink/"]),
     ("reqwest", &["src/uplink/rest.rs"]),
     ("rusqlite", &["src/outbox/", "src/server/store"]),
     ("axum", &["src/server/"]),

@@ -3,14 +3,17 @@
 #[cfg(feature = "vision")]
 mod cameras;
 pub mod cmds;
+pub mod delivery;
 #[cfg(feature = "vision")]
 mod evidence;
 #[cfg(feature = "vision")]
 mod infer;
+mod link_file;
 #[cfg(feature = "vision")]
 mod reports;
 #[cfg(feature = "vision")]
 mod run;
+mod shrink;
 
 pub use crate::exit::{Exit, Failure};
 #[cfg(feature = "vision")]

@@ -4,6 +4,7 @@
 //! (evidence and commit) → a last batch with a deadline → uplink → outbox.
 
 use super::cameras::{self, Camera, Watched};
+use super::delivery::{self, LAST_BATCH, drained, open_storage, start_uplink};
 use super::evidence::MediaLoop;
 use super::infer::{Counters, InferLoop};
 use super::reports::Reporter;
@@ -13,8 +14,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::AgentConfig;
 use crate::domain::Frame;
 use crate::inference::Pipeline;
-use crate::media::EvidenceStore;
-use crate::outbox::{Outbox, OutboxHandle};
+use crate::outbox::Outbox;
 use crate::supervise::{self, Shutdown};
 use crate::track::TrackSettings;
 use crate::uplink::{self, Uplink};
@@ -28,8 +28,6 @@ use tracing::{info, warn};
 
 /// Events that may wait for the media thread; each holds a whole frame in memory.
 const EVENT_QUEUE: usize = 8;
-/// How long a stopping agent goes on delivering what it has just read.
-const LAST_BATCH: Duration = Duration::from_secs(3);
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,16 +66,13 @@ impl Agent {
         let cameras = Camera::all(&config, &clock, &intake)?;
         let (outbox, store) = open_storage(&config, &clock)?;
         let pipeline = load_models(&config)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("async")
-            .enable_all()
-            .build()
-            .map_err(internal)?;
+        let runtime = delivery::runtime()?;
         let uplink = {
             let _guard = runtime.enter();
             start_uplink(&config, &outbox, &store, &clock, &link)?
         };
+        let (status, delivered) = (uplink.status.clone(), uplink.delivered.resubscribe());
+        runtime.spawn(super::link_file::keep(config.data_dir.clone(), status, delivered, clock.clone()));
         let printer = config.log.plates.then(|| runtime.spawn(print_deliveries(uplink.delivered.resubscribe())));
 
         let (events, received) = sync_channel(EVENT_QUEUE);
@@ -164,18 +159,6 @@ fn internal(error: std::io::Error) -> Failure {
     Failure::new(Exit::Internal, format!("cannot start: {error}"))
 }
 
-fn open_storage(config: &AgentConfig, clock: &Arc<dyn Clock>) -> Result<(Outbox, EvidenceStore), Failure> {
-    let storage = |error: &dyn std::fmt::Display| Failure::new(Exit::Storage, error);
-    let outbox = Outbox::open(&config.data_dir, &config.outbox, clock.clone()).map_err(|error| storage(&error))?;
-    let store = EvidenceStore::open(&config.data_dir).map_err(|error| storage(&error))?;
-    let named = outbox.handle().evidence_blocking().map_err(|error| storage(&error))?;
-    let removed = store.sweep(&named).map_err(|error| storage(&error))?;
-    if removed > 0 {
-        info!(removed, "pictures without an event swept");
-    }
-    Ok((outbox, store))
-}
-
 fn load_models(config: &AgentConfig) -> Result<Pipeline, Failure> {
     let pipeline = Pipeline::load(&config.models).map_err(|error| Failure::new(Exit::Models, error))?;
     let described = pipeline.describe();
@@ -184,17 +167,6 @@ fn load_models(config: &AgentConfig) -> Result<Pipeline, Failure> {
     }
     info!(version = %described.runtime_version, "ONNX Runtime");
     Ok(pipeline)
-}
-
-fn start_uplink(
-    config: &AgentConfig,
-    outbox: &Outbox,
-    store: &EvidenceStore,
-    clock: &Arc<dyn Clock>,
-    link: &Shutdown,
-) -> Result<Uplink, Failure> {
-    uplink::start(&config.uplink, config.camera_keys(), outbox.handle(), store.clone(), clock.clone(), link.subscribe())
-        .map_err(|error| Failure::new(Exit::Config, error))
 }
 
 fn track_settings(config: &AgentConfig) -> TrackSettings {
@@ -223,13 +195,6 @@ fn join(name: &str, thread: JoinHandle<()>) {
     if thread.join().is_err() {
         warn!(thread = name, "thread ended by a panic");
     }
-}
-
-/// Ends when no event waits for delivery.
-async fn drained(outbox: &OutboxHandle) {
-    let mut counts = outbox.watch();
-    // The outbox outlives this wait; if it were gone, nothing could be waiting.
-    let _ = counts.wait_for(|counts| counts.pending == 0).await;
 }
 
 /// One line for each confirmed read, for a person who watches; only where the configuration allows plate text.

@@ -30,6 +30,8 @@ enum Command {
     /// Write simulated frames and their truth
     #[cfg(feature = "vision")]
     Simulate(cmds::simulate::Args),
+    /// Look into the outbox, and act on it
+    Outbox(cmds::outbox::Args),
     /// Try every call and event of a server
     TestServer(cmds::test_server::Args),
 }
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Command::Models(args) => cmds::models::execute(&args),
         #[cfg(feature = "vision")]
         Command::Simulate(args) => cmds::simulate::execute(&args),
+        Command::Outbox(args) => cmds::outbox::execute(&args),
         Command::TestServer(args) => cmds::test_server::execute(&args),
     };
     result.unwrap_or_else(|failure: Failure| {

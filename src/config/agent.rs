@@ -1,7 +1,7 @@
 //! The agent's file. Every key, its meaning, unit and range; `config/agent.toml` says the same with examples and a
 //! test holds the two together. An empty text means "not set".
 
-use super::{Fault, SourceSpec};
+use super::{Fault, SourceSpec, UplinkConfig};
 use crate::domain::{CameraId, CameraKey, CheckpointId};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -100,37 +100,20 @@ pub struct EvidenceConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct OutboxConfig {
-    /// Events committed together at the most, 1–1000.
+    /// Bytes of events and pictures at the most. From 90 % of it on, the least important goes, down to 80 %.
+    pub max_bytes: u64,
+    /// Hours after which an event that could not be delivered is given up; 0: never.
+    pub max_age_h: f64,
+    /// Hours that a delivered event is kept, should the server lose it; 0: not at all.
+    pub keep_delivered_h: f64,
+    /// MB of delivered events and their pictures that are kept at the most.
+    pub keep_delivered_mb: u64,
+    /// MB of disk held back for when it is full, 0–1024; never more than a sixteenth of the disk.
+    pub reserve_mb: u64,
+    /// Events for which a commit waits at the most, 1–1000; more share it where more wait already.
     pub batch_rows: usize,
     /// Milliseconds a commit may wait for company, 0–1000.
     pub batch_ms: u64,
-}
-
-/// How to reach the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Transport {
-    /// Socket.IO first, REST while it is down.
-    Auto,
-    Socketio,
-    Rest,
-}
-
-/// `[uplink]`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct UplinkConfig {
-    /// `http(s)://` or `ws(s)://`, host, port, optional path prefix.
-    pub server_url: String,
-    /// File with the token; empty: none.
-    pub token_file: String,
-    pub transport: Transport,
-    /// Seconds to wait for a connection, 1–120.
-    pub connect_timeout_s: f64,
-    /// Seconds to wait for the answer to one event, 1–300.
-    pub answer_timeout_s: f64,
-    /// Bytes of one Socket.IO message at the most; a larger event goes by REST. A server's own limit counts if lower.
-    pub max_socket_bytes: usize,
 }
 
 /// `[health]`.
@@ -227,19 +210,14 @@ impl Default for EvidenceConfig {
 
 impl Default for OutboxConfig {
     fn default() -> Self {
-        Self { batch_rows: 16, batch_ms: 20 }
-    }
-}
-
-impl Default for UplinkConfig {
-    fn default() -> Self {
         Self {
-            server_url: "http://127.0.0.1:8765".into(),
-            token_file: String::new(),
-            transport: Transport::Auto,
-            connect_timeout_s: 10.0,
-            answer_timeout_s: 10.0,
-            max_socket_bytes: 900_000,
+            max_bytes: 4_000_000_000,
+            max_age_h: 0.0,
+            keep_delivered_h: 24.0,
+            keep_delivered_mb: 256,
+            reserve_mb: 16,
+            batch_rows: 16,
+            batch_ms: 20,
         }
     }
 }
@@ -285,7 +263,7 @@ impl AgentConfig {
         let mut faults = Vec::new();
         self.check_cameras(&mut faults);
         self.check_ranges(&mut faults);
-        self.check_uplink(&mut faults);
+        self.uplink.check(&mut faults);
         faults
     }
 
@@ -322,6 +300,11 @@ impl AgentConfig {
         range(faults, "evidence.frame_max_bytes", self.evidence.frame_max_bytes as f64, 10_000.0, 5e6);
         range(faults, "evidence.crop_max_bytes", self.evidence.crop_max_bytes as f64, 2_000.0, 1e6);
         range(faults, "evidence.frame_max_width", f64::from(self.evidence.frame_max_width), 320.0, 7680.0);
+        range(faults, "outbox.max_bytes", self.outbox.max_bytes as f64, 1e6, 1e15);
+        range(faults, "outbox.max_age_h", self.outbox.max_age_h, 0.0, 87_600.0);
+        range(faults, "outbox.keep_delivered_h", self.outbox.keep_delivered_h, 0.0, 87_600.0);
+        range(faults, "outbox.keep_delivered_mb", self.outbox.keep_delivered_mb as f64, 0.0, 1e9);
+        range(faults, "outbox.reserve_mb", self.outbox.reserve_mb as f64, 0.0, 1024.0);
         range(faults, "outbox.batch_rows", self.outbox.batch_rows as f64, 1.0, 1000.0);
         range(faults, "outbox.batch_ms", self.outbox.batch_ms as f64, 0.0, 1000.0);
         range(faults, "health.interval_s", self.health.interval_s, 1.0, 3600.0);
@@ -335,23 +318,9 @@ impl AgentConfig {
             }
         }
     }
-
-    fn check_uplink(&self, faults: &mut Vec<Fault>) {
-        let url = &self.uplink.server_url;
-        let known = ["http://", "https://", "ws://", "wss://"];
-        if !known.iter().any(|scheme| url.len() > scheme.len() && url.starts_with(scheme)) {
-            faults.push(Fault::new(
-                "uplink.server_url",
-                "must begin with http://, https://, ws:// or wss:// and name a host",
-            ));
-        }
-        range(faults, "uplink.connect_timeout_s", self.uplink.connect_timeout_s, 1.0, 120.0);
-        range(faults, "uplink.answer_timeout_s", self.uplink.answer_timeout_s, 1.0, 300.0);
-        range(faults, "uplink.max_socket_bytes", self.uplink.max_socket_bytes as f64, 10_000.0, 1e8);
-    }
 }
 
-fn range(faults: &mut Vec<Fault>, key: &str, value: f64, min: f64, max: f64) {
+pub(super) fn range(faults: &mut Vec<Fault>, key: &str, value: f64, min: f64, max: f64) {
     if !(min..=max).contains(&value) {
         faults.push(Fault::new(key, format!("{value} is out of range; allowed is {min} to {max}")));
     }

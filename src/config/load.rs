@@ -52,7 +52,7 @@ pub fn server_from(
 }
 
 /// `LPR_…` variables that are no configuration keys: see docs/configuration.md.
-const TOOL_VARIABLES: [&str; 2] = ["LPR_MODEL_CACHE", "LPR_TEST_DATA"];
+const TOOL_VARIABLES: [&str; 3] = ["LPR_MODEL_CACHE", "LPR_TEST_DATA", "LPR_KILL_AT"];
 
 fn read(path: &Path) -> Result<String, ConfigError> {
     std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })

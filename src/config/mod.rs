@@ -7,13 +7,14 @@ mod load;
 mod secret;
 mod server;
 mod source;
+mod uplink;
 
 pub use agent::{
     AgentConfig, CameraConfig, EvidenceConfig, HealthConfig, LogConfig, ModelsConfig, OutboxConfig, PipelineConfig,
-    Transport, UplinkConfig,
 };
 pub use fault::{ConfigError, Fault};
 pub use load::{agent_from, load_agent, load_server, server_from};
 pub use secret::Secret;
 pub use server::ServerConfig;
 pub use source::{SourceError, SourceSpec};
+pub use uplink::{SocketClientKind, Transport, UplinkConfig, is_plain_to_another_machine};

@@ -39,6 +39,13 @@ impl EvidencePath {
         &self.0
     }
 
+    /// Whose picture it is.
+    pub fn event_id(&self) -> Uuid {
+        let name = self.0.split_once('/').map_or("", |(_, name)| name);
+        // Of this type's one form, so that it parses.
+        name.get(..36).and_then(|id| Uuid::try_parse(id).ok()).unwrap_or_default()
+    }
+
     /// The folder part, `YYYY-MM-DD`.
     pub fn folder(&self) -> &str {
         self.0.split_once('/').map_or("", |(day, _)| day)

@@ -3,11 +3,13 @@
 use super::EvidencePath;
 use super::path::is_day;
 use crate::domain::CaptureTime;
+use crate::killpoint::hit;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use uuid::Uuid;
 
 /// The files of one event. `plates[i]` belongs to `ocr_results[i]`; `None` where there is no crop.
@@ -31,6 +33,10 @@ pub enum MediaError {
     Folder { path: PathBuf, source: io::Error },
     #[error("cannot write the picture {path}: {source}; check free space and permissions")]
     Write { path: PathBuf, source: io::Error },
+    #[error(
+        "no room in {folder} for {wanted} bytes of pictures: {free} are free and {spare} are kept for events; free some disk space"
+    )]
+    NoRoom { folder: PathBuf, wanted: u64, free: u64, spare: u64 },
     #[error("cannot read the picture {path}: {source}")]
     Read { path: PathBuf, source: io::Error },
 }
@@ -39,6 +45,11 @@ pub enum MediaError {
 #[derive(Debug, Clone)]
 pub struct EvidenceStore {
     root: PathBuf,
+    /// Bytes of the disk that pictures must leave free.
+    spare: u64,
+    /// Events whose pictures this process has written, until the sweep is over: theirs are no orphans, though they have no
+    /// row yet.
+    fresh: Arc<Mutex<Option<HashSet<Uuid>>>>,
 }
 
 impl EvidenceStore {
@@ -51,7 +62,33 @@ impl EvidenceStore {
         fs::create_dir_all(&root)
             .and_then(|()| sync_folder(data_dir))
             .map_err(|source| MediaError::Folder { path: root.clone(), source })?;
-        Ok(Self { root })
+        Ok(Self { root, spare: 0, fresh: Arc::new(Mutex::new(Some(HashSet::new()))) })
+    }
+
+    /// Refuses pictures that would leave less of the disk free than `mb`, or a thirty-second of it if that is less: events
+    /// need the rest.
+    #[must_use]
+    pub fn sparing(self, mb: u64) -> Self {
+        let total =
+            rustix::fs::statvfs(&self.root).map_or(u64::MAX, |stat| stat.f_blocks.saturating_mul(stat.f_frsize));
+        Self { spare: mb.saturating_mul(1_000_000).min(total / 32), ..self }
+    }
+
+    /// The folder as it is, for reading and removing; nothing is made.
+    pub fn at(data_dir: &Path) -> Self {
+        Self { root: data_dir.join("evidence"), spare: 0, fresh: Arc::default() }
+    }
+
+    /// Every event that has files, readable or not.
+    pub fn events(&self) -> BTreeSet<Uuid> {
+        let folders = fs::read_dir(&self.root).into_iter().flatten().flatten();
+        let files = folders.flat_map(|folder| fs::read_dir(folder.path()).into_iter().flatten().flatten());
+        files.filter_map(|file| Uuid::try_parse(file.file_name().to_str()?.get(..36)?).ok()).collect()
+    }
+
+    /// Bytes of an event's files on the disk; those that are missing count nothing.
+    pub fn bytes(&self, refs: &EvidenceRefs) -> u64 {
+        refs.paths().filter_map(|path| fs::metadata(self.root.join(path.as_str())).ok()).map(|file| file.len()).sum()
     }
 
     /// Writes an event's JPEGs and returns their names once they are on the disk, folder entries included. Only then
@@ -70,11 +107,27 @@ impl EvidenceStore {
                 .collect(),
         };
         let pictures = frame.into_iter().chain(plates.iter().flatten().map(Vec::as_slice));
+        self.check_room(pictures.clone().map(|picture| picture.len() as u64).sum())?;
+        if let Some(fresh) = self.fresh.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            fresh.insert(event_id);
+        }
         let written = self.write_all(refs.paths().zip(pictures));
         if written.is_err() {
             self.remove(&refs);
         }
         written.map(|()| refs)
+    }
+
+    fn check_room(&self, wanted: u64) -> Result<(), MediaError> {
+        if self.spare == 0 || wanted == 0 {
+            return Ok(());
+        }
+        let Ok(stat) = rustix::fs::statvfs(&self.root) else { return Ok(()) };
+        let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+        if free < wanted.saturating_add(self.spare) {
+            return Err(MediaError::NoRoom { folder: self.root.clone(), wanted, free, spare: self.spare });
+        }
+        Ok(())
     }
 
     fn write_all<'a>(&self, files: impl Iterator<Item = (&'a EvidencePath, &'a [u8])>) -> Result<(), MediaError> {
@@ -87,6 +140,7 @@ impl EvidenceStore {
                 .map_err(|source| MediaError::Write { path: target, source })?;
             folders.insert(folder);
         }
+        hit("media.renamed");
         for folder in folders {
             sync_folder(&folder).map_err(|source| MediaError::Write { path: folder, source })?;
         }
@@ -119,34 +173,55 @@ impl EvidenceStore {
         }
     }
 
-    /// At start, before anything is written: removes the files that no row names (a power cut came between file and
-    /// row, or between row and file), half-written ones and empty folders. Returns how many files.
-    pub fn sweep(&self, named: &HashSet<EvidencePath>) -> Result<usize, MediaError> {
-        let fault = |source| MediaError::Folder { path: self.root.clone(), source };
-        let mut removed = 0;
-        for folder in fs::read_dir(&self.root).map_err(fault)? {
-            let folder = folder.map_err(fault)?;
-            // Only what we could have made: a stranger's file in here is not ours to delete.
-            let Some(day) = folder.file_name().to_str().filter(|name| is_day(name)).map(str::to_owned) else {
+    /// The day folders there are. Only what we could have made: a stranger's is not ours to look into.
+    pub fn folders(&self) -> Vec<String> {
+        let names = fs::read_dir(&self.root).into_iter().flatten().flatten();
+        let mut days: Vec<String> =
+            names.filter_map(|entry| entry.file_name().into_string().ok()).filter(|name| is_day(name)).collect();
+        days.sort();
+        days
+    }
+
+    /// The pictures in a day's folder that this process has not written itself; half-written ones are removed on the way.
+    /// While the agent runs: what it writes has no row yet.
+    pub fn sweep_folder(&self, day: &str) -> Vec<EvidencePath> {
+        let files = fs::read_dir(self.root.join(day)).into_iter().flatten().flatten();
+        let names = files.filter_map(|file| file.file_name().into_string().ok());
+        let mut found = Vec::new();
+        for name in names {
+            let Some(id) = name.get(..36).and_then(|id| Uuid::try_parse(id).ok()) else { continue };
+            if self.is_ours(id) {
                 continue;
-            };
-            for file in fs::read_dir(folder.path()).map_err(fault)? {
-                let file = file.map_err(fault)?;
-                let name = file.file_name();
-                let name = name.to_string_lossy();
-                let orphan = match EvidencePath::parse(&format!("{day}/{name}")) {
-                    Ok(path) => !named.contains(&path),
-                    Err(_) => name.ends_with(TEMPORARY),
-                };
-                if orphan {
-                    fs::remove_file(file.path()).map_err(fault)?;
-                    removed += 1;
-                }
             }
-            // Refused by the kernel while anything is in it, which is what we want.
-            let _ = fs::remove_dir(folder.path());
+            match EvidencePath::parse(&format!("{day}/{name}")) {
+                Ok(path) => found.push(path),
+                Err(_) if name.ends_with(TEMPORARY) => drop(fs::remove_file(self.root.join(day).join(&name))),
+                Err(_) => {}
+            }
         }
-        Ok(removed)
+        found
+    }
+
+    /// Removes files that no row names; returns how many.
+    pub fn remove_orphans(&self, orphans: &[EvidencePath]) -> usize {
+        let orphans = orphans.iter().filter(|path| !self.is_ours(path.event_id()));
+        orphans.filter(|path| fs::remove_file(self.root.join(path.as_str())).is_ok()).count()
+    }
+
+    /// Removes a day's folder; refused by the kernel while anything is in it, which is what we want.
+    pub fn remove_if_empty(&self, day: &str) {
+        let _guard = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = fs::remove_dir(self.root.join(day));
+    }
+
+    /// The sweep is over: what is written from now on need not be remembered.
+    pub fn swept(&self) {
+        *self.fresh.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn is_ours(&self, event_id: Uuid) -> bool {
+        let fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
+        fresh.as_ref().is_some_and(|fresh| fresh.contains(&event_id))
     }
 }
 
@@ -157,6 +232,7 @@ fn write_file(target: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::create(&temporary)?;
     file.write_all(bytes)?;
     file.sync_all()?;
+    hit("media.file");
     fs::rename(&temporary, target)
 }
 
@@ -194,23 +270,37 @@ mod tests {
 
         store.remove(&refs);
         assert_eq!(files(dir.path()), Vec::<String>::new());
-        assert_eq!(store.sweep(&HashSet::new()).unwrap(), 0);
+        assert_eq!(store.sweep_folder("2024-12-19"), []);
+        store.remove_if_empty("2024-12-19");
         assert_eq!(fs::read_dir(dir.path().join("evidence")).unwrap().count(), 0);
     }
 
     #[test]
-    fn the_sweep_takes_orphans_and_halves_and_nothing_else() {
+    fn the_sweep_finds_what_another_process_left_removes_halves_and_nothing_else() {
         let dir = tempfile::tempdir().unwrap();
-        let store = EvidenceStore::open(dir.path()).unwrap();
-        let kept = store.save(Uuid::now_v7(), at(), Some(b"kept"), &[]).unwrap();
-        store.save(Uuid::now_v7(), at(), Some(b"orphan"), &[]).unwrap();
+        let before = EvidenceStore::open(dir.path()).unwrap();
+        let left = before.save(Uuid::now_v7(), at(), Some(b"left"), &[]).unwrap();
         let day = dir.path().join("evidence/2024-12-19");
         fs::write(day.join(format!("{}-frame.jpg.tmp", Uuid::now_v7())), b"half").unwrap();
         fs::write(day.join("notes.txt"), b"a person's").unwrap();
 
-        assert_eq!(store.sweep(&kept.paths().cloned().collect()).unwrap(), 2);
-        assert_eq!(store.read(kept.frame.as_ref().unwrap()).unwrap(), b"kept");
+        let store = EvidenceStore::open(dir.path()).unwrap();
+        let fresh = store.clone().save(Uuid::now_v7(), at(), Some(b"just written, no row yet"), &[]).unwrap();
+        assert_eq!(store.folders(), ["2024-12-19"]);
+        assert_eq!(store.sweep_folder("2024-12-19"), left.paths().cloned().collect::<Vec<_>>());
+        assert_eq!(store.remove_orphans(&[left.frame.unwrap(), fresh.frame.clone().unwrap()]), 1);
+        assert!(store.read(fresh.frame.as_ref().unwrap()).is_ok());
         assert_eq!(files(dir.path()).len(), 2);
+    }
+
+    #[test]
+    fn pictures_leave_room_for_events_and_the_refusal_says_how_much_there_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = EvidenceStore::open(dir.path()).unwrap();
+        let store = EvidenceStore { spare: u64::MAX / 2, ..store };
+        let error = store.save(Uuid::now_v7(), at(), Some(b"frame"), &[]).unwrap_err().to_string();
+        assert!(error.contains("5 bytes") && error.contains("free"), "{error}");
+        assert!(store.save(Uuid::now_v7(), at(), None, &[]).is_ok(), "an event without pictures needs none");
     }
 
     #[test]

@@ -19,14 +19,22 @@ pub enum OutboxError {
         "the outbox {path} was made by a newer lpr-agent (schema {found}, this one knows up to {known}); install that version again"
     )]
     Newer { path: PathBuf, found: i64, known: i64 },
+    #[error("the outbox {path} is damaged: {what}")]
+    Damaged { path: PathBuf, what: &'static str },
+    #[error("there is no outbox {path}; the agent makes it when it first runs")]
+    Missing { path: PathBuf },
+    #[error(
+        "the outbox {path} was made by an older lpr-agent (schema {found}); start this version of the service once, which brings it up to date"
+    )]
+    Older { path: PathBuf, found: i64 },
     #[error("the outbox cannot {doing}: {reason}; check free space and the health of the disk under data_dir")]
-    Sql { doing: &'static str, reason: String },
+    Sql { doing: &'static str, reason: String, code: Option<rusqlite::ErrorCode> },
     #[error("the outbox is closed")]
     Closed,
 }
 
 impl OutboxError {
     pub(super) fn sql(doing: &'static str) -> impl Fn(rusqlite::Error) -> OutboxError {
-        move |error| OutboxError::Sql { doing, reason: error.to_string() }
+        move |error| OutboxError::Sql { doing, reason: error.to_string(), code: error.sqlite_error_code() }
     }
 }

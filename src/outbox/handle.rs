@@ -1,18 +1,20 @@
 //! How everyone else talks to the outbox thread.
 
+use super::disk::Disk;
 use super::lock::DirLock;
-use super::store::Store;
-use super::writer::{Answer, Change, Command, Writer};
-use super::{Counts, NewRow, OutboxError, Row, RowId};
+use super::sidecar::Sidecar;
+use super::writer::{Answer, Change, Command, Done, Shared, Writer};
+use super::{Counts, NewRow, OutboxError, Reconciled, Row, RowId, Settled, Want};
+use super::{housekeeping, recover};
 use crate::clock::Clock;
 use crate::config::OutboxConfig;
-use crate::domain::BootId;
-use crate::media::EvidencePath;
-use std::collections::HashSet;
+use crate::domain::{BootId, CameraKey, CaptureTime};
+use crate::media::{EvidencePath, EvidenceStore};
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
@@ -31,7 +33,8 @@ pub struct Outbox {
 pub struct OutboxHandle {
     commands: mpsc::Sender<Command>,
     counts: watch::Receiver<Counts>,
-    epoch: Uuid,
+    shared: Arc<Shared>,
+    evidence: EvidenceStore,
     boot: BootId,
 }
 
@@ -43,14 +46,36 @@ impl Outbox {
     pub fn open(dir: &Path, config: &OutboxConfig, clock: Arc<dyn Clock>) -> Result<Self, OutboxError> {
         let lock = DirLock::take(dir)?;
         let boot = boot_id();
-        let store = Store::open(&dir.join("outbox.db"), boot.clone(), clock.wall_us())?;
+        let disk = Disk::new(dir, config.reserve_mb);
+        let mut store = recover::open(dir, &boot, clock.stamp(), &disk)?;
+        let mut sidecar = Sidecar::at(dir);
+        sidecar.write(store.note());
         // SQLite makes its log's entry in the directory durable, but not that of the file itself.
         let refused = |source| OutboxError::Directory { dir: dir.to_owned(), source };
         File::open(dir).and_then(|dir| dir.sync_all()).map_err(refused)?;
-        let (counts, watched) = watch::channel(store.counts()?);
+        disk.take();
+        let (counts, watched) = watch::channel(store.counts());
         let (commands, received) = mpsc::channel(QUEUE);
-        let handle = OutboxHandle { commands, counts: watched, epoch: store.epoch(), boot };
-        let writer = Writer { store, config: config.clone(), clock, commands: received, counts };
+        let shared = Arc::new(Shared::new(&store, dir.join("outbox.db")));
+        let evidence = EvidenceStore::at(dir);
+        let handle =
+            OutboxHandle { commands, counts: watched, shared: shared.clone(), evidence: evidence.clone(), boot };
+        let writer = Writer {
+            store,
+            dir: dir.to_owned(),
+            evidence,
+            disk,
+            sidecar,
+            config: config.clone(),
+            clock,
+            commands: received,
+            counts,
+            shared,
+            company: 1,
+            commit_took: Duration::ZERO,
+            state: housekeeping::State::default(),
+        };
+        writer.begin();
         // Only for the group commit's deadline; no IO goes through it.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(refused)?;
         let thread = std::thread::Builder::new()
@@ -81,36 +106,97 @@ impl Outbox {
 impl OutboxHandle {
     /// Keeps an event; durable when it returns `Ok`. The same event again is no error and changes nothing.
     pub async fn submit(&self, row: NewRow) -> Result<(), OutboxError> {
-        self.ask(|answer| Command::Change(Change::Submit(Box::new(row)), answer)).await
+        self.change(self.submission(row)).await.map(drop)
     }
 
     /// [`OutboxHandle::submit`] for a thread of its own. Must not be called in a task.
     pub fn submit_blocking(&self, row: NewRow) -> Result<(), OutboxError> {
         let (answer, done) = oneshot::channel();
-        let command = Command::Change(Change::Submit(Box::new(row)), answer);
+        let command = Command::Change(self.submission(row), answer);
         self.commands.blocking_send(command).map_err(|_| OutboxError::Closed)?;
-        done.blocking_recv().map_err(|_| OutboxError::Closed)?
+        done.blocking_recv().map_err(|_| OutboxError::Closed)?.map(drop)
     }
 
-    /// Up to `limit` rows to send: by priority, oldest first, without those in `skip` (in flight, set aside).
-    pub async fn next(&self, limit: usize, skip: HashSet<RowId>) -> Result<Vec<Row>, OutboxError> {
-        self.ask(|answer| Command::Next { limit, skip, answer }).await
+    fn submission(&self, row: NewRow) -> Change {
+        let bytes = self.evidence.bytes(&row.evidence);
+        Change::Submit(Box::new(row), bytes)
     }
 
-    /// Deletes rows that an answer has named. Their evidence is to be removed afterwards, not before.
-    pub async fn delete_delivered(&self, ids: Vec<RowId>) -> Result<(), OutboxError> {
-        self.ask(|answer| Command::Change(Change::DeleteDelivered(ids), answer)).await
+    /// Rows to send: by priority, oldest first. They are pinned, so that nothing evicts them, until they are settled,
+    /// quarantined or unpinned; a pinned row is handed out again unless `want.skip` names it.
+    pub async fn next(&self, want: Want) -> Result<Vec<Row>, OutboxError> {
+        self.ask(|answer| Command::Next(want, answer)).await
+    }
+
+    /// Puts rows back that were not sent.
+    pub fn unpin(&self, ids: Vec<RowId>) {
+        self.shared.unpin(ids.into_iter());
+    }
+
+    /// The newest row committed so far: the mark between what is live and the backlog.
+    pub fn newest(&self) -> RowId {
+        self.shared.newest()
+    }
+
+    /// Rows that an answer has named become delivered. They are kept for a while, first to be evicted, should the server
+    /// lose them; their evidence goes when they go.
+    pub async fn settle(&self, settled: Vec<Settled>) -> Result<(), OutboxError> {
+        self.change(Change::Settle(settled)).await.map(drop)
     }
 
     /// Sets a row aside that the server refuses for good. It stays, counted, with its reason and its evidence.
     pub async fn quarantine(&self, id: RowId, reason: String) -> Result<(), OutboxError> {
-        self.ask(|answer| Command::Change(Change::Quarantine(id, reason), answer)).await
+        self.change(Change::Quarantine(id, reason)).await.map(drop)
     }
 
-    /// Every evidence file that a row names, for the sweep at start. For a thread, not for a task.
-    pub fn evidence_blocking(&self) -> Result<HashSet<EvidencePath>, OutboxError> {
+    /// To be told whenever a server names its store: one with another `store_id`, or with a lower `checkpoint` than it
+    /// named before, has lost data. What is still kept is sent again, the rest is reported as a gap. Remembered durably.
+    pub async fn server_seen(&self, store_id: String, checkpoint: Option<u64>) -> Result<Reconciled, OutboxError> {
+        self.change(Change::ServerSeen(store_id, checkpoint)).await.map(|done| done.reconciled)
+    }
+
+    /// The wall clock can be trusted from `now` on: keeps this boot's offset, which [`Row::offset_us`] then gives for its
+    /// earlier rows, and reports it in `reporter`'s name, where there were any. Once per boot; later calls change nothing.
+    pub async fn clock_set(&self, now: CaptureTime, reporter: CameraKey) -> Result<(), OutboxError> {
+        self.change(Change::ClockSet(now, reporter)).await.map(drop)
+    }
+
+    /// Quarantined rows wait for delivery again. Returns how many did.
+    pub async fn requeue(&self, ids: Vec<RowId>) -> Result<u64, OutboxError> {
+        self.change(Change::Requeue(ids)).await.map(|done| done.moved)
+    }
+
+    async fn change(&self, change: Change) -> Result<Done, OutboxError> {
+        self.ask(|answer| Command::Change(change, answer)).await
+    }
+
+    /// Starts, on a thread of its own, what need not be done before the agent is ready: pictures without an event are
+    /// removed, and the file is checked; damage that is found is repaired as at start. Ends early when the outbox closes.
+    pub fn check_in_background(&self, evidence: EvidenceStore) -> std::io::Result<JoinHandle<()>> {
+        let handle = self.clone();
+        std::thread::Builder::new().name("outbox-check".into()).spawn(move || super::watch::run(&handle, &evidence))
+    }
+
+    /// Of these files, those that no row names. For a thread, not for a task.
+    pub(super) fn orphans(&self, files: Vec<EvidencePath>) -> Result<Vec<EvidencePath>, OutboxError> {
+        self.ask_blocking(|answer| Command::Orphans(files, answer))
+    }
+
+    pub(super) fn found_damage(&self, what: String) -> Result<(), OutboxError> {
+        self.ask_blocking(|answer| Command::Damage(what, answer))
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.commands.is_closed()
+    }
+
+    pub(super) fn file(&self) -> &Path {
+        self.shared.file()
+    }
+
+    fn ask_blocking<T>(&self, command: impl FnOnce(Answer<T>) -> Command) -> Result<T, OutboxError> {
         let (answer, done) = oneshot::channel();
-        self.commands.blocking_send(Command::Evidence(answer)).map_err(|_| OutboxError::Closed)?;
+        self.commands.blocking_send(command(answer)).map_err(|_| OutboxError::Closed)?;
         done.blocking_recv().map_err(|_| OutboxError::Closed)?
     }
 
@@ -124,9 +210,9 @@ impl OutboxHandle {
         self.counts.clone()
     }
 
-    /// Of this outbox file.
+    /// Of the outbox file. Changes when a damaged file is replaced while the agent runs.
     pub fn epoch(&self) -> Uuid {
-        self.epoch
+        self.shared.epoch()
     }
 
     /// Of the running kernel: rows with the same boot share its monotonic clock.
@@ -141,7 +227,7 @@ impl OutboxHandle {
     }
 }
 
-fn boot_id() -> BootId {
+pub(super) fn boot_id() -> BootId {
     let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     // Without one no two rows may be taken for the same boot's.
     let id = if text.trim().is_empty() { Uuid::new_v4().to_string() } else { text.trim().to_owned() };

@@ -29,10 +29,16 @@ impl DirLock {
             }
             Err(TryLockError::Error(source)) => return Err(fault(source)),
         }
-        file.set_len(0).and_then(|()| file.rewind()).map_err(fault)?;
-        writeln!(file, "{}", std::process::id()).map_err(fault)?;
+        // For the one who is refused; the lock holds without it, and a full disk must not keep the agent from starting.
+        let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
         Ok(Self { _file: file })
     }
+}
+
+/// Whether an agent works in this data directory right now.
+pub fn is_held(dir: &Path) -> bool {
+    let file = OpenOptions::new().read(true).open(dir.join("lpr-agent.lock"));
+    file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 fn holder(file: &mut File) -> String {

@@ -4,17 +4,35 @@
 //! [`OutboxHandle`]: bounded commands, answered after the commit. Evidence files are written before the row that
 //! names them and removed after it.
 
+mod disk;
+mod editor;
 mod error;
+mod gone;
 mod handle;
+mod housekeeping;
+mod inspect;
+mod keep;
 mod lock;
+mod policy;
+mod read;
+mod recover;
+mod report;
 mod row;
+mod salvage;
 mod schema;
+mod settle;
+mod sidecar;
 mod store;
+mod tally;
+mod watch;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
+pub use editor::{Editor, Foreign};
 pub use error::OutboxError;
 pub use handle::{Outbox, OutboxHandle};
-pub use row::{Counts, NewRow, Row, RowId};
+pub use inspect::{Inspector, Kept, State, Stats};
+pub use lock::is_held;
+pub use row::{Counts, NewRow, Reconciled, Row, RowId, Settled, Want};

@@ -3,6 +3,7 @@
 use crate::domain::{BootId, CameraKey, CaptureTime, EventKind};
 use crate::media::EvidenceRefs;
 use serde_json::{Map, Value};
+use std::collections::HashSet;
 use uuid::Uuid;
 
 /// A row's number in the outbox file. Means nothing outside this file; the wire knows `event_id`.
@@ -46,9 +47,43 @@ pub struct Row {
     pub seq: u64,
     /// The boot to which `at.mono_ms` belongs.
     pub boot: BootId,
+    /// Raw, as the clocks stood.
     pub at: CaptureTime,
+    /// Microseconds to add to every moment of this row: it was captured while the wall clock was not to be trusted, and
+    /// the clock has been set since, in the same boot. `None`: nothing to correct, or not known.
+    pub offset_us: Option<i64>,
     pub body: Map<String, Value>,
     pub evidence: EvidenceRefs,
+}
+
+/// Which rows [`super::OutboxHandle::next`] is to hand out: by priority, oldest first.
+#[derive(Debug, Clone, Default)]
+pub struct Want {
+    /// At the most.
+    pub limit: usize,
+    /// Not these: in flight, set aside.
+    pub skip: HashSet<RowId>,
+    /// Only rows made after this one: the live lane. `None`: all.
+    pub newer_than: Option<RowId>,
+}
+
+/// A row that a server's answer has named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settled {
+    pub id: RowId,
+    /// The server had it already.
+    pub duplicate: bool,
+    /// The server's commit number, where the answer told it.
+    pub checkpoint: Option<u64>,
+}
+
+/// What [`super::OutboxHandle::server_seen`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reconciled {
+    /// Delivered rows that will be sent again.
+    pub again: u64,
+    /// Delivered rows that are no longer kept and may be lost: reported as a gap.
+    pub gone: u64,
 }
 
 /// How the outbox stands.
@@ -62,4 +97,12 @@ pub struct Counts {
     pub quarantined: u64,
     /// Ever delivered from this file.
     pub delivered: u64,
+    /// Of them, those that the server had already.
+    pub duplicates: u64,
+    /// Delivered and still kept, should the server lose them.
+    pub kept: u64,
+    /// Of all rows and their pictures on the disk.
+    pub bytes: u64,
+    /// Changes that could not be written since the start: events refused, settlements not kept.
+    pub failed: u64,
 }

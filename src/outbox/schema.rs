@@ -1,26 +1,68 @@
 //! The outbox file's form. A migration is never changed once released; a new form is a new migration.
 
 use super::OutboxError;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use std::path::Path;
+use std::time::Duration;
 use uuid::Uuid;
+
+/// For another process (`lpr-agent outbox …`) to end its transaction.
+const BUSY: Duration = Duration::from_secs(5);
 
 /// "lprO" in the file's header: this file is an outbox of ours.
 pub(super) const APPLICATION_ID: i64 = 0x6c70_724f;
 
 /// From nothing to version 1, from 1 to 2, …
-const MIGRATIONS: [&str; 1] = [include_str!("schema_1.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema_1.sql"), include_str!("schema_2.sql")];
 
 /// Opens or makes the file, sets what every connection needs, and brings it to the newest form.
 pub(super) fn open(path: &Path, now_us: i64) -> Result<Connection, OutboxError> {
     let fault = |source| OutboxError::Open { path: path.to_owned(), source };
     let mut connection = Connection::open(path).map_err(fault)?;
     refuse_strangers(&connection, path)?;
-    connection.pragma_update(None, "journal_mode", "WAL").map_err(fault)?;
-    connection.pragma_update(None, "synchronous", "FULL").map_err(fault)?;
-    connection.pragma_update(None, "foreign_keys", true).map_err(fault)?;
+    tune(&connection).map_err(fault)?;
     migrate(&mut connection, path, now_us)?;
     Ok(connection)
+}
+
+/// Opens a file beside the agent that owns it; changes nothing.
+pub(super) fn open_to_read(path: &Path) -> Result<Connection, OutboxError> {
+    let fault = |source| OutboxError::Open { path: path.to_owned(), source };
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(fault)?;
+    connection.busy_timeout(BUSY).map_err(fault)?;
+    Ok(connection)
+}
+
+/// Refuses a file that is not of the newest form; for those who must not migrate it.
+pub(super) fn check_newest(connection: &Connection, path: &Path) -> Result<(), OutboxError> {
+    refuse_strangers(connection, path)?;
+    let fault = |source| OutboxError::Open { path: path.to_owned(), source };
+    let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(fault)?;
+    let known = MIGRATIONS.len() as i64;
+    match found {
+        _ if found == known => Ok(()),
+        _ if found > known => Err(OutboxError::Newer { path: path.to_owned(), found, known }),
+        _ => Err(OutboxError::Older { path: path.to_owned(), found }),
+    }
+}
+
+/// Bytes of a page. Small, since a commit writes whole pages: at 4096 a body of 2 kB takes one for itself and every commit
+/// rewrites as much for each index. Counts for new files only.
+const PAGE_BYTES: i64 = 1024;
+/// Pages of log after which it is written back: large, so that a page changed often is written back once.
+pub(super) const LOG_PAGES: i64 = 8192;
+
+/// More than this room has, so that none is compiled twice.
+const STATEMENTS: usize = 64;
+
+fn tune(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.pragma_update(None, "page_size", PAGE_BYTES)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+    connection.pragma_update(None, "journal_size_limit", 2 * LOG_PAGES * PAGE_BYTES)
 }
 
 fn refuse_strangers(connection: &Connection, path: &Path) -> Result<(), OutboxError> {
@@ -31,6 +73,10 @@ fn refuse_strangers(connection: &Connection, path: &Path) -> Result<(), OutboxEr
     if found == APPLICATION_ID || (found == 0 && empty) {
         return Ok(());
     }
+    // Our tables under a wrong id: the header is damaged, and no stranger's file.
+    if number("SELECT count(*) FROM sqlite_schema WHERE name IN ('outbox', 'event')")? == 2 {
+        return Err(OutboxError::Damaged { path: path.to_owned(), what: "its header" });
+    }
     Err(OutboxError::Foreign { path: path.to_owned(), found })
 }
 
@@ -39,6 +85,15 @@ fn migrate(connection: &mut Connection, path: &Path, now_us: i64) -> Result<(), 
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(fault)?;
     let known = MIGRATIONS.len() as i64;
     let done = match usize::try_from(version) {
+        Ok(done) if done == MIGRATIONS.len() => return Ok(()),
+        Ok(0)
+            if connection
+                .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))
+                .map_err(fault)?
+                > 0 =>
+        {
+            return Err(OutboxError::Damaged { path: path.to_owned(), what: "its version" });
+        }
         Ok(done) if done <= MIGRATIONS.len() => done,
         _ => return Err(OutboxError::Newer { path: path.to_owned(), found: version, known }),
     };

@@ -1,195 +1,264 @@
-//! The agent's SQL, all of it. Runs on the outbox thread only.
+//! The open file: its transactions, and the head that each commit writes with its rows. The agent's SQL lives in this
+//! room only; `keep`, `read`, `settle`, `clock` and `gone` hold the rest of it.
 
-use super::{Counts, NewRow, OutboxError, Row, RowId, schema};
-use crate::domain::{BootId, CameraId, CameraKey, CaptureTime, CheckpointId, EventKind};
-use crate::media::{EvidencePath, EvidenceRefs};
+use super::report::OpenGap;
+use super::sidecar::Note;
+use super::tally::{Lane, Sum, Tally};
+use super::{Counts, OutboxError, schema};
+use crate::domain::{BootId, CameraKey};
 use rusqlite::{Connection, OptionalExtension};
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::path::Path;
 use uuid::Uuid;
+
+/// What the file knows of itself; in memory ahead of the file by one transaction at the most.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Head {
+    pub(super) epoch: Uuid,
+    pub(super) last_seq: i64,
+    pub(super) last_id: i64,
+    pub(super) delivered: u64,
+    pub(super) duplicates: u64,
+    /// Camera in whose name the outbox reports: the last one that an event came from.
+    pub(super) reporter: Option<i64>,
+    pub(super) server_store: Option<String>,
+    pub(super) server_checkpoint: Option<i64>,
+    pub(super) tally: Tally,
+}
 
 /// The open file.
 #[derive(Debug)]
 pub(super) struct Store {
-    connection: Connection,
-    epoch: Uuid,
+    pub(super) connection: Connection,
     boot: BootId,
+    pub(super) head: Head,
+    /// As the file has it.
+    saved: Head,
+    data_version: i64,
+    pub(super) refs: Refs,
+}
+
+/// Numbers of what rows share, learnt as they are needed.
+#[derive(Debug, Default)]
+pub(super) struct Refs {
+    cameras: HashMap<CameraKey, i64>,
+    epochs: HashMap<Uuid, i64>,
+    boots: HashMap<BootId, i64>,
+    /// Wall time at the start of this boot's monotonic clock, as last noted from a row of before the clock was set.
+    pub(super) noted_base: Option<i64>,
+    pub(super) open_gaps: Vec<OpenGap>,
+    /// Waiting plates up to this row have no pictures to give up.
+    pub(super) stripped: i64,
+    reporter: Option<(i64, CameraKey)>,
 }
 
 impl Store {
     pub(super) fn open(path: &Path, boot: BootId, now_us: i64) -> Result<Self, OutboxError> {
         let connection = schema::open(path, now_us)?;
-        let epoch: String = connection
-            .query_row("SELECT epoch FROM outbox", [], |row| row.get(0))
-            .map_err(|source| OutboxError::Open { path: path.to_owned(), source })?;
-        let epoch = Uuid::parse_str(&epoch)
-            .map_err(|error| OutboxError::Sql { doing: "read its epoch", reason: error.to_string() })?;
-        Ok(Self { connection, epoch, boot })
+        let head = read_head(&connection)?;
+        let data_version = data_version(&connection)?;
+        Ok(Self { connection, boot, saved: head.clone(), head, data_version, refs: Refs::default() })
+    }
+
+    /// Closes the file, so that it can be moved. Nothing but [`Store::boot`] and the head is of use afterwards.
+    pub(super) fn let_go(&mut self) {
+        self.refs = Refs::default();
+        if let Ok(nothing) = Connection::open_in_memory() {
+            self.connection = nothing;
+        }
     }
 
     pub(super) fn epoch(&self) -> Uuid {
-        self.epoch
+        self.head.epoch
     }
 
-    pub(super) fn begin(&self) -> Result<(), OutboxError> {
-        self.connection.execute_batch("BEGIN IMMEDIATE").map_err(OutboxError::sql("begin a commit"))
+    pub(super) fn boot(&self) -> &BootId {
+        &self.boot
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        self.head.tally.counts(self.head.delivered, self.head.duplicates)
+    }
+
+    /// Lets the file grow by so many bytes at the most: SQLite then refuses in good order, while the disk still has room.
+    pub(super) fn limit_growth(&self, bytes: u64) -> Result<(), OutboxError> {
+        let fault = OutboxError::sql("limit its size");
+        let number = |sql: &str| self.connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(&fault);
+        let page = number("PRAGMA page_size")?.max(512);
+        let pages = number("PRAGMA page_count")?.saturating_add(signed(bytes) / page).min(i64::from(u32::MAX) - 1);
+        self.connection.pragma_update(None, "max_page_count", pages).map_err(&fault)
+    }
+
+    /// Writes the log back after so many bytes at the latest, where that is less than usual.
+    pub(super) fn limit_log(&self, bytes: u64) -> Result<(), OutboxError> {
+        let fault = OutboxError::sql("limit its log");
+        let page: i64 = self.connection.query_row("PRAGMA page_size", [], |row| row.get(0)).map_err(&fault)?;
+        let pages = (signed(bytes) / page.max(512)).clamp(64, schema::LOG_PAGES);
+        self.connection.pragma_update(None, "wal_autocheckpoint", pages).map_err(&fault)
+    }
+
+    /// Writes the log back, so that it begins anew. As far as that can be done.
+    pub(super) fn restart_log(&self) {
+        let _ = self.connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()));
+    }
+
+    /// For the sidecar.
+    pub(super) fn note(&mut self) -> Note {
+        let counts = self.counts();
+        if self.refs.reporter.as_ref().map(|known| known.0) != self.head.reporter {
+            self.refs.reporter = self.head.reporter.zip(self.reporter().ok().flatten());
+        }
+        let names = |key: &CameraKey| (key.camera.as_str().to_owned(), key.checkpoint.as_str().to_owned());
+        Note {
+            epoch: self.head.epoch,
+            last_seq: self.head.last_seq,
+            waiting: counts.pending + counts.quarantined,
+            reporter: self.refs.reporter.as_ref().map(|known| names(&known.1)),
+        }
+    }
+
+    pub(super) fn begin(&mut self) -> Result<(), OutboxError> {
+        self.connection.execute_batch("BEGIN IMMEDIATE").map_err(OutboxError::sql("begin a commit"))?;
+        if let Err(error) = self.refresh() {
+            self.undo();
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// Takes in what another process (`lpr-agent outbox …`) has committed. `true`: something.
+    pub(super) fn refresh(&mut self) -> Result<bool, OutboxError> {
+        let now = data_version(&self.connection)?;
+        if now == self.data_version {
+            return Ok(false);
+        }
+        self.head = read_head(&self.connection)?;
+        self.saved = self.head.clone();
+        self.data_version = now;
+        Ok(true)
     }
 
     /// Durable when it returns `Ok`; undone when it returns an error.
-    pub(super) fn commit(&self) -> Result<(), OutboxError> {
-        self.connection.execute_batch("COMMIT").map_err(|error| {
-            // SQLite may have rolled back already; then this fails and says nothing new.
-            let _ = self.connection.execute_batch("ROLLBACK");
-            OutboxError::sql("commit")(error)
-        })
+    pub(super) fn commit(&mut self) -> Result<(), OutboxError> {
+        let written = self
+            .write_head()
+            .and_then(|()| self.connection.execute_batch("COMMIT").map_err(OutboxError::sql("commit")));
+        match written {
+            Ok(()) => self.saved = self.head.clone(),
+            Err(_) => self.undo(),
+        }
+        written
     }
 
-    /// Inside a transaction.
-    pub(super) fn insert(&self, row: &NewRow, now_us: i64) -> Result<(), OutboxError> {
-        let fault = OutboxError::sql("keep an event");
-        let json =
-            |error: serde_json::Error| OutboxError::Sql { doing: "write an event as JSON", reason: error.to_string() };
-        let body = serde_json::to_string(&row.body).map_err(json)?;
-        let evidence = serde_json::to_string(&row.evidence).map_err(json)?;
-        let known: Option<i64> = self
-            .connection
-            .prepare_cached("SELECT 1 FROM event WHERE event_id = ?1 AND revision = ?2")
-            .and_then(|mut query| query.query_row((row.event_id.to_string(), row.revision), |r| r.get(0)).optional())
-            .map_err(&fault)?;
-        if known.is_some() {
+    /// Ends a transaction without a trace.
+    pub(super) fn undo(&mut self) {
+        // SQLite may have rolled back already; then this fails and says nothing new.
+        let _ = self.connection.execute_batch("ROLLBACK");
+        self.head = self.saved.clone();
+        // They may name rows that are gone again.
+        self.refs = Refs::default();
+    }
+
+    /// A transaction of its own around `act`.
+    pub(super) fn transact<T>(
+        &mut self,
+        act: impl FnOnce(&mut Store) -> Result<T, OutboxError>,
+    ) -> Result<T, OutboxError> {
+        self.begin()?;
+        match act(self) {
+            Ok(value) => self.commit().map(|()| value),
+            Err(error) => {
+                self.undo();
+                Err(error)
+            }
+        }
+    }
+
+    fn write_head(&self) -> Result<(), OutboxError> {
+        if self.head == self.saved {
             return Ok(());
         }
-        let seq: i64 = self
-            .connection
-            .prepare_cached("UPDATE outbox SET last_seq = last_seq + 1 RETURNING last_seq")
-            .and_then(|mut update| update.query_row([], |r| r.get(0)))
-            .map_err(&fault)?;
+        let fault = OutboxError::sql("write its sums");
+        let head = &self.head;
         self.connection
             .prepare_cached(
-                "INSERT INTO event (event_id, revision, kind, priority, camera, checkpoint, epoch, seq, boot_id, wall_us,
-                                    mono_ms, clock_synced, body, evidence, created_us)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                "UPDATE outbox SET last_seq = ?1, last_id = ?2, delivered = ?3, duplicates = ?4, reporter = ?5,
+                                   server_store = ?6, server_checkpoint = ?7",
             )
-            .and_then(|mut insert| {
-                insert.execute(rusqlite::params![
-                    row.event_id.to_string(),
-                    row.revision,
-                    row.kind.as_str(),
-                    priority(row.kind),
-                    row.camera.camera.as_str(),
-                    row.camera.checkpoint.as_str(),
-                    self.epoch.to_string(),
-                    seq,
-                    self.boot.0,
-                    row.at.wall_us,
-                    i64::try_from(row.at.mono_ms).unwrap_or(i64::MAX),
-                    row.at.synced,
-                    body,
-                    evidence,
-                    now_us,
+            .and_then(|mut update| {
+                update.execute(rusqlite::params![
+                    head.last_seq,
+                    head.last_id,
+                    signed(head.delivered),
+                    signed(head.duplicates),
+                    head.reporter,
+                    head.server_store,
+                    head.server_checkpoint,
                 ])
             })
             .map_err(&fault)?;
-        Ok(())
-    }
-
-    /// Inside a transaction: delivered rows go, and are counted.
-    pub(super) fn delete_delivered(&self, ids: &[RowId]) -> Result<(), OutboxError> {
-        let fault = OutboxError::sql("delete delivered events");
-        let mut gone = 0;
-        for id in ids {
-            gone += self
-                .connection
-                .prepare_cached("DELETE FROM event WHERE id = ?1")
-                .and_then(|mut delete| delete.execute([id.0]))
-                .map_err(&fault)?;
-        }
-        self.connection
-            .prepare_cached("UPDATE outbox SET delivered = delivered + ?1")
-            .and_then(|mut update| update.execute([i64::try_from(gone).unwrap_or(i64::MAX)]))
-            .map_err(&fault)?;
-        Ok(())
-    }
-
-    /// Inside a transaction.
-    pub(super) fn quarantine(&self, id: RowId, reason: &str) -> Result<(), OutboxError> {
-        self.connection
-            .prepare_cached("UPDATE event SET state = 'quarantined', reason = ?2 WHERE id = ?1")
-            .and_then(|mut update| update.execute((id.0, reason)))
-            .map_err(OutboxError::sql("quarantine an event"))?;
-        Ok(())
-    }
-
-    /// The next rows to send, by priority, oldest first, without those in `skip`. A row that cannot be read is
-    /// quarantined here: it must neither be lost silently nor stop the others.
-    pub(super) fn next(&self, limit: usize, skip: &HashSet<RowId>) -> Result<Vec<Row>, OutboxError> {
-        let fault = OutboxError::sql("read the next events");
-        let mut rows = Vec::new();
-        let mut unreadable = Vec::new();
-        let mut query = self
-            .connection
-            .prepare_cached(
-                "SELECT id, event_id, revision, kind, camera, checkpoint, epoch, seq, boot_id, wall_us, mono_ms,
-                        clock_synced, body, evidence
-                 FROM event WHERE state = 'pending' ORDER BY priority, id",
-            )
-            .map_err(&fault)?;
-        let mut found = query.query([]).map_err(&fault)?;
-        while rows.len() < limit
-            && let Some(row) = found.next().map_err(&fault)?
-        {
-            let id = RowId(row.get(0).map_err(&fault)?);
-            if skip.contains(&id) {
-                continue;
-            }
-            match read_row(id, row) {
-                Ok(row) => rows.push(row),
-                Err(reason) => unreadable.push((id, reason)),
-            }
-        }
-        drop(found);
-        for (id, reason) in unreadable {
-            tracing::error!(row = id.0, %reason, "an event in the outbox cannot be read; it is quarantined");
-            self.quarantine(id, &format!("unreadable: {reason}"))?;
-        }
-        Ok(rows)
-    }
-
-    pub(super) fn counts(&self) -> Result<Counts, OutboxError> {
-        self.connection
-            .prepare_cached(
-                "SELECT count(*) FILTER (WHERE state = 'pending'),
-                        count(*) FILTER (WHERE state = 'pending' AND kind = 'plate'),
-                        count(*) FILTER (WHERE state = 'quarantined'),
-                        (SELECT delivered FROM outbox)
-                 FROM event",
-            )
-            .and_then(|mut query| {
-                query.query_row([], |row| {
-                    let number = |index| row.get::<_, i64>(index).map(i64::unsigned_abs);
-                    Ok(Counts {
-                        pending: number(0)?,
-                        pending_plates: number(1)?,
-                        quarantined: number(2)?,
-                        delivered: number(3)?,
+        for lane in Lane::ALL {
+            let sum = head.tally.of(lane);
+            if sum != self.saved.tally.of(lane) {
+                self.connection
+                    .prepare_cached("UPDATE tally SET rows = ?2, bytes = ?3, evidence_bytes = ?4 WHERE lane = ?1")
+                    .and_then(|mut update| {
+                        update.execute((lane.number(), signed(sum.rows), signed(sum.bytes), signed(sum.evidence)))
                     })
-                })
-            })
-            .map_err(OutboxError::sql("count its events"))
-    }
-
-    /// Every evidence file that a row names.
-    pub(super) fn evidence(&self) -> Result<HashSet<EvidencePath>, OutboxError> {
-        let fault = OutboxError::sql("list its evidence");
-        let mut query = self.connection.prepare("SELECT evidence FROM event").map_err(&fault)?;
-        let texts = query.query_map([], |row| row.get::<_, String>(0)).map_err(&fault)?;
-        let mut named = HashSet::new();
-        for text in texts {
-            if let Ok(refs) = serde_json::from_str::<EvidenceRefs>(&text.map_err(&fault)?) {
-                named.extend(refs.paths().cloned());
+                    .map_err(&fault)?;
             }
         }
-        Ok(named)
+        Ok(())
+    }
+
+    pub(super) fn camera_ref(&mut self, camera: &CameraKey) -> Result<i64, OutboxError> {
+        if let Some(known) = self.refs.cameras.get(camera) {
+            return Ok(*known);
+        }
+        let names = (camera.camera.as_str(), camera.checkpoint.as_str());
+        let id = self.shared(
+            "INSERT OR IGNORE INTO camera (camera, checkpoint) VALUES (?1, ?2)",
+            "SELECT id FROM camera WHERE camera = ?1 AND checkpoint = ?2",
+            names,
+        )?;
+        self.refs.cameras.insert(camera.clone(), id);
+        Ok(id)
+    }
+
+    pub(super) fn epoch_ref(&mut self, epoch: Uuid) -> Result<i64, OutboxError> {
+        if let Some(known) = self.refs.epochs.get(&epoch) {
+            return Ok(*known);
+        }
+        let id = self.shared(
+            "INSERT OR IGNORE INTO epoch (epoch) VALUES (?1)",
+            "SELECT id FROM epoch WHERE epoch = ?1",
+            [epoch.to_string()],
+        )?;
+        self.refs.epochs.insert(epoch, id);
+        Ok(id)
+    }
+
+    pub(super) fn boot_ref(&mut self, boot: &BootId) -> Result<i64, OutboxError> {
+        if let Some(known) = self.refs.boots.get(boot) {
+            return Ok(*known);
+        }
+        let id = self.shared(
+            "INSERT OR IGNORE INTO boot (boot_id) VALUES (?1)",
+            "SELECT id FROM boot WHERE boot_id = ?1",
+            [&boot.0],
+        )?;
+        self.refs.boots.insert(boot.clone(), id);
+        Ok(id)
+    }
+
+    fn shared(&self, insert: &str, select: &str, names: impl rusqlite::Params + Clone) -> Result<i64, OutboxError> {
+        let fault = OutboxError::sql("note what rows share");
+        let mut select = self.connection.prepare_cached(select).map_err(&fault)?;
+        if let Some(id) = select.query_row(names.clone(), |row| row.get(0)).optional().map_err(&fault)? {
+            return Ok(id);
+        }
+        self.connection.prepare_cached(insert).and_then(|mut insert| insert.execute(names.clone())).map_err(&fault)?;
+        select.query_row(names, |row| row.get(0)).map_err(&fault)
     }
 
     /// Moves the log into the file, so that the next start has nothing to recover.
@@ -200,37 +269,52 @@ impl Store {
     }
 }
 
-fn priority(kind: EventKind) -> i64 {
-    match kind {
-        EventKind::Plate => 0,
-        EventKind::Health => 1,
-    }
+pub(super) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn read_row(id: RowId, row: &rusqlite::Row<'_>) -> Result<Row, String> {
-    let text = |index: usize| row.get::<_, String>(index).map_err(|error| error.to_string());
-    let number = |index: usize| row.get::<_, i64>(index).map_err(|error| error.to_string());
-    let unsigned = |index: usize| u64::try_from(number(index)?).map_err(|error| error.to_string());
-    let uuid = |index: usize| Uuid::parse_str(&text(index)?).map_err(|error| error.to_string());
-    let kind = match text(3)?.as_str() {
-        "plate" => EventKind::Plate,
-        "health" => EventKind::Health,
-        other => return Err(format!("unknown kind \"{other}\"")),
-    };
-    Ok(Row {
-        id,
-        event_id: uuid(1)?,
-        revision: u32::try_from(number(2)?).map_err(|error| error.to_string())?,
-        kind,
-        camera: CameraKey {
-            camera: CameraId::new(&text(4)?).map_err(|error| error.to_string())?,
-            checkpoint: CheckpointId::new(&text(5)?).map_err(|error| error.to_string())?,
-        },
-        epoch: uuid(6)?,
-        seq: unsigned(7)?,
-        boot: BootId(text(8)?),
-        at: CaptureTime { wall_us: number(9)?, mono_ms: unsigned(10)?, synced: number(11)? != 0 },
-        body: serde_json::from_str(&text(12)?).map_err(|error| error.to_string())?,
-        evidence: serde_json::from_str(&text(13)?).map_err(|error| error.to_string())?,
-    })
+fn data_version(connection: &Connection) -> Result<i64, OutboxError> {
+    connection
+        .prepare_cached("PRAGMA data_version")
+        .and_then(|mut query| query.query_row([], |row| row.get(0)))
+        .map_err(OutboxError::sql("look for changes"))
+}
+
+/// Of a file of the newest form.
+pub(super) fn read_head(connection: &Connection) -> Result<Head, OutboxError> {
+    let fault = OutboxError::sql("read its sums");
+    let (epoch, mut head) = connection
+        .query_row(
+            "SELECT epoch, last_seq, last_id, delivered, duplicates, reporter, server_store, server_checkpoint FROM outbox",
+            [],
+            |row| {
+                let head = Head {
+                    epoch: Uuid::nil(),
+                    last_seq: row.get(1)?,
+                    last_id: row.get(2)?,
+                    delivered: row.get::<_, i64>(3)?.unsigned_abs(),
+                    duplicates: row.get::<_, i64>(4)?.unsigned_abs(),
+                    reporter: row.get(5)?,
+                    server_store: row.get(6)?,
+                    server_checkpoint: row.get(7)?,
+                    tally: Tally::default(),
+                };
+                Ok((row.get::<_, String>(0)?, head))
+            },
+        )
+        .map_err(&fault)?;
+    head.epoch = Uuid::parse_str(&epoch).map_err(|error| OutboxError::Sql {
+        doing: "read its epoch",
+        reason: error.to_string(),
+        code: None,
+    })?;
+    let mut query = connection.prepare("SELECT lane, rows, bytes, evidence_bytes FROM tally").map_err(&fault)?;
+    let mut lanes = query.query([]).map_err(&fault)?;
+    while let Some(row) = lanes.next().map_err(&fault)? {
+        let number = |index| row.get::<_, i64>(index).map(i64::unsigned_abs).map_err(&fault);
+        if let Some(lane) = Lane::from_number(row.get(0).map_err(&fault)?) {
+            head.tally.set(lane, Sum { rows: number(1)?, bytes: number(2)?, evidence: number(3)? });
+        }
+    }
+    Ok(head)
 }

@@ -1,6 +1,6 @@
 //! Answers and broadcasts, word for word as PROTOCOL 1 and 2 have them. Pure.
 
-use super::store::{Accepted, CameraRow, Verdict};
+use super::store::{Accepted, CameraRow, GapRow, Verdict};
 use crate::domain::CameraKey;
 use crate::wire::incoming::{Envelope, EventRef, Health, Overview, Registration};
 use crate::wire::timestamp;
@@ -32,6 +32,25 @@ pub struct Handshake<'a> {
     pub checkpoint: i64,
 }
 
+impl Handshake<'_> {
+    fn write(&self, answer: &mut Value, now: &str) {
+        answer["protocol"] = json!(2);
+        answer["capabilities"] = json!(CAPABILITIES);
+        answer["max_event_bytes"] = json!(self.max_event_bytes);
+        answer["server_time"] = json!(now);
+        answer["store_id"] = json!(self.store_id);
+        answer["checkpoint"] = json!(self.checkpoint);
+    }
+}
+
+/// The answer to `GET /api/test`.
+pub fn test(handshake: &Handshake<'_>, now_us: i64) -> Value {
+    let now = timestamp::format(now_us);
+    let mut answer = json!({"success": true, "message": "Server is running", "timestamp": now});
+    handshake.write(&mut answer, &now);
+    answer
+}
+
 pub fn registered(registration: &Registration, handshake: &Handshake<'_>, now_us: i64) -> Value {
     let now = timestamp::format(now_us);
     let mut answer = json!({
@@ -40,43 +59,55 @@ pub fn registered(registration: &Registration, handshake: &Handshake<'_>, now_us
         "camera_id": registration.camera.camera.as_str(),
         "checkpoint_id": registration.camera.checkpoint.as_str(),
         "timestamp": now,
-        "protocol": 2,
-        "capabilities": CAPABILITIES,
-        "max_event_bytes": handshake.max_event_bytes,
-        "server_time": now,
-        "store_id": handshake.store_id,
-        "checkpoint": handshake.checkpoint,
     });
+    handshake.write(&mut answer, &now);
     echo(&mut answer, registration.event.as_ref());
     answer
 }
 
-pub fn detection(envelope: &Envelope, accepted: &Accepted, images_dropped: usize, now_us: i64) -> Value {
+/// What an event's answer says besides the contract's keys.
+#[derive(Debug, Clone, Copy)]
+pub struct Stored<'a> {
+    pub envelope: &'a Envelope,
+    pub accepted: &'a Accepted,
+    pub store_id: &'a str,
+    /// The commit that holds the event, or a later one.
+    pub checkpoint: i64,
+}
+
+pub fn detection(stored: &Stored<'_>, images_dropped: usize, now_us: i64) -> Value {
     let mut message = "Detection data received".to_owned();
     if images_dropped > 0 {
         message += &format!("; {images_dropped} image(s) dropped: neither JPEG nor PNG in base64");
     }
-    accepted_answer("detection_id", message, envelope, accepted, now_us)
+    stored.answer("detection_id", message, now_us)
 }
 
-pub fn health(envelope: &Envelope, accepted: &Accepted, now_us: i64) -> Value {
-    accepted_answer("health_id", "Health data received".to_owned(), envelope, accepted, now_us)
+pub fn health(stored: &Stored<'_>, now_us: i64) -> Value {
+    stored.answer("health_id", "Health data received".to_owned(), now_us)
 }
 
-fn accepted_answer(id_key: &str, message: String, envelope: &Envelope, accepted: &Accepted, now_us: i64) -> Value {
-    let mut answer = json!({
-        "success": true,
-        "message": message,
-        id_key: accepted.record_id,
-        "camera_id": envelope.camera.camera.as_str(),
-        "checkpoint_id": envelope.camera.checkpoint.as_str(),
-        "timestamp": timestamp::format(now_us),
-    });
-    if accepted.verdict == Verdict::Duplicate {
-        answer["duplicate"] = json!(true);
+impl Stored<'_> {
+    fn answer(&self, id_key: &str, message: String, now_us: i64) -> Value {
+        let camera = &self.envelope.camera;
+        let mut answer = json!({
+            "success": true,
+            "message": message,
+            id_key: self.accepted.record_id,
+            "camera_id": camera.camera.as_str(),
+            "checkpoint_id": camera.checkpoint.as_str(),
+            "timestamp": timestamp::format(now_us),
+        });
+        if self.accepted.verdict == Verdict::Duplicate {
+            answer["duplicate"] = json!(true);
+        }
+        if self.envelope.event.is_some() {
+            answer["store_id"] = json!(self.store_id);
+            answer["checkpoint"] = json!(self.checkpoint);
+        }
+        echo(&mut answer, self.envelope.event.as_ref());
+        answer
     }
-    echo(&mut answer, envelope.event.as_ref());
-    answer
 }
 
 fn echo(answer: &mut Value, event: Option<&EventRef>) {
@@ -114,7 +145,7 @@ pub fn detection_broadcast(camera: &CameraKey, accepted: &Accepted, overview: &O
         "vehicles_count": overview.vehicles_count,
         "plates_count": overview.plates_count,
         "ocr_results": overview.ocr_results,
-        "timestamp": overview.timestamp,
+        "timestamp": accepted.corrected_us.map_or_else(|| overview.timestamp.clone(), timestamp::format),
     });
     Some(Broadcast { room: Room::Dashboard, event, payload })
 }
@@ -128,7 +159,7 @@ pub fn health_broadcast(health: &Health, accepted: &Accepted) -> Option<Broadcas
         "component": health.component,
         "status": health.status,
         "message": health.message,
-        "timestamp": timestamp::format(health.at_us),
+        "timestamp": timestamp::format(accepted.corrected_us.unwrap_or(health.at_us)),
     });
     (accepted.verdict != Verdict::Duplicate).then_some(Broadcast {
         room: Room::HealthMonitoring,
@@ -146,7 +177,25 @@ pub fn camera(row: &CameraRow, online: bool) -> Value {
         "last_seen": timestamp::format(row.last_seen_us),
         "status": status(online),
         "detection_count": row.detection_count,
+        "lost_events": row.lost_events,
         "health_status": row.health_status,
+    })
+}
+
+/// One item of `GET /api/gaps`.
+pub fn gap(row: &GapRow) -> Value {
+    json!({
+        "health_id": row.health_id,
+        "camera_id": row.camera_id,
+        "checkpoint_id": row.checkpoint_id,
+        "timestamp": timestamp::format(row.at_us),
+        "received_at": timestamp::format(row.received_us),
+        "epoch": row.gap.epoch,
+        "from_seq": row.gap.from_seq,
+        "to_seq": row.gap.to_seq,
+        "count": row.gap.count,
+        "kind": row.gap.kind,
+        "reason": row.gap.reason,
     })
 }
 

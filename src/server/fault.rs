@@ -103,10 +103,11 @@ impl From<Invalid> for Fault {
     }
 }
 
-/// The disk or the database failed: nothing is wrong with the event, so it is to be sent again.
+/// The disk or the database failed: nothing is wrong with the event, so it is to be sent again. The writer says why, at
+/// a rate that a log can bear.
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
-        tracing::error!(%error, "the store failed");
+        tracing::debug!(%error, "the store failed");
         Self::new(Code::Unavailable, "the server cannot store at the moment; send it again later")
     }
 }

@@ -1,52 +1,115 @@
 //! Evidence pictures as files: `<data_dir>/images/YYYY/MM/DD/<detection_id>-frame.jpg`.
 //!
-//! Nothing a peer sends becomes part of a path: names are made of our own UUID, a role and an extension. A file is
-//! whole and on the disk (file and directory synced) before anyone may name it in the database.
+//! Nothing a peer sends becomes part of a path: names are made of our own UUID, a role and an extension, and no name is
+//! used twice. A file is whole and on the disk (file and directory synced) before anyone may name it in the database.
 
+use super::days::Days;
 use super::store::ImageRow;
+use crate::killpoint;
 use crate::wire::incoming::{Image, ImageKind, Images};
 use jiff::{Timestamp, tz::TimeZone};
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use uuid::Uuid;
 
-/// The images folder.
+/// The images folder. Clones share it.
 #[derive(Debug, Clone)]
 pub struct ImageStore {
     root: PathBuf,
+    days: Arc<Days>,
+    claims: Arc<Mutex<HashMap<Uuid, usize>>>,
+}
+
+/// Pictures on the disk that no row names yet. While this lives the sweep leaves the record's files alone.
+#[derive(Debug)]
+pub struct Written {
+    pub rows: Vec<ImageRow>,
+    _claim: Claim,
+}
+
+#[derive(Debug)]
+struct Claim {
+    claims: Arc<Mutex<HashMap<Uuid, usize>>>,
+    id: Uuid,
+}
+
+impl Claim {
+    fn new(claims: &Arc<Mutex<HashMap<Uuid, usize>>>, id: Uuid) -> Self {
+        *claims.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_default() += 1;
+        Self { claims: claims.clone(), id }
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = claims.get_mut(&self.id) {
+            *count -= 1;
+            if *count == 0 {
+                claims.remove(&self.id);
+            }
+        }
+    }
 }
 
 impl ImageStore {
     /// Makes the folder if it is missing.
     pub fn open(root: PathBuf) -> io::Result<Self> {
         fs::create_dir_all(&root)?;
-        Ok(Self { root })
+        Ok(Self { days: Arc::new(Days::new(root.clone())), root, claims: Arc::default() })
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Is a commit under way that may name files of this record?
+    pub fn is_claimed(&self, id: Uuid) -> bool {
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&id)
     }
 
     /// Writes all pictures of one revision of a detection, or none: at an error those already written are removed.
     /// Blocks until they are on the disk.
-    pub fn write(&self, id: Uuid, revision: i64, received_us: i64, images: &Images) -> io::Result<Vec<ImageRow>> {
+    pub fn write(&self, id: Uuid, revision: i64, received_us: i64, images: &Images) -> io::Result<Written> {
+        let mut written = Written { rows: Vec::new(), _claim: Claim::new(&self.claims, id) };
+        let result = self.write_all(&mut written.rows, id, revision, received_us, images);
+        if result.is_err() {
+            self.remove(written.rows.iter().map(|row| row.path.as_str()));
+        }
+        result.map(|()| written)
+    }
+
+    fn write_all(
+        &self,
+        rows: &mut Vec<ImageRow>,
+        id: Uuid,
+        revision: i64,
+        received_us: i64,
+        images: &Images,
+    ) -> io::Result<()> {
         let day = day_of(received_us);
-        let stem = if revision == 0 { id.to_string() } else { format!("{id}-r{revision}") };
-        let mut rows = Vec::new();
+        // The same revision may be on its way twice: each has files of its own.
+        let stem = match revision {
+            0 => id.to_string(),
+            _ => format!("{id}-r{revision}-{}", &Uuid::new_v4().simple().to_string()[..8]),
+        };
         for (name, image) in named(images) {
             let file = format!("{stem}-{name}.{}", extension(image.kind));
-            let path = format!("{day}/{file}");
-            if let Err(error) = self.write_one(&day, &file, &image.bytes) {
-                self.remove(rows.iter().map(|row: &ImageRow| row.path.as_str()));
-                return Err(error);
-            }
-            rows.push(ImageRow { name, path, bytes: image.bytes.len() as i64 });
+            self.write_one(&day, &file, &image.bytes)?;
+            rows.push(ImageRow { name, path: format!("{day}/{file}"), bytes: image.bytes.len() as i64 });
         }
         if !rows.is_empty() {
-            sync_dir(&self.root.join(&day))?;
+            killpoint::hit("server.image.renamed");
+            self.days.sync(&day)?;
         }
-        Ok(rows)
+        Ok(())
     }
 
     fn write_one(&self, day: &str, file: &str, bytes: &[u8]) -> io::Result<()> {
-        let dir = self.make_day(day)?;
+        let dir = self.days.make(day)?;
         let temporary = dir.join(format!(".{file}.tmp"));
         let result = (|| {
             let mut out = File::create(&temporary)?;
@@ -56,23 +119,9 @@ impl ImageStore {
         })();
         if result.is_err() {
             let _ = fs::remove_file(&temporary);
+            self.days.forget(day);
         }
         result
-    }
-
-    /// `YYYY/MM/DD` below the root; each new level is synced into the one above.
-    fn make_day(&self, day: &str) -> io::Result<PathBuf> {
-        let mut dir = self.root.clone();
-        for part in day.split('/') {
-            let parent = dir.clone();
-            dir.push(part);
-            match fs::create_dir(&dir) {
-                Ok(()) => sync_dir(&parent)?,
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(dir)
     }
 
     /// Removes files that no row names; one that is gone already is no fault.
@@ -120,10 +169,6 @@ fn day_of(us: i64) -> String {
     at.to_zoned(TimeZone::UTC).strftime("%Y/%m/%d").to_string()
 }
 
-fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,7 +182,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = ImageStore::open(dir.path().join("images")).unwrap();
         let images = Images { frame: jpeg(1), crops: vec![None, jpeg(2)], ..Images::default() };
-        let rows = store.write(Uuid::nil(), 0, 1_734_602_400_000_000, &images).unwrap();
+        let written = store.write(Uuid::nil(), 0, 1_734_602_400_000_000, &images).unwrap();
+        assert!(store.is_claimed(Uuid::nil()));
+        let rows = written.rows.clone();
+        drop(written);
+        assert!(!store.is_claimed(Uuid::nil()));
         let paths: Vec<_> = rows.iter().map(|row| row.path.as_str()).collect();
         let id = Uuid::nil();
         assert_eq!(paths, [format!("2024/12/19/{id}-frame.jpg"), format!("2024/12/19/{id}-crop-1.jpg")]);
@@ -159,6 +208,18 @@ mod tests {
     }
 
     #[test]
+    fn one_revision_on_its_way_twice_has_files_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = ImageStore::open(dir.path().to_owned()).unwrap();
+        let images = Images { frame: jpeg(1), ..Images::default() };
+        let write = || store.write(Uuid::nil(), 2, 1_734_602_400_000_000, &images).unwrap();
+        let (one, two) = (write(), write());
+        assert_ne!(one.rows[0].path, two.rows[0].path);
+        drop(one);
+        assert!(store.is_claimed(Uuid::nil()));
+    }
+
+    #[test]
     fn pictures_that_cannot_all_be_written_leave_none() {
         let dir = tempfile::tempdir().unwrap();
         let store = ImageStore::open(dir.path().to_owned()).unwrap();
@@ -168,5 +229,6 @@ mod tests {
         let images = Images { frame: jpeg(1), crops: vec![jpeg(2)], ..Images::default() };
         assert!(store.write(Uuid::nil(), 0, 1_734_602_400_000_000, &images).is_err());
         assert!(!day.join(format!("{}-frame.jpg", Uuid::nil())).exists());
+        assert!(!store.is_claimed(Uuid::nil()));
     }
 }

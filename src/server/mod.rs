@@ -1,13 +1,16 @@
 //! The companion server: takes what agents send by REST or Socket.IO, stores it, tells the rooms, shows it.
 //!
-//! `app` decides what happens with a call or an event; `routes` and `socket` are the two roads to it; `store` and
+//! `ingest` takes what agents bring, `app` answers what is asked; `routes` and `socket` are the two roads there; `store` and
 //! `images` keep; `answer` and `fault` have the words.
 
+mod alarm;
 mod answer;
 mod app;
 mod body;
+mod days;
 mod fault;
 mod images;
+mod ingest;
 mod page;
 mod presence;
 mod records;
@@ -15,3 +18,4 @@ mod routes;
 pub mod serve;
 mod socket;
 mod store;
+mod sweep;

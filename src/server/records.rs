@@ -31,7 +31,7 @@ pub struct Query {
 
 impl Query {
     /// `limit` ≤ 0 means all, under `cap` (PROTOCOL 1.7).
-    fn filter(&self, cap: usize) -> Filter {
+    pub fn filter(&self, cap: usize) -> Filter {
         let limit = match self.limit.as_deref().map(|text| text.trim().parse::<i64>()) {
             Some(Ok(limit)) if limit <= 0 => cap,
             Some(Ok(limit)) => usize::try_from(limit).unwrap_or(cap).min(cap),

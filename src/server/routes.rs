@@ -4,7 +4,6 @@ use super::app::{App, Done};
 use super::fault::{Code, Fault};
 use super::socket::{Gate, Hub};
 use super::{body, page, records};
-use crate::wire::timestamp;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
@@ -13,7 +12,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::sync::Arc;
 
 /// What every handler needs.
@@ -33,6 +32,7 @@ pub fn router(app: Arc<App>, hub: Arc<Hub>) -> Router {
         .route("/api/health", post(health))
         .route("/api/statistics", get(statistics))
         .route("/api/cameras", get(cameras))
+        .route("/api/gaps", get(gaps))
         .route("/api/records", get(list_records))
         .route("/api/records/{detection_id}", get(one_record))
         .route("/images/{detection_id}/{name}", get(image))
@@ -75,8 +75,7 @@ impl Shared {
 }
 
 async fn test(State(shared): State<Shared>) -> Json<Value> {
-    let now = timestamp::format(shared.app.now_us());
-    Json(json!({"success": true, "message": "Server is running", "timestamp": now}))
+    Json(shared.app.test())
 }
 
 async fn register(State(shared): State<Shared>, request: Request<Body>) -> Result<Json<Value>, Fault> {
@@ -105,12 +104,18 @@ async fn cameras(State(shared): State<Shared>) -> Result<Json<Value>, Fault> {
     Ok(Json(shared.app.cameras().await?))
 }
 
-async fn list_records(
-    State(shared): State<Shared>,
-    query: Result<Query<records::Query>, QueryRejection>,
-) -> Result<Response, Fault> {
-    let Query(query) = query.map_err(|error| Fault::new(Code::Invalid, error.body_text()))?;
-    records::list(&shared.app, &query).await
+type RecordQuery = Result<Query<records::Query>, QueryRejection>;
+
+fn understood(query: RecordQuery) -> Result<records::Query, Fault> {
+    query.map(|Query(query)| query).map_err(|error| Fault::new(Code::Invalid, error.body_text()))
+}
+
+async fn gaps(State(shared): State<Shared>, query: RecordQuery) -> Result<Json<Value>, Fault> {
+    Ok(Json(shared.app.gaps(&understood(query)?).await?))
+}
+
+async fn list_records(State(shared): State<Shared>, query: RecordQuery) -> Result<Response, Fault> {
+    records::list(&shared.app, &understood(query)?).await
 }
 
 async fn one_record(State(shared): State<Shared>, Path(detection_id): Path<String>) -> Result<Json<Value>, Fault> {

@@ -5,9 +5,11 @@ use super::images::ImageStore;
 use super::routes;
 use super::socket::Hub;
 use super::store::{Store, StoreError};
+use super::sweep;
 use crate::clock::SystemClock;
 use crate::config::{ServerConfig, load_server};
 use crate::exit::{Exit, Failure};
+use axum::serve::ListenerExt;
 use jiff::tz::TimeZone;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File};
@@ -103,7 +105,9 @@ fn unwritable(data_dir: &Path, error: &io::Error) -> Failure {
 fn open_store(data_dir: &Path) -> Result<Store, Failure> {
     let path = data_dir.join("lpr-server.db");
     Store::open(&path).map_err(|error| match error {
-        StoreError::Foreign(_) | StoreError::Newer { .. } => Failure::new(Exit::Storage, error),
+        StoreError::Foreign(_) | StoreError::Newer { .. } | StoreError::ReadOnly(_) | StoreError::Damaged { .. } => {
+            Failure::new(Exit::Storage, error)
+        }
         error => Failure::new(
             Exit::Storage,
             format!(
@@ -126,7 +130,13 @@ async fn run(app: Arc<App>, listen: SocketAddr) -> Result<(), Failure> {
     // For people and scripts: the one line on standard output. Nobody has to listen.
     let _ = writeln!(io::stdout(), "lpr-server: listening on http://{address}");
 
+    // After READY: neither may keep the agents waiting.
+    tokio::spawn(sweep::run(app.store.clone(), app.images.clone(), app.now_us()));
+    tokio::spawn(inspect(app.store.clone()));
+
     let hub = Arc::new(Hub::default());
+    // A Socket.IO answer is two small messages: they must not wait for each other's acknowledgement.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     let (told, stopping) = tokio::sync::watch::channel(false);
     let mut until = stopping.clone();
     let server = axum::serve(listener, routes::router(app, hub.clone())).with_graceful_shutdown(async move {
@@ -144,6 +154,16 @@ async fn run(app: Arc<App>, listen: SocketAddr) -> Result<(), Failure> {
         Err(_) => tracing::warn!("some requests did not end in time; they are cut off"),
     }
     Ok(())
+}
+
+/// Looks the whole database over once. A damaged one goes on serving what it can: events that it cannot keep are
+/// answered `unavailable`, and stay with their agents.
+async fn inspect(store: Arc<Store>) {
+    match store.inspect().await {
+        Ok(None) => tracing::debug!("the database is whole"),
+        Ok(Some(damage)) => tracing::error!(damage, "the database is damaged; put a backup in its place"),
+        Err(error) => tracing::error!(%error, "the database could not be looked over"),
+    }
 }
 
 fn cannot_listen(listen: SocketAddr, error: &io::Error) -> Failure {

@@ -8,10 +8,13 @@ use std::time::Duration;
 
 /// Rows refused in succession, with none accepted, that are a broken server or contract and not bad rows.
 const BREAKER: u32 = 20;
-/// Longest time a row is set aside.
-const ASIDE_MAX: Duration = Duration::from_secs(600);
 /// How long a camera that the server does not allow us is left alone.
 const CAMERA_HOLD: Duration = Duration::from_secs(300);
+
+/// Connections that broke with a row on them, after which it goes alone and by REST.
+const BREAKS: u32 = 2;
+/// Longest time such a row is set aside: mostly it was the network after all.
+const BREAK_ASIDE: Duration = Duration::from_secs(30);
 
 /// Doubts about a row, each with others accepted meanwhile, that condemn it.
 const DOUBTS: u32 = 5;
@@ -21,17 +24,28 @@ struct Note {
     strikes: u32,
     until: Duration,
     by_rest: bool,
+    /// Connections that broke while it was in flight.
+    breaks: u32,
     doubts: u32,
     /// One more than [`Desk::accepted`] was at the last doubt; 0: never doubted.
     doubted_at: u64,
 }
 
+impl Note {
+    fn strike(&mut self, now: Duration, unit: Duration, longest: Duration) {
+        self.strikes = self.strikes.saturating_add(1);
+        self.until = now + unit.saturating_mul(1 << self.strikes.min(20)).min(longest);
+    }
+}
+
 /// The notes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Desk {
+    /// The unit and the longest of the times for which a row is set aside.
+    aside: (Duration, Duration),
     notes: HashMap<RowId, Note>,
     held: HashMap<CameraKey, Duration>,
-    /// Confirmed, and the deletion not yet committed.
+    /// Confirmed, and that not yet committed.
     settling: HashSet<RowId>,
     refused: u32,
     /// Rows confirmed so far.
@@ -39,6 +53,11 @@ pub struct Desk {
 }
 
 impl Desk {
+    /// Sets rows aside for twice the first of `aside`, doubling up to the second.
+    pub fn new(aside: (Duration, Duration)) -> Self {
+        Self { aside, notes: HashMap::new(), held: HashMap::new(), settling: HashSet::new(), refused: 0, accepted: 0 }
+    }
+
     /// Rows not to be sent now.
     pub fn skip(&self, now: Duration) -> HashSet<RowId> {
         let aside = self.notes.iter().filter(|(_, note)| note.until > now).map(|(id, _)| *id);
@@ -52,9 +71,9 @@ impl Desk {
 
     /// Puts a row aside for a time that doubles with each strike.
     pub fn later(&mut self, id: RowId, now: Duration) {
+        let (unit, longest) = self.aside;
         let note = self.notes.entry(id).or_default();
-        note.strikes = note.strikes.saturating_add(1);
-        note.until = now + Duration::from_secs(1 << note.strikes.min(20)).min(ASIDE_MAX);
+        note.strike(now, unit, longest);
         // If REST cannot tell, the socket may have another try.
         note.by_rest = false;
     }
@@ -82,6 +101,29 @@ impl Desk {
         self.notes.get(&id).is_some_and(|note| note.by_rest)
     }
 
+    /// A connection broke with this row in flight. Where that happens again, the row goes alone, and by REST, so that its
+    /// verdict is its own; and where it was `alone` then, others get their turn first.
+    pub fn broke(&mut self, id: RowId, by_socket: bool, alone: bool, now: Duration) {
+        let (unit, longest) = self.aside;
+        let note = self.notes.entry(id).or_default();
+        note.breaks = note.breaks.saturating_add(1);
+        if alone {
+            note.strike(now, unit, longest.min(BREAK_ASIDE));
+        }
+        // The roads in turn: where one does not work at all, the other must have its chance.
+        note.by_rest = note.breaks >= BREAKS && by_socket;
+    }
+
+    /// Must nothing else be in flight with it?
+    pub fn wants_alone(&self, id: RowId) -> bool {
+        self.notes.get(&id).is_some_and(|note| note.breaks >= BREAKS)
+    }
+
+    /// Is it set aside?
+    pub fn is_aside(&self, id: RowId, now: Duration) -> bool {
+        self.notes.get(&id).is_some_and(|note| note.until > now)
+    }
+
     /// Holds a camera's rows. `true`: it was not held before.
     pub fn hold_camera(&mut self, camera: &CameraKey, now: Duration) -> bool {
         let before = self.held.insert(camera.clone(), now + CAMERA_HOLD);
@@ -99,7 +141,7 @@ impl Desk {
         }
     }
 
-    /// Confirmed by the server; the deletion is under way.
+    /// Confirmed by the server; the commit of that is under way.
     pub fn confirmed(&mut self, id: RowId) {
         self.refused = 0;
         self.accepted += 1;
@@ -107,10 +149,10 @@ impl Desk {
         self.settling.insert(id);
     }
 
-    /// The deletion has been committed, or has failed: then the row is sent again later.
-    pub fn settled(&mut self, id: RowId, deleted: bool, now: Duration) {
+    /// That it was delivered has been committed, or could not be: then the row is sent again later.
+    pub fn settled(&mut self, id: RowId, kept: bool, now: Duration) {
         self.settling.remove(&id);
-        if !deleted {
+        if !kept {
             self.later(id, now);
         }
     }
@@ -127,7 +169,7 @@ impl Desk {
             self.notes.remove(&id);
             return true;
         }
-        self.notes.entry(id).or_default().until = now + ASIDE_MAX;
+        self.notes.entry(id).or_default().until = now + self.aside.1;
         false
     }
 }
@@ -147,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_row_set_aside_waits_longer_each_time_and_comes_back() {
-        let mut desk = Desk::default();
+        let mut desk = Desk::new((s(1), s(600)));
         let id = ids(1)[0];
         desk.later(id, s(0));
         assert!(desk.skip(s(1)).contains(&id));
@@ -158,8 +200,8 @@ mod tests {
     }
 
     #[test]
-    fn a_confirmed_row_is_not_sent_again_while_its_deletion_is_under_way() {
-        let mut desk = Desk::default();
+    fn a_confirmed_row_is_not_sent_again_while_that_is_committed() {
+        let mut desk = Desk::new((s(1), s(600)));
         let id = ids(1)[0];
         desk.by_rest(id);
         desk.confirmed(id);
@@ -173,7 +215,7 @@ mod tests {
 
     #[test]
     fn twenty_refusals_in_succession_are_the_servers_fault() {
-        let mut desk = Desk::default();
+        let mut desk = Desk::new((s(1), s(600)));
         let ids = ids(30);
         assert!(ids[..20].iter().all(|id| desk.refused(*id, s(0))));
         assert!(!desk.refused(ids[20], s(0)));
@@ -182,8 +224,24 @@ mod tests {
     }
 
     #[test]
+    fn a_row_that_keeps_breaking_connections_goes_alone_and_others_pass_it() {
+        let mut desk = Desk::new((s(1), s(600)));
+        let id = ids(1)[0];
+        desk.broke(id, true, false, s(0));
+        assert!(!desk.wants_alone(id) && !desk.wants_rest(id), "once is the network");
+        desk.broke(id, true, false, s(0));
+        assert!(desk.wants_alone(id) && desk.wants_rest(id) && !desk.is_aside(id, s(0)));
+        desk.broke(id, true, true, s(0));
+        assert!(desk.is_aside(id, s(1)) && !desk.is_aside(id, s(2)));
+        desk.broke(id, false, true, s(0));
+        assert!(!desk.wants_rest(id), "REST could not tell either: the socket may have another try");
+        (0..20).for_each(|_| desk.broke(id, true, true, s(0)));
+        assert!(desk.is_aside(id, s(29)) && !desk.is_aside(id, s(30)), "but not for long");
+    }
+
+    #[test]
     fn a_row_is_condemned_only_by_a_server_that_accepts_others() {
-        let mut desk = Desk::default();
+        let mut desk = Desk::new((s(1), s(600)));
         let ids = ids(2);
         assert!((0..50).all(|_| !desk.doubt(ids[0], s(0))), "the server may be broken");
         let verdicts: Vec<bool> = (0..5)
@@ -199,7 +257,7 @@ mod tests {
     fn a_camera_that_is_not_allowed_is_held_alone_and_said_once() {
         let camera =
             |id: &str| CameraKey { camera: CameraId::new(id).unwrap(), checkpoint: CheckpointId::new("g").unwrap() };
-        let mut desk = Desk::default();
+        let mut desk = Desk::new((s(1), s(600)));
         let ids = ids(2);
         assert!(desk.hold_camera(&camera("a"), s(0)));
         assert!(!desk.hold_camera(&camera("a"), s(1)));

@@ -31,6 +31,10 @@ impl Endpoint {
         if rest.contains(['?', '#']) || rest.contains(|c: char| c.is_whitespace() || c.is_control()) {
             return Err(fault(url, "query, fragment and spaces have no place in it"));
         }
+        let port = authority.rsplit_once(']').map_or(authority, |(_, port)| port).split_once(':').map(|(_, port)| port);
+        if port.is_some_and(|port| port.parse::<u16>().is_err()) {
+            return Err(fault(url, "its port is no number from 0 to 65535"));
+        }
         if authority.is_empty() || authority.starts_with(':') {
             return Err(fault(url, "it names no host"));
         }
@@ -45,6 +49,30 @@ impl Endpoint {
     /// The socket's URL.
     pub fn socket(&self) -> String {
         format!("{}/socket.io/", self.base)
+    }
+
+    /// The same as a WebSocket's, Engine.IO 4.
+    pub fn websocket(&self) -> String {
+        let socket = self.socket();
+        // `http` → `ws`, `https` → `wss`.
+        format!("ws{}?EIO=4&transport=websocket", socket.trim_start_matches("http"))
+    }
+
+    /// Encrypted?
+    pub fn is_tls(&self) -> bool {
+        self.base.starts_with("https:")
+    }
+
+    /// Host (an IPv6 address without brackets) and port of the TCP connection.
+    pub fn address(&self) -> (String, u16) {
+        let rest = self.base.split_once("://").map_or("", |(_, rest)| rest);
+        let authority = rest.split('/').next().unwrap_or_default();
+        let usual = if self.is_tls() { 443 } else { 80 };
+        let (host, port) = match authority.strip_prefix('[').and_then(|v6| v6.split_once(']')) {
+            Some((host, port)) => (host, port.strip_prefix(':')),
+            None => authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port))),
+        };
+        (host.to_owned(), port.and_then(|port| port.parse().ok()).unwrap_or(usual))
     }
 }
 
@@ -72,8 +100,27 @@ mod tests {
     }
 
     #[test]
+    fn the_websocket_goes_to_the_same_host_and_prefix() {
+        for (url, websocket, host, port) in [
+            ("http://h:8765", "ws://h:8765/socket.io/?EIO=4&transport=websocket", "h", 8765),
+            ("https://h/lpr", "wss://h/lpr/socket.io/?EIO=4&transport=websocket", "h", 443),
+            ("ws://[::1]", "ws://[::1]/socket.io/?EIO=4&transport=websocket", "::1", 80),
+            ("ws://[::1]:81/", "ws://[::1]:81/socket.io/?EIO=4&transport=websocket", "::1", 81),
+        ] {
+            let endpoint = Endpoint::parse(url).unwrap();
+            assert_eq!(
+                (endpoint.websocket().as_str(), endpoint.address()),
+                (websocket, (host.to_owned(), port)),
+                "{url}"
+            );
+        }
+    }
+
+    #[test]
     fn what_cannot_be_used_is_refused_and_a_password_is_not_repeated() {
-        for url in ["", "host:8765", "ftp://host", "http://", "http://:80", "http://h/?a=b", "http://h/ x"] {
+        for url in
+            ["", "host:8765", "ftp://host", "http://", "http://:80", "http://h/?a=b", "http://h/ x", "http://h:x/"]
+        {
             assert!(Endpoint::parse(url).is_err(), "{url}");
         }
         let text = Endpoint::parse("http://user:hunter2@host").unwrap_err().to_string();

@@ -17,6 +17,12 @@ pub struct Timings {
     pub dwell: Duration,
     /// After the server refused our credentials.
     pub auth_pause: Duration,
+    /// A row that the server has trouble with is set aside: for twice the first at once, doubling up to the second.
+    pub aside: (Duration, Duration),
+    /// After the server refused everything that it was sent.
+    pub breaker: Duration,
+    /// With an event in flight, a socket that says nothing at all for so long is dead.
+    pub silence: Duration,
 }
 
 impl Default for Timings {
@@ -28,6 +34,10 @@ impl Default for Timings {
             stable: seconds(10),
             dwell: seconds(30),
             auth_pause: seconds(60),
+            aside: (seconds(1), seconds(600)),
+            breaker: seconds(60),
+            // With what REST then takes, data flows again within ten seconds.
+            silence: seconds(5),
         }
     }
 }
@@ -88,6 +98,10 @@ impl LinkMachine {
             rest_failures: 0,
             hold_until: Duration::ZERO,
         }
+    }
+
+    pub fn timings(&self) -> &Timings {
+        &self.timings
     }
 
     pub fn mode(&self) -> Mode {
@@ -209,13 +223,20 @@ impl LinkMachine {
         if matches!(self.attempt, Attempt::Up { .. }) {
             return self.use_socket(now);
         }
-        self.mode = Mode::Down { until: now + backoff(self.timings.down, self.rest_failures, jitter) };
+        self.mode = Mode::Down { until: now + backoff(self.timings.down, patience(self.rest_failures), jitter) };
     }
 
     /// The server is there and asks us to wait (429, 503): nothing is sent for `wait`, or for as long as our own
     /// backoff takes when it named none.
     pub fn hold(&mut self, now: Duration, wait: Option<Duration>) {
         self.hold_until = now + wait.unwrap_or(self.timings.down.0 * 5).max(self.timings.down.0);
+    }
+
+    /// The server refuses every event: nothing is sent for a while. `true`: that is news.
+    pub fn refuses_all(&mut self, now: Duration) -> bool {
+        let news = now >= self.hold_until;
+        self.hold(now, Some(self.timings.breaker));
+        news
     }
 
     /// The server refuses our credentials on the connection (401, 403): both roads are the same to it.
@@ -234,6 +255,13 @@ impl LinkMachine {
     fn enter_rest(&mut self, now: Duration) {
         self.mode = Mode::Rest { since: now, proven: false };
     }
+}
+
+/// Doublings of the wait while both roads are down. The first waits stay short, so that a server that is only restarted
+/// has its events within seconds.
+fn patience(failures: u32) -> u32 {
+    const SHORT: u32 = 8;
+    if failures <= SHORT { failures.min(2) } else { failures - SHORT + 2 }
 }
 
 /// Full jitter: anything from the minimum to a limit that doubles with each failure, up to the maximum.

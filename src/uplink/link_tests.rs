@@ -81,6 +81,20 @@ fn a_returning_server_gets_its_socket_probed_soon() {
 }
 
 #[test]
+fn a_server_that_restarts_is_found_within_seconds_and_one_that_is_gone_is_not_pestered() {
+    let mut link = machine(Transport::Rest);
+    let mut waits = Vec::new();
+    for _ in 0..16 {
+        link.rest_failed(s(0), 1.0);
+        let Mode::Down { until } = link.mode() else { panic!("{:?}", link.mode()) };
+        waits.push(until.as_secs());
+        link.poll(until);
+        link.mode = Mode::Rest { since: s(0), proven: false };
+    }
+    assert_eq!(waits, [2, 4, 4, 4, 4, 4, 4, 4, 8, 16, 32, 60, 60, 60, 60, 60]);
+}
+
+#[test]
 fn refused_credentials_pause_both_roads_and_are_tried_again() {
     let mut link = machine(Transport::Auto);
     link.poll(s(0));
@@ -161,6 +175,9 @@ fn step(link: &mut LinkMachine, happening: &Happening, now: &mut Duration, conne
             let generation = if *old { newest.saturating_sub(1) } else { newest };
             let taken = link.connected(generation, *now);
             assert_eq!(taken, *connecting == Some(generation), "only the newest attempt counts, once");
+            if let Mode::Rest { .. } = before {
+                assert!(matches!(link.mode(), Mode::Rest { .. }), "a fresh socket does not take over at once");
+            }
             if taken {
                 *connecting = None;
             }
@@ -187,7 +204,9 @@ fn step(link: &mut LinkMachine, happening: &Happening, now: &mut Duration, conne
         }
     }
     let before = link.mode();
+    let last = link.generation;
     if let Some(generation) = link.poll(*now) {
+        assert!(generation > last, "generations rise");
         assert_eq!((*connecting, link.live()), (None, None), "one attempt or connection at a time");
         assert_ne!(link.transport, Transport::Rest);
         *connecting = Some(generation);

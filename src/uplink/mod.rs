@@ -4,33 +4,43 @@
 //! Pure rooms decide: [`link`] which road, `triage` what an answer means for a row, `desk` what is tried when;
 //! `driver` is the task that does it, over the roads `socket_road` and `rest`.
 
+mod clock_watch;
 mod desk;
+mod dispatch;
 mod driver;
 mod endpoint;
+mod lanes;
 pub mod link;
+#[cfg(test)]
+mod model_tests;
 mod pack;
 pub mod rest;
 mod rows;
 mod settle;
+pub mod socket;
 mod socket_road;
-pub mod socketio;
 mod status;
+mod tls;
 mod token;
 mod transport;
 mod triage;
+mod witness;
 
 pub use endpoint::Endpoint;
+pub use pack::Shrink;
 pub use rows::{health_row, plate_row};
 pub use status::{Delivered, Link, LinkStatus, Road, UplinkError};
+pub use tls::TlsFiles;
 pub use token::read_token;
 
 use crate::clock::Clock;
-use crate::config::UplinkConfig;
+use crate::config::{UplinkConfig, is_plain_to_another_machine};
 use crate::domain::CameraKey;
 use crate::media::EvidenceStore;
 use crate::outbox::OutboxHandle;
+use futures_util::stream::FuturesUnordered;
 use link::{LinkMachine, Timings};
-use std::collections::VecDeque;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, watch};
@@ -46,7 +56,7 @@ pub struct Uplink {
     pub status: watch::Receiver<LinkStatus>,
     /// One message per delivered event, after the receipt. A receiver that is 1024 behind loses the oldest.
     pub delivered: broadcast::Receiver<Delivered>,
-    /// Ends after `shutdown` has become true: the event in flight gets 3 s for its answer, deletions 3 s more.
+    /// Ends after `shutdown` has become true: events in flight get 3 s for their answers and the commit of those.
     pub task: JoinHandle<()>,
 }
 
@@ -57,6 +67,8 @@ pub struct Parts {
     pub outbox: OutboxHandle,
     pub evidence: EvidenceStore,
     pub clock: Arc<dyn Clock>,
+    /// Makes pictures smaller for the socket; without it a too large event goes by REST as it is.
+    pub shrink: Option<Arc<dyn Shrink>>,
     /// Becomes true when the uplink is to stop.
     pub shutdown: watch::Receiver<bool>,
 }
@@ -64,52 +76,62 @@ pub struct Parts {
 /// Starts the uplink in the current tokio runtime.
 ///
 /// # Errors
-/// What no waiting will mend: a server URL or a token file that cannot be used.
-pub fn start(
-    config: &UplinkConfig,
-    cameras: Vec<CameraKey>,
-    outbox: OutboxHandle,
-    evidence: EvidenceStore,
-    clock: Arc<dyn Clock>,
-    shutdown: watch::Receiver<bool>,
-) -> Result<Uplink, UplinkError> {
-    start_with(config, Parts { cameras, outbox, evidence, clock, shutdown }, Timings::default())
+/// What no waiting will mend: a server URL, a token file or a certificate that cannot be used.
+pub fn start(config: &UplinkConfig, parts: Parts) -> Result<Uplink, UplinkError> {
+    start_with(config, parts, Timings::default())
 }
 
 /// [`start`] with other waiting times.
 pub fn start_with(config: &UplinkConfig, parts: Parts, timings: Timings) -> Result<Uplink, UplinkError> {
-    let Parts { cameras, outbox, evidence, clock, shutdown } = parts;
+    let Parts { cameras, outbox, evidence, clock, shrink, shutdown } = parts;
     let endpoint = Endpoint::parse(&config.server_url)?;
+    if !config.allow_insecure && is_plain_to_another_machine(&config.server_url) {
+        return Err(UplinkError::Insecure(endpoint.to_string()));
+    }
+    let tls = TlsFiles::from(config).connector()?;
     let client = rest::RestClient::new(
         endpoint.clone(),
         read_token(&config.token_file)?,
         Duration::from_secs_f64(config.connect_timeout_s),
         Duration::from_secs_f64(config.answer_timeout_s),
+        tls.clone(),
     )?;
     let (status, watched) = watch::channel(LinkStatus::default());
     let (delivered, deliveries) = broadcast::channel(DELIVERED_QUEUE);
+    let (receipts, received) = mpsc::unbounded_channel();
+    let (results, settled) = mpsc::unbounded_channel();
+    tokio::spawn(settle::commit_receipts(outbox.clone(), received, results));
     let introduction =
         socket_road::Introduction { epoch: outbox.epoch(), boot: outbox.boot().clone(), clock: clock.clone(), cameras };
     let driver = driver::Driver {
         config: config.clone(),
         endpoint,
+        tls,
         introduction,
         counts: outbox.watch(),
         outbox,
-        evidence,
+        packer: pack::Packer { evidence, shrink },
         link: LinkMachine::new(config.transport, timings, clock.monotonic()),
         clock,
+        clock_watch: clock_watch::ClockWatch::default(),
         rest: rest::RestRoad { client, echoes: false },
+        peer: Default::default(),
         socket: None,
-        desk: desk::Desk::default(),
-        queue: VecDeque::new(),
+        witness: witness::Witness::default(),
+        desk: desk::Desk::new(timings.aside),
+        lanes: lanes::Lanes::default(),
+        flights: HashMap::new(),
         attempts: mpsc::channel(4),
-        deletions: mpsc::unbounded_channel(),
+        work: FuturesUnordered::new(),
+        proving: false,
+        fetching: false,
+        receipts,
+        settled,
         status,
         delivered,
         shutdown,
         stopping: false,
-        sending: false,
+        usable: false,
         trouble: None,
     };
     Ok(Uplink { status: watched, delivered: deliveries, task: tokio::spawn(driver.run()) })

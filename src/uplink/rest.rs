@@ -1,11 +1,12 @@
 //! The road by REST. The only file that names `reqwest`.
 
-use super::transport::{Outcome, Parcel, Transport, allowance};
+use super::transport::{Outcome, Parcel, allowance};
 use super::{Endpoint, UplinkError};
 use crate::config::Secret;
 use crate::domain::EventKind;
-use crate::wire::answer::{Answer, Code, seconds};
-use crate::wire::receipt::{Verdict, Via, judge};
+use crate::wire::answer::{Answer, Code, Peer, Registered, seconds};
+use crate::wire::receipt::{Sent, Verdict, Via, judge};
+use native_tls::TlsConnector;
 use reqwest::header::{CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Client, Method, redirect};
 use serde_json::Value;
@@ -13,6 +14,11 @@ use std::time::Duration;
 
 /// Bytes of an answer that are read at the most.
 const MAX_ANSWER: usize = 4 << 20;
+
+/// Sent bytes that the peer's machine does not confirm for so long end the connection.
+const UNCONFIRMED: Duration = Duration::from_secs(8);
+/// An idle connection is not trusted for longer: what has died meanwhile would cost a time-out.
+const KEPT_IDLE: Duration = Duration::from_secs(15);
 
 /// A server's REST calls.
 #[derive(Debug, Clone)]
@@ -41,13 +47,18 @@ impl RestClient {
         token: Secret,
         connect_timeout: Duration,
         answer_timeout: Duration,
+        tls: TlsConnector,
     ) -> Result<Self, UplinkError> {
         let http = Client::builder()
+            .use_preconfigured_tls(tls)
             .redirect(redirect::Policy::none())
             // The socket knows no proxy either; one road must not go where the other does not.
             .no_proxy()
             .connect_timeout(connect_timeout)
             .tcp_keepalive(Duration::from_secs(30))
+            .tcp_user_timeout(UNCONFIRMED)
+            .tcp_nodelay(true)
+            .pool_idle_timeout(KEPT_IDLE)
             .build()
             .map_err(|error| UplinkError::Tls(error.to_string()))?;
         reqwest::Url::parse(&endpoint.rest("/"))
@@ -66,12 +77,11 @@ impl RestClient {
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> Result<Response, String> {
-        self.call(Method::POST, path, Some(body)).await
+        self.call(Method::POST, path, Some(body.to_string())).await
     }
 
-    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Response, String> {
-        let body = body.map(serde_json::to_vec).transpose().map_err(|error| error.to_string())?;
-        let limit = allowance(self.answer_timeout, body.as_ref().map_or(0, Vec::len));
+    async fn call(&self, method: Method, path: &str, body: Option<String>) -> Result<Response, String> {
+        let limit = allowance(self.answer_timeout, body.as_ref().map_or(0, String::len));
         let mut request = self.http.request(method, self.endpoint.rest(path)).timeout(limit);
         if !self.token.is_empty() {
             request = request.bearer_auth(self.token.reveal());
@@ -109,8 +119,8 @@ fn describe(error: reqwest::Error) -> String {
     cause.to_string()
 }
 
-/// Delivery by REST.
-#[derive(Debug)]
+/// Delivery by REST. Cheap to clone: every request in flight has one.
+#[derive(Debug, Clone)]
 pub struct RestRoad {
     pub client: RestClient,
     /// The server has shown protocol 2: nothing less than an echo is a receipt.
@@ -118,39 +128,47 @@ pub struct RestRoad {
 }
 
 impl RestRoad {
-    /// Is a server there? Any answer but a gateway's complaint says yes.
-    pub async fn probe(&self) -> Result<(), Outcome> {
+    /// Is a server there, and what does it say of itself? Any answer but a gateway's complaint says yes.
+    pub async fn probe(&self) -> Result<Peer, Outcome> {
         let response = self.client.get("/api/test").await.map_err(|reason| Outcome::Broken { reason })?;
         match response.status {
             401 | 403 => Err(Outcome::AuthRefused { reason: refusal(&response) }),
             429 | 503 => Err(Outcome::Busy { wait: response.retry_after, reason: refusal(&response) }),
             300..=399 | 502 | 504 => Err(Outcome::Broken { reason: refusal(&response) }),
-            _ => Ok(()),
+            _ => Ok(Peer::parse(&response.body)),
         }
     }
-}
 
-impl Transport for RestRoad {
-    async fn deliver(&mut self, parcel: &Parcel) -> Outcome {
+    /// Registers a camera, at a server that has shown protocol 2 and at no other (PROTOCOL 3.1.7). What it says of
+    /// itself in the answer; `None` where it has other worries: events are accepted without a registration.
+    pub async fn register(&self, registration: &Value) -> Option<Peer> {
+        let response = self.client.post("/api/cameras/register", registration).await.ok()?;
+        let said = Registered::parse(&response.body);
+        (response.status == 200 && said.answer.success == Some(true)).then_some(said.peer)
+    }
+
+    /// Sends one event and waits for its answer.
+    pub async fn deliver(&self, parcel: Parcel) -> Outcome {
         let path = match parcel.sent.kind {
             EventKind::Plate => "/api/detection",
             EventKind::Health => "/api/health",
         };
-        match self.client.post(path, &parcel.payload).await {
-            Ok(response) => outcome(&response, parcel, self.echoes),
+        let Parcel { sent, json } = parcel;
+        match self.client.call(Method::POST, path, Some(json)).await {
+            Ok(response) => outcome(&response, &sent, self.echoes),
             Err(reason) => Outcome::Broken { reason },
         }
     }
 }
 
 /// What a response means for the event that the request carried.
-fn outcome(response: &Response, parcel: &Parcel, echoes: bool) -> Outcome {
+fn outcome(response: &Response, sent: &Sent, echoes: bool) -> Outcome {
     let answer = Answer::parse(&response.body);
     let wait = response.retry_after.or(answer.retry_after);
     let reason = refusal(response);
     match response.status {
-        200..=299 => match judge(&answer, Via::Rest, std::slice::from_ref(&parcel.sent), echoes) {
-            Verdict::Receipt { duplicate, record_id, .. } => Outcome::Receipt { duplicate, record_id },
+        200..=299 => match judge(&answer, Via::Rest, std::slice::from_ref(sent), echoes) {
+            Verdict::Receipt { receipt, .. } => Outcome::Receipt(receipt),
             Verdict::Refused { code, reason, .. } => Outcome::refused(code, reason, wait),
             Verdict::NoMatch => Outcome::Unanswered { reason: format!("{reason}, and no receipt for this event") },
         },
@@ -179,25 +197,23 @@ fn refusal(response: &Response) -> String {
 mod tests {
     use super::*;
     use crate::domain::{CameraId, CameraKey, CheckpointId};
-    use crate::wire::receipt::Sent;
     use serde_json::json;
     use uuid::Uuid;
 
-    fn parcel() -> Parcel {
+    fn sent() -> Sent {
         let camera = CameraKey { camera: CameraId::new("a").unwrap(), checkpoint: CheckpointId::new("b").unwrap() };
-        let sent = Sent { event_id: Uuid::now_v7(), revision: 0, kind: EventKind::Plate, camera };
-        Parcel { sent, payload: Value::Null, bytes: 4 }
+        Sent { event_id: Uuid::now_v7(), revision: 0, kind: EventKind::Plate, camera }
     }
 
     fn answered(status: u16, body: Value) -> Outcome {
         let response = Response { status, body, retry_after: Some(Duration::from_secs(9)), location: None };
-        outcome(&response, &parcel(), false)
+        outcome(&response, &sent(), false)
     }
 
     #[test]
     fn only_a_verdict_on_the_event_counts_against_it() {
         let no = || json!({"success": false, "message": "bad bbox"});
-        assert!(matches!(answered(200, json!({"success": true})), Outcome::Receipt { .. }));
+        assert!(matches!(answered(200, json!({"success": true})), Outcome::Receipt(_)));
         assert!(matches!(answered(400, no()), Outcome::Refused { .. }));
         assert!(matches!(answered(422, no()), Outcome::Refused { .. }));
         assert!(matches!(answered(200, no()), Outcome::Declined { .. }));

@@ -1,18 +1,79 @@
-//! The second half of a delivery: what its end means is carried out, and told.
+//! The incoming half of the driver: what the end of a delivery means is carried out, and told.
 
-use super::driver::{Deletion, Driver};
+use super::driver::Driver;
 use super::link::Mode;
 use super::pack;
 use super::status::{Delivered, Link, LinkStatus, Road};
-use super::triage::{LinkNews, RowFate};
-use crate::outbox::Row;
+use super::transport::Outcome;
+use super::triage::{LinkNews, RowFate, triage};
+use crate::config::Transport;
+use crate::outbox::{OutboxError, OutboxHandle, Row, RowId, Settled};
+use crate::wire::receipt::Receipt;
 use std::time::Duration;
+use tokio::sync::mpsc;
 
-/// After the server refused everything.
-const BREAKER_PAUSE: Duration = Duration::from_secs(60);
+/// Receipts committed together at the most.
+const BATCH: usize = 256;
+
+/// Rows whose receipts were committed together, or could not be.
+pub(super) type SettleResult = (Vec<RowId>, Result<(), OutboxError>);
+
+/// Commits receipts: all that have come while the last commit was under way go into the next.
+pub(super) async fn commit_receipts(
+    outbox: OutboxHandle,
+    mut receipts: mpsc::UnboundedReceiver<Settled>,
+    results: mpsc::UnboundedSender<SettleResult>,
+) {
+    let mut batch = Vec::new();
+    while receipts.recv_many(&mut batch, BATCH).await > 0 {
+        let ids = batch.iter().map(|settled: &Settled| settled.id).collect();
+        let result = outbox.settle(std::mem::take(&mut batch)).await;
+        if results.send((ids, result)).is_err() {
+            return;
+        }
+    }
+}
 
 impl Driver {
-    pub(super) fn take_news(&mut self, news: LinkNews, road: Road) {
+    /// One delivery has ended.
+    pub(super) async fn ended(&mut self, id: RowId, outcome: Outcome) {
+        let Some(flight) = self.flights.remove(&id) else { return };
+        let now = self.clock.monotonic();
+        if let Outcome::Receipt(receipt) = &outcome
+            && let Some((store, checkpoint)) =
+                self.witness.answered(&receipt.commit, receipt.duplicate, flight.asked_at)
+        {
+            self.reconcile(store, checkpoint).await;
+        }
+        if is_break(&outcome) {
+            self.desk.broke(id, flight.road == Road::Socketio, flight.alone, now);
+        }
+        let (fate, news) = triage(outcome.clone(), flight.road, self.config.transport == Transport::Auto);
+        let over = flight.road == Road::Socketio && matches!(news, LinkNews::Broken(_));
+        self.take_news(news, flight.road);
+        self.take_fate(fate, flight.row, flight.road).await;
+        if over {
+            self.put_down(Road::Socketio, &outcome).await;
+        }
+    }
+
+    /// Whatever is in flight by this road has ended like this; the link knows already.
+    pub(super) async fn put_down(&mut self, road: Road, outcome: &Outcome) {
+        let mut ids: Vec<RowId> =
+            self.flights.iter().filter(|(_, flight)| flight.road == road).map(|(id, _)| *id).collect();
+        // Put back one before the other: the oldest last, so that it is the first again.
+        ids.sort_unstable();
+        for id in ids.into_iter().rev() {
+            let Some(flight) = self.flights.remove(&id) else { continue };
+            if is_break(outcome) {
+                self.desk.broke(id, road == Road::Socketio, flight.alone, self.clock.monotonic());
+            }
+            let (fate, _) = triage(outcome.clone(), road, self.config.transport == Transport::Auto);
+            self.take_fate(fate, flight.row, road).await;
+        }
+    }
+
+    fn take_news(&mut self, news: LinkNews, road: Road) {
         let now = self.clock.monotonic();
         match (news, road) {
             (LinkNews::Works, Road::Rest) => self.link.rest_worked(now),
@@ -28,49 +89,60 @@ impl Driver {
         }
     }
 
-    pub(super) async fn take_fate(&mut self, fate: RowFate, row: Row, road: Road) {
+    async fn take_fate(&mut self, fate: RowFate, row: Row, road: Road) {
         let now = self.clock.monotonic();
         match fate {
-            RowFate::Delete { duplicate, record_id } => self.confirmed(row, road, duplicate, record_id),
+            RowFate::Settle(receipt) => self.confirmed(row, road, receipt),
             RowFate::Quarantine(reason) => self.refused(row, reason).await,
             RowFate::Doubt(reason) => {
                 if self.desk.doubt(row.id, now) {
                     self.refused(row, reason).await;
+                } else {
+                    self.outbox.unpin(vec![row.id]);
                 }
             }
             RowFate::ByRest => {
                 self.desk.by_rest(row.id);
-                self.queue.push_front(row);
+                self.put_back(row, now);
             }
             // By REST while the socket works: not at once again, and not for ever by REST.
             RowFate::Keep if road == Road::Rest && matches!(self.link.mode(), Mode::Socket { .. }) => {
                 self.desk.later(row.id, now);
+                self.outbox.unpin(vec![row.id]);
             }
-            RowFate::Keep => self.queue.push_front(row),
-            RowFate::Later => self.desk.later(row.id, now),
+            RowFate::Keep => self.put_back(row, now),
+            RowFate::Later => {
+                self.desk.later(row.id, now);
+                self.outbox.unpin(vec![row.id]);
+            }
             RowFate::HoldCamera(reason) => {
                 if self.desk.hold_camera(&row.camera, now) {
                     tracing::warn!(camera = %row.camera, %reason, "the server does not allow us this camera; its events wait");
                 }
                 self.desk.held_back(row.id, &row.camera, now);
+                self.outbox.unpin(vec![row.id]);
             }
         }
     }
 
-    fn confirmed(&mut self, row: Row, via: Road, duplicate: bool, record_id: Option<String>) {
+    /// The row is the next of its lane, unless it has been set aside.
+    fn put_back(&mut self, row: Row, now: Duration) {
+        if self.desk.is_aside(row.id, now) {
+            self.outbox.unpin(vec![row.id]);
+        } else {
+            self.lanes.put_back(row.id, row);
+        }
+    }
+
+    fn confirmed(&mut self, row: Row, via: Road, receipt: Receipt) {
         self.trouble = None;
         self.desk.confirmed(row.id);
+        crate::killpoint::hit("uplink.receipt");
+        let Receipt { duplicate, record_id, commit } = receipt;
         let plates = pack::plates(&row);
         tracing::debug!(event = %row.event_id, kind = row.kind.as_str(), via = via.as_str(), duplicate, ?plates, "delivered");
-        let (outbox, evidence, done) = (self.outbox.clone(), self.evidence.clone(), self.deletions.0.clone());
-        tokio::spawn(async move {
-            let result = outbox.delete_delivered(vec![row.id]).await;
-            if result.is_ok() {
-                // After the commit: a file without a row is swept at the next start, a row without its file is a loss.
-                let _ = tokio::task::spawn_blocking(move || evidence.remove(&row.evidence)).await;
-            }
-            let _ = done.send((row.id, result));
-        });
+        // The other end lives as long as this driver.
+        let _ = self.receipts.send(Settled { id: row.id, duplicate, checkpoint: commit.checkpoint });
         let _ = self.delivered.send(Delivered {
             event_id: row.event_id,
             kind: row.kind,
@@ -82,23 +154,30 @@ impl Driver {
         });
     }
 
-    pub(super) fn deletion_ended(&mut self, (id, result): Deletion) {
+    pub(super) fn settle_ended(&mut self, (ids, result): SettleResult) {
         if let Err(error) = &result {
-            tracing::error!(%error, "a delivered event cannot be deleted; it will be sent again");
+            tracing::error!(%error, events = ids.len(), "receipts cannot be kept; their events will be sent again");
+            self.outbox.unpin(ids.clone());
         }
-        self.desk.settled(id, result.is_ok(), self.clock.monotonic());
+        for id in ids {
+            self.desk.settled(id, result.is_ok(), self.clock.monotonic());
+        }
     }
 
     async fn refused(&mut self, row: Row, reason: String) {
         let now = self.clock.monotonic();
         if !self.desk.refused(row.id, now) {
-            tracing::error!(%reason, "the server refuses every event; nothing more is quarantined, sending pauses");
+            // Said once, not for each event that was in flight with it.
+            if self.link.refuses_all(now) {
+                tracing::error!(%reason, "the server refuses every event; nothing more is quarantined, sending pauses");
+            }
             self.trouble = Some(format!("every event is refused: {reason}"));
-            return self.link.hold(now, Some(BREAKER_PAUSE));
+            return self.outbox.unpin(vec![row.id]);
         }
         tracing::warn!(event = %row.event_id, camera = %row.camera, %reason, "the server refuses an event; it is quarantined");
         if let Err(error) = self.outbox.quarantine(row.id, reason).await {
             tracing::error!(%error, "an event cannot be quarantined");
+            self.outbox.unpin(vec![row.id]);
             self.desk.later(row.id, now);
         }
     }
@@ -119,7 +198,7 @@ impl Driver {
         if link == Link::Socket && before != Link::Socket {
             self.trouble = None;
         }
-        let in_flight = self.desk.settling() + usize::from(self.sending);
+        let in_flight = self.desk.settling() + self.flights.len();
         let new = LinkStatus { link, in_flight, trouble: self.trouble.clone() };
         let server = &self.endpoint;
         self.status.send_if_modified(|old| {
@@ -140,4 +219,9 @@ impl Driver {
             changed
         });
     }
+}
+
+/// Did a connection break with the event in flight?
+fn is_break(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Broken { .. } | Outcome::Unanswered { .. })
 }

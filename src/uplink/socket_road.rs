@@ -1,20 +1,29 @@
-//! The road by Socket.IO: a connection on which our cameras are registered.
+//! The road by Socket.IO: a connection on which our cameras are registered, and the events that are in flight on it.
 
 use super::Endpoint;
-use super::socketio::{SocketClient, SocketError, SocketEvent};
-use super::transport::{Outcome, Parcel, Transport, allowance};
+use super::socket::{Dial, SocketClient, SocketError, SocketEvent};
+use super::transport::{Outcome, Parcel, SLOW_LINK, allowance};
 use crate::clock::Clock;
-use crate::config::Secret;
 use crate::domain::{BootId, CameraKey, EventKind};
+use crate::outbox::RowId;
 use crate::wire::answer::{Answer, Code, Peer, Registered};
 use crate::wire::outgoing::{Who, registration};
-use crate::wire::receipt::{Verdict, Via, judge};
+use crate::wire::receipt::{Sent, Verdict, Via, judge};
 use serde_json::Value;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
+
+/// How long a connection is waited for.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// For the answer to one event; a large one gets the time on top in which it crosses a slow link.
+    pub answer: Duration,
+    /// With an event in flight, a connection that says nothing at all for so long is dead; likewise.
+    pub silence: Duration,
+}
 
 /// What every connection needs to introduce itself.
 #[derive(Clone)]
@@ -25,13 +34,42 @@ pub struct Introduction {
     pub cameras: Vec<CameraKey>,
 }
 
+impl Introduction {
+    /// The payload that registers a camera, now.
+    pub fn registration(&self, camera: &CameraKey) -> Value {
+        let who = Who { camera, epoch: self.epoch, boot: &self.boot, at: self.clock.stamp() };
+        registration(Uuid::now_v7(), &who)
+    }
+}
+
+/// What a connection tells its owner.
+#[derive(Debug)]
+pub enum RoadNews {
+    /// One delivery has ended.
+    Ended(RowId, Outcome),
+    /// The connection is of no use any more; what is in flight on it has ended like this.
+    Over(Outcome),
+}
+
+/// When an event in flight was sent, and until when its answer is waited for.
+#[derive(Debug, Clone, Copy)]
+struct Wait {
+    id: RowId,
+    bytes: usize,
+    sent: Instant,
+    deadline: Instant,
+}
+
 /// One connection, ready for events.
 pub struct SocketRoad {
     socket: SocketClient,
     introduction: Introduction,
     registered: HashSet<CameraKey>,
     peer: Peer,
-    answer_timeout: Duration,
+    patience: Patience,
+    /// In flight, oldest first; `waits[i]` belongs to `sent[i]`.
+    sent: Vec<Sent>,
+    waits: Vec<Wait>,
 }
 
 impl SocketRoad {
@@ -39,14 +77,21 @@ impl SocketRoad {
     /// server does not allow us is left out, any other refusal means that this socket is of no use.
     pub async fn open(
         endpoint: &Endpoint,
-        token: &Secret,
+        dial: &Dial,
         introduction: Introduction,
-        connect_timeout: Duration,
-        answer_timeout: Duration,
+        patience: Patience,
     ) -> Result<Self, SocketError> {
-        let socket = SocketClient::connect(endpoint, token, connect_timeout).await?;
+        let socket = SocketClient::connect(endpoint, dial).await?;
         let cameras = introduction.cameras.clone();
-        let mut road = Self { socket, introduction, registered: HashSet::new(), peer: Peer::default(), answer_timeout };
+        let mut road = Self {
+            socket,
+            introduction,
+            registered: HashSet::new(),
+            peer: Peer::default(),
+            patience,
+            sent: Vec::new(),
+            waits: Vec::new(),
+        };
         for camera in &cameras {
             match road.register(camera).await {
                 Ok(()) => {}
@@ -67,13 +112,67 @@ impl SocketRoad {
         &self.peer
     }
 
-    /// While nothing is in flight: waits until the connection is over, and says why. Safe to cancel.
-    pub async fn closed(&mut self) -> String {
+    /// Is the camera registered here? Otherwise [`SocketRoad::send`] registers it first, which needs the connection for
+    /// itself: nothing may be in flight then.
+    pub fn knows(&self, camera: &CameraKey) -> bool {
+        self.registered.contains(camera)
+    }
+
+    /// Sends one event. `Err`: it did not go, and this is what that means for it.
+    pub async fn send(&mut self, id: RowId, parcel: Parcel) -> Result<(), Outcome> {
+        let Parcel { sent, json } = parcel;
+        if !self.registered.contains(&sent.camera) {
+            // A camera of an earlier configuration whose events still wait.
+            self.register(&sent.camera).await?;
+        }
+        let event = match sent.kind {
+            EventKind::Plate => "lpr_data",
+            EventKind::Health => "health_status",
+        };
+        // What is ahead of it has to cross as well.
+        let bytes_ahead: usize = self.waits.iter().map(|wait| wait.bytes).sum();
+        let limit = allowance(self.patience.answer, bytes_ahead + json.len());
+        let emitted = self.socket.emit(event, Some(&json), limit).await;
+        emitted.map_err(|reason| Outcome::Broken { reason })?;
+        crate::killpoint::hit("uplink.sent");
+        let now = Instant::now();
+        self.waits.push(Wait { id, bytes: json.len(), sent: now, deadline: now + limit });
+        self.sent.push(sent);
+        Ok(())
+    }
+
+    /// The next thing that concerns the owner. Safe to cancel.
+    pub async fn next(&mut self) -> RoadNews {
         loop {
-            if let SocketEvent::Closed(reason) = self.socket.next().await {
-                return reason;
+            let heard = match self.deadline() {
+                Some(deadline) => timeout_at(deadline, self.socket.next()).await,
+                None => Ok(self.socket.next().await),
+            };
+            match heard {
+                Ok(SocketEvent::Event { name, payload }) => {
+                    if let Some(news) = self.judge(&name, &payload) {
+                        return news;
+                    }
+                }
+                Ok(SocketEvent::Connected) => {}
+                Ok(SocketEvent::Closed(reason)) => return RoadNews::Over(Outcome::Broken { reason }),
+                // Something may have been heard since the deadline was set.
+                Err(_) if self.deadline().is_none_or(|deadline| deadline > Instant::now()) => {}
+                Err(_) => {
+                    let reason = "no answer that names the event".into();
+                    return RoadNews::Over(Outcome::Unanswered { reason });
+                }
             }
         }
+    }
+
+    /// When the connection has to be given up unless something comes; `None` while nothing is in flight.
+    fn deadline(&self) -> Option<Instant> {
+        let oldest = self.waits.first()?;
+        let largest = self.waits.iter().map(|wait| wait.bytes).max().unwrap_or_default();
+        let crossing = Duration::from_secs_f64(largest as f64 / SLOW_LINK);
+        let silent = self.socket.heard().max(oldest.sent) + self.patience.silence.min(self.patience.answer) + crossing;
+        self.waits.iter().map(|wait| wait.deadline).min().map(|answer| answer.min(silent))
     }
 
     /// Says goodbye.
@@ -82,14 +181,17 @@ impl SocketRoad {
     }
 
     async fn register(&mut self, camera: &CameraKey) -> Result<(), Outcome> {
-        let Introduction { epoch, boot, clock, .. } = &self.introduction;
-        let who = Who { camera, epoch: *epoch, boot, at: clock.stamp() };
-        let payload = registration(Uuid::now_v7(), &who);
-        let deadline = Instant::now() + self.answer_timeout;
-        let sent = self.socket.emit("camera_register", Some(payload), self.answer_timeout).await;
+        let payload = self.introduction.registration(camera).to_string();
+        let deadline = Instant::now() + self.patience.answer;
+        let sent = self.socket.emit("camera_register", Some(&payload), self.patience.answer).await;
         sent.map_err(|reason| Outcome::Broken { reason })?;
         loop {
-            let (name, payload) = self.event(deadline, "no answer to camera_register").await?;
+            let (name, payload) = match timeout_at(deadline, self.socket.next()).await {
+                Ok(SocketEvent::Event { name, payload }) => (name, payload),
+                Ok(SocketEvent::Connected) => continue,
+                Ok(SocketEvent::Closed(reason)) => return Err(Outcome::Broken { reason }),
+                Err(_) => return Err(Outcome::Unanswered { reason: "no answer to camera_register".into() }),
+            };
             let said = Registered::parse(&payload);
             let refused = said.answer.success == Some(false) || name == "error";
             if (name == "camera_register" || name == "error") && refused {
@@ -103,38 +205,8 @@ impl SocketRoad {
         }
     }
 
-    async fn event(&mut self, deadline: Instant, silence: &str) -> Result<(String, Value), Outcome> {
-        match timeout_at(deadline, self.socket.next()).await {
-            Ok(SocketEvent::Event { name, payload }) => Ok((name, payload)),
-            Ok(SocketEvent::Connected) => Ok((String::new(), Value::Null)),
-            Ok(SocketEvent::Closed(reason)) => Err(Outcome::Broken { reason }),
-            Err(_) => Err(Outcome::Unanswered { reason: silence.to_owned() }),
-        }
-    }
-
-    async fn try_deliver(&mut self, parcel: &Parcel) -> Result<Outcome, Outcome> {
-        if !self.registered.contains(&parcel.sent.camera) {
-            // A camera of an earlier configuration whose events still wait.
-            self.register(&parcel.sent.camera).await?;
-        }
-        let event = match parcel.sent.kind {
-            EventKind::Plate => "lpr_data",
-            EventKind::Health => "health_status",
-        };
-        let limit = allowance(self.answer_timeout, parcel.bytes);
-        let deadline = Instant::now() + limit;
-        let sent = self.socket.emit(event, Some(parcel.payload.clone()), limit).await;
-        sent.map_err(|reason| Outcome::Broken { reason })?;
-        loop {
-            let (name, payload) = self.event(deadline, "no answer that names the event").await?;
-            if let Some(outcome) = self.judge(&name, &payload, parcel) {
-                return Ok(outcome);
-            }
-        }
-    }
-
-    /// What an event of the server means for the parcel in flight; `None`: nothing.
-    fn judge(&self, name: &str, payload: &Value, parcel: &Parcel) -> Option<Outcome> {
+    /// What an event of the server means for what is in flight; `None`: nothing.
+    fn judge(&mut self, name: &str, payload: &Value) -> Option<RoadNews> {
         let via = match name {
             "lpr_response" => Via::LprResponse,
             "health_response" => Via::HealthResponse,
@@ -142,23 +214,34 @@ impl SocketRoad {
             _ => return None,
         };
         let answer = Answer::parse(payload);
-        match judge(&answer, via, std::slice::from_ref(&parcel.sent), self.peer.echoes()) {
-            Verdict::Receipt { duplicate, record_id, .. } => Some(Outcome::Receipt { duplicate, record_id }),
-            Verdict::Refused { code, reason, .. } => Some(Outcome::refused(code, reason, answer.retry_after)),
-            Verdict::NoMatch if via == Via::Error => match answer.code {
-                Some(code @ (Code::Unauthorized | Code::Forbidden | Code::RateLimited | Code::Unavailable)) => {
-                    Some(Outcome::refused(Some(code), answer.reason(), answer.retry_after))
-                }
-                _ => Some(Outcome::Unanswered { reason: format!("an error without a name: {}", answer.reason()) }),
-            },
+        match judge(&answer, via, &self.sent, self.peer.echoes()) {
+            Verdict::Receipt { index, receipt } => Some(self.ended(index, Outcome::Receipt(receipt))),
+            Verdict::Refused { index, code, reason } => {
+                Some(self.ended(index, Outcome::refused(code, reason, answer.retry_after)))
+            }
+            Verdict::NoMatch if via == Via::Error && !self.sent.is_empty() => Some(self.nameless(&answer)),
             Verdict::NoMatch => None,
         }
     }
-}
 
-impl Transport for SocketRoad {
-    async fn deliver(&mut self, parcel: &Parcel) -> Outcome {
-        self.try_deliver(parcel).await.unwrap_or_else(|outcome| outcome)
+    /// An error that names no event: with one in flight its code may still say enough; otherwise nobody can tell which
+    /// event it is about.
+    fn nameless(&mut self, answer: &Answer) -> RoadNews {
+        match answer.code {
+            Some(code @ (Code::Unauthorized | Code::Forbidden | Code::RateLimited | Code::Unavailable))
+                if self.sent.len() == 1 =>
+            {
+                self.ended(0, Outcome::refused(Some(code), answer.reason(), answer.retry_after))
+            }
+            _ => {
+                RoadNews::Over(Outcome::Unanswered { reason: format!("an error without a name: {}", answer.reason()) })
+            }
+        }
+    }
+
+    fn ended(&mut self, index: usize, outcome: Outcome) -> RoadNews {
+        self.sent.remove(index);
+        RoadNews::Ended(self.waits.remove(index).id, outcome)
     }
 }
 

@@ -15,6 +15,12 @@ pub enum UplinkError {
     Token { path: PathBuf, source: std::io::Error },
     #[error("uplink.token_file {path} holds no usable token: {reason}; it must be one line of visible ASCII")]
     BadToken { path: PathBuf, reason: &'static str },
+    #[error("uplink.{key} {path} cannot be used: {reason}")]
+    Certificate { key: &'static str, path: PathBuf, reason: String },
+    #[error(
+        "uplink.server_url \"{0}\" is not encrypted and leaves this machine; use https://, or set uplink.allow_insecure = true"
+    )]
+    Insecure(String),
     #[error("TLS cannot be set up: {0}; check the system's OpenSSL")]
     Tls(String),
 }
@@ -65,7 +71,7 @@ impl Link {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LinkStatus {
     pub link: Link,
-    /// Events sent and not yet settled: answered, and deleted or set aside.
+    /// Events sent and not yet settled: answered, and that committed, or set aside.
     pub in_flight: usize,
     /// The last thing that went wrong, until something is delivered.
     pub trouble: Option<String>,

@@ -2,14 +2,21 @@
 
 use super::UplinkError;
 use crate::config::Secret;
-use std::path::Path;
+use std::path::PathBuf;
 
-/// The token in the file; an empty name means that there is none.
+/// The token in the file. An empty name means systemd's credential `token` (`LoadCredential=token:…` in the unit), and
+/// no token where there is none.
 pub fn read_token(file: &str) -> Result<Secret, UplinkError> {
-    if file.is_empty() {
-        return Ok(Secret::default());
-    }
-    let path = Path::new(file);
+    read(file, std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from))
+}
+
+fn read(file: &str, credentials: Option<PathBuf>) -> Result<Secret, UplinkError> {
+    let path = match (file, credentials) {
+        ("", Some(folder)) if folder.join("token").exists() => folder.join("token"),
+        ("", _) => return Ok(Secret::default()),
+        (file, _) => PathBuf::from(file),
+    };
+    let path = path.as_path();
     let text = std::fs::read_to_string(path).map_err(|source| UplinkError::Token { path: path.into(), source })?;
     let token = text.trim();
     if token.is_empty() {
@@ -36,6 +43,18 @@ mod tests {
         std::fs::write(&file, "s3cret\nanother").unwrap();
         let text = read_token(name).unwrap_err().to_string();
         assert!(text.contains(name) && !text.contains("s3cret"), "{text}");
-        assert!(read_token("").unwrap().is_empty());
+        assert!(read("", None).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_systemd_credential_is_used_where_no_file_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let credentials = || Some(folder.path().to_owned());
+        assert!(read("", credentials()).unwrap().is_empty());
+        std::fs::write(folder.path().join("token"), "from-systemd\n").unwrap();
+        assert_eq!(read("", credentials()).unwrap().reveal(), "from-systemd");
+        let file = folder.path().join("own");
+        std::fs::write(&file, "own\n").unwrap();
+        assert_eq!(read(file.to_str().unwrap(), credentials()).unwrap().reveal(), "own", "a named file comes first");
     }
 }

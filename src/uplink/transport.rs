@@ -1,24 +1,22 @@
-//! One road to the server, as the driver sees it.
+//! What goes on a road to the server, and how that can end.
 
 use crate::wire::answer::Code;
-use crate::wire::receipt::Sent;
-use serde_json::Value;
+use crate::wire::receipt::{Receipt, Sent};
 use std::time::Duration;
 
 /// An event ready to be sent.
 #[derive(Debug, Clone)]
 pub struct Parcel {
     pub sent: Sent,
-    pub payload: Value,
-    /// Of the payload as JSON.
-    pub bytes: usize,
+    /// The payload as JSON.
+    pub json: String,
 }
 
 /// How a delivery ended. Only [`Outcome::Receipt`] lets a row go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// The server has it.
-    Receipt { duplicate: bool, record_id: Option<String> },
+    Receipt(Receipt),
     /// The server will not take this event, however often it is sent.
     Refused { code: Option<Code>, reason: String },
     /// The server says no without saying that it is final: an old server's `success:false`.
@@ -58,7 +56,7 @@ impl Outcome {
     /// Why, for people; empty for a receipt.
     pub fn reason(&self) -> &str {
         match self {
-            Self::Receipt { .. } => "",
+            Self::Receipt(_) => "",
             Self::Refused { reason, .. }
             | Self::Declined { reason }
             | Self::TooLarge { reason }
@@ -73,15 +71,9 @@ impl Outcome {
 }
 
 /// Bytes a second that the slowest link worth waiting for carries.
-const SLOW_LINK: f64 = 16_000.0;
+pub const SLOW_LINK: f64 = 16_000.0;
 
 /// Time for an event of this size and its answer: the answer's own, and the crossing of a slow link.
 pub fn allowance(answer_timeout: Duration, bytes: usize) -> Duration {
     answer_timeout + Duration::from_secs_f64(bytes as f64 / SLOW_LINK)
-}
-
-/// A road: REST, or one connection of the socket. One event at a time.
-pub trait Transport: Send {
-    /// Sends one event and waits for its answer, for as long as the configuration allows.
-    fn deliver(&mut self, parcel: &Parcel) -> impl Future<Output = Outcome> + Send;
 }

@@ -2,13 +2,14 @@
 
 use super::status::Road;
 use super::transport::Outcome;
+use crate::wire::receipt::Receipt;
 use std::time::Duration;
 
 /// What becomes of the row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RowFate {
     /// Confirmed: it may go.
-    Delete { duplicate: bool, record_id: Option<String> },
+    Settle(Receipt),
     /// Refused for good.
     Quarantine(String),
     /// It stays; REST is to give a verdict on it.
@@ -39,7 +40,7 @@ pub fn triage(outcome: Outcome, road: Road, other_road: bool) -> (RowFate, LinkN
     let by_socket = road == Road::Socketio;
     let verdict_by_rest = if by_socket && other_road { RowFate::ByRest } else { RowFate::Later };
     match outcome {
-        Outcome::Receipt { duplicate, record_id } => (RowFate::Delete { duplicate, record_id }, LinkNews::Works),
+        Outcome::Receipt(receipt) => (RowFate::Settle(receipt), LinkNews::Works),
         Outcome::Refused { reason, .. } => (RowFate::Quarantine(reason), LinkNews::Works),
         // An old server's refusal by socket may mean the connection, not the event (PROTOCOL 3.1.7).
         Outcome::Declined { .. } if by_socket && other_road => (RowFate::ByRest, LinkNews::Works),
@@ -68,7 +69,7 @@ mod tests {
     fn any_outcome() -> impl Strategy<Value = Outcome> {
         let reason = || Just("why".to_owned());
         prop_oneof![
-            any::<bool>().prop_map(|duplicate| Outcome::Receipt { duplicate, record_id: None }),
+            any::<bool>().prop_map(|duplicate| Outcome::Receipt(Receipt { duplicate, ..Receipt::default() })),
             reason().prop_map(|reason| Outcome::Refused { code: Some(Code::Invalid), reason }),
             reason().prop_map(|reason| Outcome::Declined { reason }),
             reason().prop_map(|reason| Outcome::TooLarge { reason }),
@@ -83,13 +84,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn only_a_receipt_deletes_and_only_a_refusal_quarantines(
+        fn only_a_receipt_settles_and_only_a_refusal_quarantines(
             outcome in any_outcome(), by_socket: bool, other_road: bool,
         ) {
             let road = if by_socket { Road::Socketio } else { Road::Rest };
             let (fate, news) = triage(outcome.clone(), road, other_road);
             match fate {
-                RowFate::Delete { .. } => assert!(matches!(outcome, Outcome::Receipt { .. })),
+                RowFate::Settle(_) => assert!(matches!(outcome, Outcome::Receipt(_))),
                 RowFate::Quarantine(_) => {
                     assert!(matches!(outcome, Outcome::Refused { .. } | Outcome::TooLarge { .. }));
                 }

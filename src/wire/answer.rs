@@ -50,6 +50,26 @@ pub struct Answer {
     /// The field that is wrong.
     pub field: Option<String>,
     pub retry_after: Option<Duration>,
+    pub commit: Commit,
+}
+
+/// Where a protocol-2 server stands: which store, and how far. A different store or a lower number than before means
+/// that it has lost data.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Commit {
+    /// Made when the store was created.
+    pub store_id: Option<String>,
+    /// The server's rising commit number.
+    pub checkpoint: Option<u64>,
+}
+
+impl Commit {
+    fn parse(value: &Value) -> Self {
+        Self {
+            store_id: value.get("store_id").and_then(id_text).filter(|id| !id.is_empty()),
+            checkpoint: value.get("checkpoint").and_then(Value::as_u64),
+        }
+    }
 }
 
 impl Answer {
@@ -68,6 +88,7 @@ impl Answer {
             code: text("code").and_then(|code| Code::parse(&code)),
             field: text("field"),
             retry_after: value.get("retry_after_s").and_then(Value::as_f64).and_then(seconds),
+            commit: Commit::parse(value),
         }
     }
 
@@ -98,12 +119,20 @@ pub struct Peer {
     pub protocol: u64,
     /// Bytes of one event at the most.
     pub max_event_bytes: Option<usize>,
-    pub store_id: Option<String>,
-    /// The server's commit number.
-    pub checkpoint: Option<u64>,
+    pub commit: Commit,
 }
 
 impl Peer {
+    /// From any answer that introduces the server: to `camera_register`, or of `/api/test`.
+    pub fn parse(value: &Value) -> Self {
+        let number = |key: &str| value.get(key).and_then(Value::as_u64);
+        Self {
+            protocol: number("protocol").unwrap_or(0),
+            max_event_bytes: number("max_event_bytes").and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0),
+            commit: Commit::parse(value),
+        }
+    }
+
     /// Does it echo `event_id` and `revision` in every answer? From such a peer nothing less is a receipt.
     pub fn echoes(&self) -> bool {
         self.protocol >= 2
@@ -112,16 +141,7 @@ impl Peer {
 
 impl Registered {
     pub fn parse(value: &Value) -> Self {
-        let number = |key: &str| value.get(key).and_then(Value::as_u64);
-        Self {
-            answer: Answer::parse(value),
-            peer: Peer {
-                protocol: number("protocol").unwrap_or(0),
-                max_event_bytes: number("max_event_bytes").and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0),
-                store_id: value.get("store_id").and_then(id_text),
-                checkpoint: number("checkpoint"),
-            },
-        }
+        Self { answer: Answer::parse(value), peer: Peer::parse(value) }
     }
 }
 
@@ -170,7 +190,7 @@ mod tests {
         let new = Registered::parse(&json!({"success": true, "protocol": 2, "capabilities": ["event_id"],
             "max_event_bytes": 16_000_000, "store_id": "s", "checkpoint": 7}));
         assert!(new.peer.echoes());
-        assert_eq!((new.peer.max_event_bytes, new.peer.checkpoint), (Some(16_000_000), Some(7)));
+        assert_eq!((new.peer.max_event_bytes, new.peer.commit.checkpoint), (Some(16_000_000), Some(7)));
     }
 
     pub fn any_json() -> impl Strategy<Value = Value> {
@@ -191,6 +211,8 @@ mod tests {
             Just("retry_after_s"),
             Just("protocol"),
             Just("camera_id"),
+            Just("store_id"),
+            Just("checkpoint"),
         ];
         leaf.prop_recursive(2, 16, 6, move |inner| {
             prop_oneof![

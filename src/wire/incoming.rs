@@ -3,17 +3,21 @@
 //!
 //! Every payload gives either an event or an [`Invalid`] that names the field; nothing here panics on any input.
 
+mod clock;
 mod detection;
 mod envelope;
 mod health;
 mod images;
 pub mod json;
 mod lists;
+mod reports;
 
+pub use clock::correct;
 pub use detection::{Detection, Overview};
 pub use envelope::{Envelope, EventRef, Registration};
 pub use health::Health;
 pub use images::{Image, ImageKind, Images, MAX_CROPS};
+pub use reports::{ClockReport, Gap, Loss};
 
 use jiff::tz::TimeZone;
 

@@ -94,6 +94,45 @@ pub fn health_body(report: &HealthReport) -> Map<String, Value> {
     body
 }
 
+/// Events that will not be delivered (PROTOCOL 2), or not with their pictures.
+#[derive(Debug, Clone, Copy)]
+pub struct Gap<'a> {
+    /// The outbox's in which they were numbered; with both numbers `None` where it is not known which they were.
+    pub epoch: Option<&'a str>,
+    pub from_seq: Option<u64>,
+    pub to_seq: Option<u64>,
+    /// At least so many, of this kind, in that range; others in it are not missing.
+    pub count: u64,
+    pub kind: &'a str,
+    pub reason: &'a str,
+}
+
+/// The body of a gap report.
+pub fn gap_body(gap: &Gap<'_>) -> Map<String, Value> {
+    let details = json!({
+        "epoch": gap.epoch, "from_seq": gap.from_seq, "to_seq": gap.to_seq,
+        "count": gap.count, "kind": gap.kind, "reason": gap.reason,
+    });
+    let message = format!("{} {}(s) will not be delivered: {}", gap.count, gap.kind, gap.reason);
+    report_body("outbox", "warning", message, details)
+}
+
+/// The body of the report that a boot's wall clock was off by `offset_ms` until it was set.
+pub fn clock_body(boot: &BootId, offset_ms: i64) -> Map<String, Value> {
+    let message = format!("the clock was set; before, it was off by {offset_ms} ms");
+    report_body("clock", "healthy", message, json!({"boot_id": boot.0, "offset_ms": offset_ms}))
+}
+
+/// The body of a report by the outbox about itself.
+pub fn report_body(component: &str, status: &str, message: String, details: Value) -> Map<String, Value> {
+    let mut body = Map::new();
+    body.insert("component".into(), component.into());
+    body.insert("status".into(), status.into());
+    body.insert("message".into(), message.into());
+    body.insert("details".into(), details);
+    body
+}
+
 /// The payload of one event, ready to be sent. `offset_us` is added to every moment where the wall clock was wrong at
 /// capture and has been set since (see [`clock_offset_us`]).
 pub fn serialise(

@@ -7,7 +7,7 @@
 //!
 //! Everything else is no receipt.
 
-use super::answer::{Answer, Code};
+use super::answer::{Answer, Code, Commit};
 use crate::domain::{CameraKey, EventKind};
 use uuid::Uuid;
 
@@ -33,11 +33,21 @@ pub struct Sent {
     pub camera: CameraKey,
 }
 
+/// What the server says of an event that it has.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Receipt {
+    /// It had it already.
+    pub duplicate: bool,
+    /// `detection_id` or `health_id`, where it gave one.
+    pub record_id: Option<String>,
+    pub commit: Commit,
+}
+
 /// What an answer means for what was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// The server has it: the row at this index may go.
-    Receipt { index: usize, duplicate: bool, record_id: Option<String> },
+    Receipt { index: usize, receipt: Receipt },
     /// The server answers that row and does not take it.
     Refused { index: usize, code: Option<Code>, reason: String },
     /// It names none of the rows, or not surely: no row may go because of it.
@@ -50,7 +60,8 @@ pub fn judge(answer: &Answer, via: Via, sent: &[Sent], echoes: bool) -> Verdict 
         return Verdict::NoMatch;
     };
     if answer.success == Some(true) && answer.code.is_none() && via != Via::Error {
-        return Verdict::Receipt { index, duplicate: answer.duplicate, record_id: answer.record_id.clone() };
+        let Answer { duplicate, record_id, commit, .. } = answer.clone();
+        return Verdict::Receipt { index, receipt: Receipt { duplicate, record_id, commit } };
     }
     // A 200 or an lpr_response that says neither yes nor no is not an answer to build on.
     if answer.success.is_none() && answer.code.is_none() {
@@ -114,7 +125,10 @@ mod tests {
         let ok = answer(
             json!({"success": true, "event_id": rows[1].event_id, "revision": 0, "duplicate": true, "detection_id": "d"}),
         );
-        let expected = Verdict::Receipt { index: 1, duplicate: true, record_id: Some("d".into()) };
+        let expected = Verdict::Receipt {
+            index: 1,
+            receipt: Receipt { duplicate: true, record_id: Some("d".into()), ..Receipt::default() },
+        };
         assert_eq!(judge(&ok, Via::LprResponse, &rows, true), expected);
         let other_revision = answer(json!({"success": true, "event_id": rows[1].event_id, "revision": 1}));
         assert_eq!(judge(&other_revision, Via::LprResponse, &rows, true), Verdict::NoMatch);

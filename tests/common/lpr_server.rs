@@ -33,6 +33,11 @@ impl LprServer {
         format!("http://{}", self.address)
     }
 
+    #[allow(dead_code, reason = "benches measure the process")]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks it to stop with `signal` (`TERM`, `INT`) and waits; panics if it takes longer than `within`.
     pub fn stop(mut self, signal: &str, within: Duration) -> ExitStatus {
         let pid = self.child.id().to_string();

@@ -22,6 +22,8 @@ pub enum SocketScript {
     Silent,
     /// Refuses to register cameras on the first connections, this many.
     RefusesFirst(usize),
+    /// Speaks protocol 2: takes so many events before it answers any, then answers the newest first.
+    EchoesBackwards(usize),
 }
 
 /// What REST does.
@@ -138,19 +140,35 @@ fn serve_socket(peer: &SocketRef, script: SocketScript, seen: &Arc<Seen>) {
     let refuses = matches!(script, SocketScript::RefusesFirst(count) if number <= count);
     peer.on("camera_register", async move |peer: SocketRef, Data(camera): Data<Value>| {
         let (camera, checkpoint) = (&camera["camera_id"], &camera["checkpoint_id"]);
-        let answer =
+        let mut answer =
             json!({"success": !refuses, "message": "registration", "camera_id": camera, "checkpoint_id": checkpoint});
+        if let SocketScript::EchoesBackwards(_) = script {
+            answer["protocol"] = json!(2);
+        }
         peer.emit("camera_register", &answer).unwrap();
     });
     let unanswered = Arc::new(AtomicUsize::new(0));
+    let held = Arc::new(Mutex::new(Vec::new()));
     for (event, answer) in [("lpr_data", "lpr_response"), ("health_status", "health_response")] {
-        let (seen, unanswered) = (seen.clone(), unanswered.clone());
+        let (seen, unanswered, held) = (seen.clone(), unanswered.clone(), held.clone());
         peer.on(event, async move |peer: SocketRef, Data(data): Data<Value>| {
             let waiting = unanswered.fetch_add(1, Ordering::SeqCst) + 1;
             seen.most_unanswered.fetch_max(waiting, Ordering::SeqCst);
             seen.largest_socket_event.fetch_max(data.to_string().len(), Ordering::SeqCst);
             let named = json!({"success": true, "message": "Data received", "detection_id": "d",
                 "camera_id": data["camera_id"], "checkpoint_id": data["checkpoint_id"]});
+            if let SocketScript::EchoesBackwards(many) = script {
+                let mut named = named;
+                (named["event_id"], named["revision"]) = (data["event_id"].clone(), data["revision"].clone());
+                seen.keep(Via::Socket, data);
+                let mut held = held.lock().unwrap();
+                held.push(named);
+                if held.len() == many {
+                    unanswered.fetch_sub(many, Ordering::SeqCst);
+                    held.drain(..).rev().for_each(|named| peer.emit(answer, &named).unwrap());
+                }
+                return;
+            }
             seen.keep(Via::Socket, data);
             if script != SocketScript::Silent {
                 unanswered.fetch_sub(1, Ordering::SeqCst);

@@ -7,7 +7,7 @@ use lpr::domain::*;
 use lpr::media::{EvidenceRefs, EvidenceStore};
 use lpr::outbox::{Outbox, OutboxHandle};
 use lpr::uplink::link::Timings;
-use lpr::uplink::{self, LinkStatus, Parts, Uplink};
+use lpr::uplink::{self, LinkStatus, Parts, Shrink, Uplink};
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
@@ -22,8 +22,7 @@ pub fn camera() -> CameraKey {
     CameraKey { camera: CameraId::new("cam-1").unwrap(), checkpoint: CheckpointId::new("gate").unwrap() }
 }
 
-fn plate_event(text: &str) -> PlateEvent {
-    let at = SystemClock.stamp();
+fn plate_event(text: &str, at: CaptureTime) -> PlateEvent {
     let bbox = BBox::new(10.0, 20.0, 110.0, 50.0);
     PlateEvent {
         event_id: Uuid::now_v7(),
@@ -67,29 +66,15 @@ fn jpeg(bytes: usize) -> Vec<u8> {
     picture
 }
 
-/// An agent without cameras: outbox, evidence, uplink.
-pub struct Agent {
-    outbox: Outbox,
-    pub evidence: EvidenceStore,
-    pub uplink: Uplink,
-    stop: watch::Sender<bool>,
+/// What a test may exchange.
+pub struct Extras {
+    pub clock: Arc<dyn Clock>,
+    pub shrink: Option<Arc<dyn Shrink>>,
+    pub timings: Timings,
 }
 
-impl Agent {
-    pub fn start(dir: &Path, server_url: &str, change: impl FnOnce(&mut UplinkConfig)) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let outbox = Outbox::open(dir, &OutboxConfig::default(), clock.clone()).unwrap();
-        let evidence = EvidenceStore::open(dir).unwrap();
-        let mut config = UplinkConfig {
-            server_url: server_url.into(),
-            connect_timeout_s: 2.0,
-            answer_timeout_s: 1.0,
-            ..UplinkConfig::default()
-        };
-        change(&mut config);
-        let (stop, shutdown) = watch::channel(false);
-        let parts =
-            Parts { cameras: vec![camera()], outbox: outbox.handle(), evidence: evidence.clone(), clock, shutdown };
+impl Default for Extras {
+    fn default() -> Self {
         let ms = Duration::from_millis;
         let timings = Timings {
             probe: (ms(50), ms(400)),
@@ -97,9 +82,52 @@ impl Agent {
             stable: ms(300),
             dwell: ms(500),
             auth_pause: ms(300),
+            aside: (ms(20), ms(500)),
+            breaker: ms(500),
+            // Long, so that a slow machine is not taken for a dead socket.
+            silence: DEADLINE,
+        };
+        Self { clock: Arc::new(SystemClock), shrink: None, timings }
+    }
+}
+
+/// An agent without cameras: outbox, evidence, uplink.
+pub struct Agent {
+    outbox: Outbox,
+    pub evidence: EvidenceStore,
+    pub uplink: Uplink,
+    clock: Arc<dyn Clock>,
+    stop: watch::Sender<bool>,
+}
+
+impl Agent {
+    pub fn start(dir: &Path, server_url: &str, change: impl FnOnce(&mut UplinkConfig)) -> Self {
+        Self::start_with(dir, server_url, Extras::default(), change)
+    }
+
+    pub fn start_with(dir: &Path, server_url: &str, extras: Extras, change: impl FnOnce(&mut UplinkConfig)) -> Self {
+        let Extras { clock, shrink, timings } = extras;
+        let outbox = Outbox::open(dir, &OutboxConfig::default(), clock.clone()).unwrap();
+        let evidence = EvidenceStore::open(dir).unwrap();
+        let mut config = UplinkConfig {
+            server_url: server_url.into(),
+            // Long, so that a slow machine is not taken for a silent server.
+            connect_timeout_s: 10.0,
+            answer_timeout_s: 10.0,
+            ..UplinkConfig::default()
+        };
+        change(&mut config);
+        let (stop, shutdown) = watch::channel(false);
+        let parts = Parts {
+            cameras: vec![camera()],
+            outbox: outbox.handle(),
+            evidence: evidence.clone(),
+            clock: clock.clone(),
+            shrink,
+            shutdown,
         };
         let uplink = uplink::start_with(&config, parts, timings).unwrap();
-        Self { outbox, evidence, uplink, stop }
+        Self { outbox, evidence, uplink, clock, stop }
     }
 
     pub fn handle(&self) -> OutboxHandle {
@@ -107,7 +135,7 @@ impl Agent {
     }
 
     pub async fn submit_plate(&self, text: &str, picture_bytes: usize) -> (Uuid, EvidenceRefs) {
-        let event = plate_event(text);
+        let event = plate_event(text, self.clock.stamp());
         let picture = jpeg(picture_bytes);
         let crop = vec![Some(jpeg(200))];
         let refs = self.evidence.save(event.event_id, event.frame.captured, Some(&picture), &crop).unwrap();

@@ -15,6 +15,7 @@ const jpeg = Buffer.from([0xff, 0xd8, 0xff, 0xe0, 1, 2, 3]).toString("base64");
 
 const RESPONSE = ["success", "message", "camera_id", "checkpoint_id", "timestamp"];
 const ECHO = ["event_id", "revision"];
+const STORED = [...ECHO, "store_id", "checkpoint"];
 const NEW_DETECTION = [
   "detection_id", "camera_id", "checkpoint_id", "vehicles_count", "plates_count", "ocr_results", "timestamp",
 ];
@@ -90,7 +91,7 @@ async function conversation(transports) {
     cropped_plates: [jpeg], event_id: `js-event-${tag}`, revision: 0,
   };
   const first = await agent.call("lpr_data", detection);
-  keys(first, [...RESPONSE, ...ECHO, "detection_id"]);
+  keys(first, [...RESPONSE, ...STORED, "detection_id"]);
   assert.deepEqual(await agent.wait("lpr_response"), first);
   const told = await dashboard.wait("new_detection", mine);
   keys(told, NEW_DETECTION);
@@ -107,7 +108,7 @@ async function conversation(transports) {
     message: "lens dirty", details: null, event_id: `js-health-${tag}`, revision: 0,
   };
   const health = await agent.call("health_status", report);
-  keys(health, [...RESPONSE, ...ECHO, "health_id"]);
+  keys(health, [...RESPONSE, ...STORED, "health_id"]);
   assert.deepEqual(await agent.wait("health_response"), health);
   keys(await monitor.wait("health_update", mine),
     ["health_id", "camera_id", "checkpoint_id", "component", "status", "message", "timestamp"]);

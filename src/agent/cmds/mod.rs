@@ -3,6 +3,7 @@
 pub mod check_config;
 #[cfg(feature = "vision")]
 pub mod models;
+pub mod outbox;
 #[cfg(feature = "vision")]
 pub mod read;
 #[cfg(feature = "vision")]

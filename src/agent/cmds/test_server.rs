@@ -7,8 +7,10 @@ mod rest_checks;
 mod socket_checks;
 
 use crate::agent::{Exit, Failure};
+use crate::config::{SocketClientKind, is_plain_to_another_machine};
 use crate::uplink::rest::RestClient;
-use crate::uplink::{Endpoint, read_token};
+use crate::uplink::socket::Dial;
+use crate::uplink::{Endpoint, TlsFiles, read_token};
 use report::Report;
 use socket_checks::Sockets;
 use std::process::ExitCode;
@@ -25,6 +27,18 @@ pub struct Args {
     /// File with the token, where the server wants one
     #[arg(long, value_name = "FILE", default_value = "")]
     token_file: String,
+    /// PEM file with the only authorities that may vouch for the server
+    #[arg(long, value_name = "FILE", default_value = "")]
+    ca_file: String,
+    /// PEM file with our certificate, where the server wants one
+    #[arg(long, value_name = "FILE", default_value = "", requires = "client_key_file")]
+    client_cert_file: String,
+    /// PEM file with its key (PKCS#8, no password)
+    #[arg(long, value_name = "FILE", default_value = "", requires = "client_cert_file")]
+    client_key_file: String,
+    /// Send in the clear to another machine
+    #[arg(long)]
+    allow_insecure: bool,
     /// One JSON object a line instead of a table for people
     #[arg(long)]
     json: bool,
@@ -33,8 +47,22 @@ pub struct Args {
 pub fn execute(args: &Args) -> Result<ExitCode, Failure> {
     let config = |error: crate::uplink::UplinkError| Failure::new(Exit::Config, error);
     let endpoint = Endpoint::parse(&args.url).map_err(config)?;
+    if !args.allow_insecure && is_plain_to_another_machine(&args.url) {
+        let message = format!(
+            "{endpoint} is not encrypted and leaves this machine; use https://, or say --allow-insecure where the network \
+             itself is encrypted (Tailscale, a VPN)"
+        );
+        return Err(Failure::new(Exit::Config, message));
+    }
+    let files = TlsFiles {
+        ca: args.ca_file.clone(),
+        client_cert: args.client_cert_file.clone(),
+        client_key: args.client_key_file.clone(),
+    };
+    let tls = files.connector().map_err(config)?;
     let token = read_token(&args.token_file).map_err(config)?;
-    let rest = RestClient::new(endpoint.clone(), token.clone(), LIMIT, LIMIT).map_err(config)?;
+    let rest = RestClient::new(endpoint.clone(), token.clone(), LIMIT, LIMIT, tls.clone()).map_err(config)?;
+    let dial = Dial { client: SocketClientKind::Own, token, tls, limit: LIMIT };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -45,10 +73,10 @@ pub fn execute(args: &Args) -> Result<ExitCode, Failure> {
         reachable(&rest, &endpoint).await?;
         report.begin(&endpoint);
         rest_checks::run(&rest, &mut report).await;
-        if let Some(sockets) = Sockets::connect(&endpoint, &token, &mut report).await {
+        if let Some(sockets) = Sockets::connect(&endpoint, &dial, &mut report).await {
             sockets.run(&rest, &mut report).await;
         }
-        socket_checks::failover(&endpoint, &token, &rest, &mut report).await;
+        socket_checks::failover(&endpoint, &dial, &rest, &mut report).await;
         Ok(report.end())
     })
 }

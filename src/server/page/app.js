@@ -67,6 +67,8 @@ function showCounts(data) {
   byId("total").textContent = numbers.format(data.total_detections);
   byId("online").textContent = `${numbers.format(data.active_cameras)} / ${numbers.format(data.total_cameras)}`;
   byId("checks").textContent = numbers.format(data.today_health_checks);
+  byId("lost").hidden = !(data.lost_events > 0);
+  byId("lost").textContent = `${numbers.format(data.lost_events)} reads were lost before they reached this server (api/gaps)`;
 }
 
 // ---- lists that keep the elements of what they showed before

@@ -3,17 +3,26 @@
 //! Invariants: an answer follows the commit of what it answers; an image is on the disk before the row that names it;
 //! a receipt outlives its record.
 
+mod clocks;
+mod gaps;
+mod health;
 mod read;
 mod schema;
+mod tally;
 mod write;
 mod writer;
 
-pub use read::{CameraRow, Filter, ImageRow, RecordRow, cameras, checkpoint, counts, image_path, receipt};
-pub use write::{Accepted, NewDetection, NewHealth, Verdict, touch, verdict};
+pub use clocks::Timed;
+pub use gaps::{GapRow, gaps};
+pub use health::NewHealth;
+pub use read::{CameraRow, Filter, ImageRow, RecordRow, cameras, counts, image_path, names_image, receipt};
+pub use tally::Kind;
+pub use write::{Accepted, NewDetection, Verdict, touch, verdict};
 
 pub use rusqlite::Connection;
 use rusqlite::OpenFlags;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -28,6 +37,13 @@ pub enum StoreError {
         "{path} was written by a newer lpr-server (schema {version}, this one knows {known}); install that version again"
     )]
     Newer { path: PathBuf, version: usize, known: usize },
+    #[error("{0} cannot be written; give this user the right to write it, or name another folder with --data-dir")]
+    ReadOnly(PathBuf),
+    #[error(
+        "{path} is damaged ({reason}); put a backup in its place, or move it and its -wal and -shm files away to start \
+         with an empty one: agents send again what they still keep"
+    )]
+    Damaged { path: PathBuf, reason: String },
     #[error("the database failed: {0}")]
     Sql(#[from] rusqlite::Error),
     #[error("the commit failed: {0}")]
@@ -38,25 +54,65 @@ pub enum StoreError {
     Closed,
 }
 
+impl StoreError {
+    /// Is it certain that nothing of what failed will ever turn up? Otherwise a crash now could bring it back.
+    pub fn is_final(&self) -> bool {
+        use rusqlite::ErrorCode::{DiskFull, OperationAborted};
+        match self {
+            StoreError::Sql(_) => true,
+            StoreError::Commit(error) => matches!(error.sqlite_error_code(), Some(DiskFull | OperationAborted)),
+            _ => false,
+        }
+    }
+
+    /// A database that cannot be read as one is said to be damaged.
+    fn named(self, path: &Path) -> Self {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase, ReadOnly};
+        let path = path.to_owned();
+        match &self {
+            StoreError::Sql(error) => match error.sqlite_error_code() {
+                Some(DatabaseCorrupt | NotADatabase) => StoreError::Damaged { path, reason: error.to_string() },
+                Some(ReadOnly) => StoreError::ReadOnly(path),
+                _ => self,
+            },
+            _ => self,
+        }
+    }
+}
+
 /// Readers kept open between calls.
 const IDLE_READERS: usize = 4;
 
 /// The store. Cheap to share behind an `Arc`; [`Store::close`] ends its thread.
 pub struct Store {
     path: PathBuf,
-    jobs: Mutex<Option<mpsc::Sender<writer::Job>>>,
+    jobs: Mutex<Option<mpsc::Sender<Box<dyn writer::Job>>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     readers: Mutex<Vec<Connection>>,
     store_id: String,
+    /// The last commit.
+    checkpoint: Arc<AtomicI64>,
+}
+
+/// What was written, and the number of the commit that holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Committed<T> {
+    pub value: T,
+    pub checkpoint: i64,
 }
 
 impl Store {
     /// Opens or makes the database at `path`.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_any(path).map_err(|error| error.named(path))
+    }
+
+    fn open_any(path: &Path) -> Result<Self, StoreError> {
         let mut conn = Connection::open(path)?;
         conn.busy_timeout(Duration::from_secs(10))?;
+        conn.set_prepared_statement_cache_capacity(64);
         schema::prepare(&mut conn, path, &uuid::Uuid::new_v4().to_string())?;
-        let store_id = conn.query_row("SELECT store_id FROM meta", [], |row| row.get(0))?;
+        let (store_id, checkpoint) = schema::look(&conn)?;
         let (jobs, inbox) = mpsc::channel(256);
         let thread = std::thread::Builder::new()
             .name("store".into())
@@ -68,6 +124,7 @@ impl Store {
             thread: Mutex::new(Some(thread)),
             readers: Mutex::default(),
             store_id,
+            checkpoint: Arc::new(AtomicI64::new(checkpoint)),
         })
     }
 
@@ -76,24 +133,21 @@ impl Store {
         &self.store_id
     }
 
+    /// The number of the last commit; it rises with each.
+    pub fn checkpoint(&self) -> i64 {
+        self.checkpoint.load(Ordering::Acquire)
+    }
+
     /// Runs `work` in the writer's next transaction and gives its result once that is committed. A failing `work`
     /// leaves nothing behind and does not touch the others of its group.
     pub async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, StoreError> {
+    ) -> Result<Committed<T>, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let job: writer::Job = Box::new(move |conn| {
-            let result = in_savepoint(conn, work);
-            Box::new(move |failure| {
-                let _ = reply.send(match failure {
-                    Some(error) => Err(StoreError::Commit(error)),
-                    None => result.map_err(StoreError::Sql),
-                });
-            })
-        });
+        let job = Write { work: Some(work), result: None, reply, checkpoint: self.checkpoint.clone() };
         let sender = lock(&self.jobs).clone().ok_or(StoreError::Closed)?;
-        sender.send(job).await.map_err(|_| StoreError::Closed)?;
+        sender.send(Box::new(job)).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
@@ -113,6 +167,15 @@ impl Store {
             Ok(result)
         });
         result.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Looks for damage in the whole file; gives the first that was found. Takes its time.
+    pub async fn inspect(self: &Arc<Self>) -> Result<Option<String>, StoreError> {
+        self.read(|conn| {
+            let found: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+            Ok((found != "ok").then_some(found))
+        })
+        .await
     }
 
     fn reader(&self) -> Result<Connection, StoreError> {
@@ -135,11 +198,42 @@ impl Store {
     }
 }
 
+/// A job of [`Store::write`].
+struct Write<W, T> {
+    work: Option<W>,
+    result: Option<rusqlite::Result<T>>,
+    reply: oneshot::Sender<Result<Committed<T>, StoreError>>,
+    checkpoint: Arc<AtomicI64>,
+}
+
+impl<T: Send, W: FnOnce(&Connection) -> rusqlite::Result<T> + Send> writer::Job for Write<W, T> {
+    fn run(&mut self, conn: &Connection) {
+        self.result = self.work.take().map(|work| in_savepoint(conn, work));
+    }
+
+    fn finish(self: Box<Self>, fate: writer::Fate) {
+        let outcome = match (self.result, fate) {
+            (Some(Err(error)), _) => Err(StoreError::Sql(error)),
+            (_, Err(error)) => Err(StoreError::Commit(error)),
+            (Some(Ok(value)), Ok(checkpoint)) => {
+                self.checkpoint.fetch_max(checkpoint, Ordering::AcqRel);
+                Ok(Committed { value, checkpoint })
+            }
+            (None, Ok(_)) => Err(StoreError::Closed),
+        };
+        let _ = self.reply.send(outcome);
+    }
+}
+
 fn in_savepoint<T>(conn: &Connection, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
     conn.execute_batch("SAVEPOINT job")?;
     let result = work(conn);
-    let end = if result.is_ok() { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" };
-    conn.execute_batch(end)?;
+    if result.is_ok() {
+        conn.execute_batch("RELEASE job")?;
+    } else if let Err(error) = conn.execute_batch("ROLLBACK TO job; RELEASE job") {
+        // Some faults end the whole transaction, and the savepoint with it.
+        tracing::debug!(%error, "the savepoint was gone");
+    }
     result
 }
 

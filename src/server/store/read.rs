@@ -1,5 +1,6 @@
 //! What is read for the REST calls and the page.
 
+use super::tally::{self, Kind};
 use super::write::Receipt;
 use crate::domain::CameraKey;
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
@@ -41,6 +42,8 @@ pub struct CameraRow {
     pub registered_us: i64,
     pub last_seen_us: i64,
     pub detection_count: i64,
+    /// Plate events that its agent says it lost.
+    pub lost_events: i64,
     /// The worst of its components' last words; `unknown` where none has spoken.
     pub health_status: String,
 }
@@ -54,29 +57,66 @@ pub struct Counts {
     pub health_today: i64,
     /// Cameras with at least one detection.
     pub cameras_with_detections: i64,
+    /// What agents say they lost.
+    pub lost_events: i64,
+    pub lost_health: i64,
+    pub lost_pictures: i64,
 }
-
-const MATCHING: &str = "(?1 IS NULL OR camera_id = ?1) AND (?2 IS NULL OR checkpoint_id = ?2)";
 
 impl Filter {
     /// How many match, and the latest `limit` of them, oldest first.
     pub fn select(&self, conn: &Connection) -> Result<(i64, Vec<RecordRow>)> {
-        // One snapshot for both questions.
+        // One snapshot for all questions.
         let tx = conn.unchecked_transaction()?;
-        let total = tx
-            .prepare_cached(&format!("SELECT count(*) FROM detections WHERE {MATCHING}"))?
-            .query_row(params![self.camera_id, self.checkpoint_id], |row| row.get(0))?;
-        let mut records = tx
-            .prepare_cached(&format!(
-                "SELECT detection_id, received_us, body FROM detections WHERE {MATCHING} ORDER BY seq DESC LIMIT ?3"
-            ))?
-            .query_map(params![self.camera_id, self.checkpoint_id, self.limit as i64], record)?
-            .collect::<Result<Vec<RecordRow>>>()?;
+        let cameras = self.cameras(&tx)?;
+        let total = cameras.iter().map(|camera| camera.2).sum();
+        let mut records = match (&self.camera_id, &self.checkpoint_id) {
+            (None, None) => self.latest(&tx, "?1 IS NULL AND ?2 IS NULL", (None, None))?,
+            (None, checkpoint) => {
+                self.latest(&tx, "?1 IS NULL AND checkpoint_id = ?2", (None, checkpoint.as_deref()))?
+            }
+            // One way into the index for each place that has a camera of this name.
+            (Some(_), _) => {
+                let mut found = Vec::new();
+                for (camera, checkpoint, _) in &cameras {
+                    let of = (Some(camera.as_str()), Some(checkpoint.as_str()));
+                    found.extend(self.latest(&tx, "camera_id = ?1 AND checkpoint_id = ?2", of)?);
+                }
+                found.sort_unstable_by_key(|(seq, _)| std::cmp::Reverse(*seq));
+                found.truncate(self.limit);
+                found
+            }
+        };
         records.reverse();
+        let mut records: Vec<RecordRow> = records.into_iter().map(|(_, record)| record).collect();
         for record in &mut records {
             record.images = images(&tx, &record.detection_id)?;
         }
         Ok((total, records))
+    }
+
+    /// The cameras that match, with the number of their records.
+    fn cameras(&self, conn: &Connection) -> Result<Vec<(String, String, i64)>> {
+        conn.prepare_cached(
+            "SELECT camera_id, checkpoint_id, detection_count FROM cameras
+             WHERE (?1 IS NULL OR camera_id = ?1) AND (?2 IS NULL OR checkpoint_id = ?2)",
+        )?
+        .query_map(params![self.camera_id, self.checkpoint_id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect()
+    }
+
+    /// The latest that match `condition`, newest first, each with its place in the order of arrival.
+    fn latest(
+        &self,
+        conn: &Connection,
+        condition: &str,
+        of: (Option<&str>, Option<&str>),
+    ) -> Result<Vec<(i64, RecordRow)>> {
+        conn.prepare_cached(&format!(
+            "SELECT detection_id, received_us, body, seq FROM detections WHERE {condition} ORDER BY seq DESC LIMIT ?3"
+        ))?
+        .query_map(params![of.0, of.1, self.limit as i64], |row| Ok((row.get(3)?, record(row)?)))?
+        .collect()
     }
 }
 
@@ -109,15 +149,20 @@ pub fn image_path(conn: &Connection, detection_id: &str, name: &str) -> Result<O
         .optional()
 }
 
+/// Does the record name this file?
+pub fn names_image(conn: &Connection, detection_id: &str, path: &str) -> Result<bool> {
+    conn.prepare_cached("SELECT 1 FROM images WHERE detection_id = ?1 AND path = ?2")?.exists([detection_id, path])
+}
+
 /// The record and revision that an event was accepted as.
-pub fn receipt(conn: &Connection, kind: &str, camera: &CameraKey, key: &str) -> Result<Option<(String, i64)>> {
+pub fn receipt(conn: &Connection, kind: Kind, camera: &CameraKey, key: &str) -> Result<Option<(String, i64)>> {
     Ok(Receipt::find(conn, kind, camera, key)?.map(|receipt| (receipt.record_id, receipt.revision)))
 }
 
 /// All cameras, by checkpoint and id.
 pub fn cameras(conn: &Connection) -> Result<Vec<CameraRow>> {
     conn.prepare_cached(
-        "SELECT camera_id, checkpoint_id, registered_us, last_seen_us, detection_count,
+        "SELECT camera_id, checkpoint_id, registered_us, last_seen_us, detection_count, lost_events,
              (SELECT CASE max(CASE status WHEN 'error' THEN 3 WHEN 'warning' THEN 2 ELSE 1 END)
                   WHEN 3 THEN 'error' WHEN 2 THEN 'warning' WHEN 1 THEN 'healthy' ELSE 'unknown' END
               FROM component_health h WHERE h.camera_id = c.camera_id AND h.checkpoint_id = c.checkpoint_id)
@@ -130,26 +175,32 @@ pub fn cameras(conn: &Connection) -> Result<Vec<CameraRow>> {
             registered_us: row.get(2)?,
             last_seen_us: row.get(3)?,
             detection_count: row.get(4)?,
-            health_status: row.get(5)?,
+            lost_events: row.get(5)?,
+            health_status: row.get(6)?,
         })
     })?
     .collect()
 }
 
-/// Counts; "today" is from `day_us.0` up to, not including, `day_us.1`.
+/// Counts; "today" is from `day_us.0` up to, not including, `day_us.1`. Never slower for more records.
 pub fn counts(conn: &Connection, day_us: (i64, i64)) -> Result<Counts> {
-    let one = |sql: &str| conn.prepare_cached(sql)?.query_row([], |row| row.get(0));
-    let today = |sql: &str| conn.prepare_cached(sql)?.query_row([day_us.0, day_us.1], |row| row.get(0));
-    Ok(Counts {
-        detections: one("SELECT count(*) FROM detections")?,
-        detections_today: today("SELECT count(*) FROM detections WHERE captured_us >= ?1 AND captured_us < ?2")?,
-        health: one("SELECT count(*) FROM health")?,
-        health_today: today("SELECT count(*) FROM health WHERE at_us >= ?1 AND at_us < ?2")?,
-        cameras_with_detections: one("SELECT count(*) FROM cameras WHERE detection_count > 0")?,
+    let detections_today = tally::between(conn, Kind::Detection, day_us)?;
+    let health_today = tally::between(conn, Kind::Health, day_us)?;
+    conn.prepare_cached(
+        "SELECT coalesce(sum(detection_count), 0), coalesce(sum(health_count), 0), count(nullif(detection_count, 0)),
+             coalesce(sum(lost_events), 0), coalesce(sum(lost_health), 0), coalesce(sum(lost_pictures), 0)
+         FROM cameras",
+    )?
+    .query_row([], |row| {
+        Ok(Counts {
+            detections: row.get(0)?,
+            detections_today,
+            health: row.get(1)?,
+            health_today,
+            cameras_with_detections: row.get(2)?,
+            lost_events: row.get(3)?,
+            lost_health: row.get(4)?,
+            lost_pictures: row.get(5)?,
+        })
     })
-}
-
-/// The rising number of commits.
-pub fn checkpoint(conn: &Connection) -> Result<i64> {
-    conn.query_row("SELECT checkpoint FROM meta", [], |row| row.get(0))
 }

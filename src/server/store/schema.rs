@@ -8,80 +8,11 @@ use std::path::Path;
 const APPLICATION_ID: i64 = 0x4c50_5253;
 
 /// One entry a version; `user_version` counts how many have been applied. Never edit one that has shipped.
-const MIGRATIONS: [&str; 1] = ["
-CREATE TABLE meta (
-    store_id TEXT NOT NULL,
-    -- Rises with every commit: an agent sees from it that a backup was restored.
-    checkpoint INTEGER NOT NULL
-) STRICT;
+const MIGRATIONS: [&str; 2] = [include_str!("schema_1.sql"), include_str!("schema_2.sql")];
 
-CREATE TABLE cameras (
-    camera_id TEXT NOT NULL,
-    checkpoint_id TEXT NOT NULL,
-    registered_us INTEGER NOT NULL,
-    last_seen_us INTEGER NOT NULL,
-    detection_count INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (camera_id, checkpoint_id)
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE detections (
-    seq INTEGER PRIMARY KEY,
-    detection_id TEXT NOT NULL UNIQUE,
-    camera_id TEXT NOT NULL,
-    checkpoint_id TEXT NOT NULL,
-    captured_us INTEGER NOT NULL,
-    received_us INTEGER NOT NULL,
-    body TEXT NOT NULL
-) STRICT;
-CREATE INDEX detections_by_camera ON detections (camera_id, checkpoint_id, seq);
-CREATE INDEX detections_by_checkpoint ON detections (checkpoint_id, seq);
-CREATE INDEX detections_by_time ON detections (captured_us);
-
-CREATE TABLE images (
-    detection_id TEXT NOT NULL REFERENCES detections (detection_id),
-    -- frame, original, data, crop-0, crop-1, …
-    name TEXT NOT NULL,
-    -- Below the images folder.
-    path TEXT NOT NULL,
-    bytes INTEGER NOT NULL,
-    PRIMARY KEY (detection_id, name)
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE health (
-    seq INTEGER PRIMARY KEY,
-    health_id TEXT NOT NULL UNIQUE,
-    camera_id TEXT NOT NULL,
-    checkpoint_id TEXT NOT NULL,
-    at_us INTEGER NOT NULL,
-    received_us INTEGER NOT NULL,
-    body TEXT NOT NULL
-) STRICT;
-CREATE INDEX health_by_time ON health (at_us);
-
--- The last word of each component.
-CREATE TABLE component_health (
-    camera_id TEXT NOT NULL,
-    checkpoint_id TEXT NOT NULL,
-    component TEXT NOT NULL,
-    status TEXT NOT NULL,
-    message TEXT NOT NULL,
-    at_us INTEGER NOT NULL,
-    PRIMARY KEY (camera_id, checkpoint_id, component)
-) STRICT, WITHOUT ROWID;
-
--- What was accepted, and what was answered: kept longer than the records themselves.
-CREATE TABLE receipts (
-    kind TEXT NOT NULL,
-    camera_id TEXT NOT NULL,
-    checkpoint_id TEXT NOT NULL,
-    event_key TEXT NOT NULL,
-    revision INTEGER NOT NULL,
-    -- The detection_id or health_id of the first answer.
-    record_id TEXT NOT NULL,
-    received_us INTEGER NOT NULL,
-    PRIMARY KEY (kind, camera_id, checkpoint_id, event_key)
-) STRICT, WITHOUT ROWID;
-"];
+/// FULL, in a log that is folded in at 16 MB: a page that many commits touch is written to its place once.
+const SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+    PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16000;";
 
 /// Makes sure that the file is ours and up to date; a fresh one gets `store_id`.
 pub fn prepare(conn: &mut Connection, path: &Path, store_id: &str) -> Result<(), StoreError> {
@@ -90,11 +21,18 @@ pub fn prepare(conn: &mut Connection, path: &Path, store_id: &str) -> Result<(),
     if application_id != APPLICATION_ID && (application_id != 0 || tables > 0) {
         return Err(StoreError::Foreign(path.to_owned()));
     }
-    conn.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")?;
+    if conn.is_readonly("main")? {
+        return Err(StoreError::ReadOnly(path.to_owned()));
+    }
+    conn.execute_batch(SETTINGS)?;
     let version: u32 = conn.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let version = version as usize;
     if version > MIGRATIONS.len() {
         return Err(StoreError::Newer { path: path.to_owned(), version, known: MIGRATIONS.len() });
+    }
+    if version == MIGRATIONS.len() {
+        // Nothing is written then: a server must start on a full disk too.
+        return Ok(());
     }
     let tx = conn.transaction()?;
     tx.pragma_update(None, "application_id", APPLICATION_ID)?;
@@ -107,4 +45,20 @@ pub fn prepare(conn: &mut Connection, path: &Path, store_id: &str) -> Result<(),
     }
     tx.commit()?;
     Ok(())
+}
+
+/// Reads from every table, so that a file damaged in those places is refused at the start. Gives the store's id and its
+/// last commit.
+pub fn look(conn: &Connection) -> Result<(String, i64), StoreError> {
+    for table in ["cameras", "component_health", "tally", "clocks", "gaps"] {
+        conn.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0))?;
+    }
+    for table in ["detections", "health"] {
+        conn.query_row(&format!("SELECT max(seq), max(rowid) FROM {table}"), [], |_| Ok(()))?;
+    }
+    for table in ["receipts", "images"] {
+        conn.query_row(&format!("SELECT count(*) FROM (SELECT * FROM {table} LIMIT 1)"), [], |_| Ok(()))?;
+    }
+    let meta = conn.query_row("SELECT store_id, checkpoint FROM meta", [], |row| Ok((row.get(0)?, row.get(1)?)));
+    Ok(meta?)
 }

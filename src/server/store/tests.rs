@@ -1,6 +1,10 @@
 use super::*;
 use crate::domain::{CameraId, CameraKey, CheckpointId};
 
+mod clocks;
+mod faults;
+mod upgrade;
+
 fn camera() -> CameraKey {
     CameraKey { camera: CameraId::new("c1").unwrap(), checkpoint: CheckpointId::new("p1").unwrap() }
 }
@@ -11,15 +15,14 @@ fn detection(key: &str, revision: i64, id: &str) -> NewDetection {
         key: key.into(),
         revision,
         detection_id: id.into(),
-        captured_us: 5,
+        captured: Timed { at_us: 5, raw_boot: None, body: format!("{{\"rev\":{revision}}}") },
         received_us: 10,
-        body: format!("{{\"rev\":{revision}}}"),
         images: vec![ImageRow { name: "frame".into(), path: format!("{id}-{revision}.jpg"), bytes: 3 }],
     }
 }
 
 async fn insert(store: &Arc<Store>, detection: NewDetection) -> Accepted {
-    store.write(move |conn| detection.insert(conn)).await.unwrap()
+    store.write(move |conn| detection.insert(conn)).await.unwrap().value
 }
 
 fn open(dir: &tempfile::TempDir) -> Arc<Store> {
@@ -63,29 +66,15 @@ async fn everything_is_there_after_a_restart_and_the_checkpoint_rises() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir);
     insert(&store, detection("e", 0, "A")).await;
-    let (id, before) = (store.store_id().to_owned(), store.read(checkpoint).await.unwrap());
+    let (id, before) = (store.store_id().to_owned(), store.checkpoint());
+    assert!(before > 0);
     store.close();
     assert!(matches!(store.write(|_| Ok(())).await, Err(StoreError::Closed)));
 
     let store = open(&dir);
-    assert_eq!(store.store_id(), id);
+    assert_eq!((store.store_id(), store.checkpoint()), (id.as_str(), before));
     assert_eq!(insert(&store, detection("e", 0, "B")).await.record_id, "A");
-    assert!(store.read(checkpoint).await.unwrap() > before);
-}
-
-#[tokio::test]
-async fn a_failing_write_leaves_nothing_and_spares_its_neighbours() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(&dir);
-    let bad = store.write(|conn| {
-        detection("bad", 0, "X").insert(conn)?;
-        conn.execute("INSERT INTO nowhere VALUES (1)", []).map(drop)
-    });
-    let (bad, good) = tokio::join!(bad, insert(&store, detection("good", 0, "A")));
-    assert!(matches!(bad, Err(StoreError::Sql(_))));
-    assert_eq!(good.verdict, Verdict::New);
-    let filter = Filter { limit: 10, ..Filter::default() };
-    assert_eq!(store.read(move |conn| filter.select(conn)).await.unwrap().0, 1);
+    assert!(store.checkpoint() > before);
 }
 
 #[tokio::test]
@@ -104,29 +93,51 @@ async fn records_are_the_last_ones_oldest_first() {
 }
 
 #[tokio::test]
-async fn the_writer_is_safe_against_power_loss_by_its_settings() {
+async fn keys_outlive_the_records_they_belong_to() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir);
-    let (journal, synchronous) = store
-        .write(|conn| {
-            let journal: String = conn.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
-            let synchronous: i64 = conn.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
-            Ok((journal, synchronous))
-        })
-        .await
-        .unwrap();
-    assert_eq!((journal.as_str(), synchronous), ("wal", 2));
+    insert(&store, detection("e", 1, "A")).await;
+    let purge = |conn: &Connection| conn.execute_batch("DELETE FROM images; DELETE FROM detections");
+    store.write(purge).await.unwrap();
+    let again = insert(&store, detection("e", 1, "B")).await;
+    assert_eq!((again.verdict, again.record_id.as_str()), (Verdict::Duplicate, "A"));
+    // A new revision of what is no longer kept becomes a record again, under the id that was answered first.
+    let newer = insert(&store, detection("e", 2, "C")).await;
+    assert_eq!((newer.verdict, newer.record_id.as_str()), (Verdict::Update, "A"));
+    assert!(store.read(|conn| RecordRow::find(conn, "A")).await.unwrap().is_some());
 }
 
-#[test]
-fn a_database_of_another_program_or_a_newer_version_is_refused() {
+#[tokio::test]
+async fn a_camera_id_that_two_places_use_is_found_in_both_in_order_of_arrival() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("lpr.db");
-    Connection::open(&path).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap();
-    assert!(matches!(Store::open(&path), Err(StoreError::Foreign(_))));
+    let store = open(&dir);
+    for (n, place) in ["north", "south", "south", "north"].into_iter().enumerate() {
+        let mut event = detection(&format!("e{n}"), 0, &format!("id{n}"));
+        event.camera.checkpoint = CheckpointId::new(place).unwrap();
+        insert(&store, event).await;
+    }
+    let filter = Filter { camera_id: Some("c1".into()), limit: 3, ..Filter::default() };
+    let (total, records) = store.read(move |conn| filter.select(conn)).await.unwrap();
+    let ids: Vec<_> = records.iter().map(|record| record.detection_id.as_str()).collect();
+    assert_eq!((total, ids), (4, vec!["id1", "id2", "id3"]));
+    let filter = Filter { checkpoint_id: Some("south".into()), limit: 1, ..Filter::default() };
+    let (total, records) = store.read(move |conn| filter.select(conn)).await.unwrap();
+    assert_eq!((total, records[0].detection_id.as_str()), (2, "id2"));
+}
 
-    let path = dir.path().join("newer.db");
-    Store::open(&path).unwrap().close();
-    Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
-    assert!(matches!(Store::open(&path), Err(StoreError::Newer { version: 99, .. })));
+#[tokio::test]
+async fn counts_follow_the_day_and_never_read_the_records() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    let day = (86_400_000_000, 2 * 86_400_000_000);
+    for (n, at_us) in [day.0 - 1, day.0, day.1 - 1, day.1, -5].into_iter().enumerate() {
+        let mut event = detection(&format!("e{n}"), 0, &format!("id{n}"));
+        event.captured.at_us = at_us;
+        insert(&store, event).await;
+    }
+    let mut update = detection("e0", 1, "x");
+    update.captured.at_us = day.0;
+    insert(&store, update).await;
+    let counted = store.read(move |conn| counts(conn, day)).await.unwrap();
+    assert_eq!((counted.detections, counted.detections_today, counted.cameras_with_detections), (5, 3, 1));
 }

@@ -1,6 +1,8 @@
-//! What is written for each kind of event. Each function runs inside the writer's transaction.
+//! What is written for a detection. Each function runs inside the writer's transaction.
 
+use super::clocks::Timed;
 use super::read::ImageRow;
+use super::tally::{self, Kind};
 use crate::domain::CameraKey;
 use rusqlite::{Connection, OptionalExtension, Result, params};
 
@@ -32,6 +34,8 @@ pub struct Accepted {
     pub record_id: String,
     /// Image files, below the images folder, that no row names any more.
     pub orphans: Vec<String>,
+    /// Its time, where the server corrected what the sender's wrong clock said.
+    pub corrected_us: Option<i64>,
 }
 
 /// A detection whose images are already on the disk.
@@ -41,33 +45,37 @@ pub struct NewDetection {
     pub key: String,
     pub revision: i64,
     pub detection_id: String,
-    pub captured_us: i64,
+    pub captured: Timed,
     pub received_us: i64,
-    /// A JSON object.
-    pub body: String,
     pub images: Vec<ImageRow>,
 }
 
 impl NewDetection {
-    pub fn insert(&self, conn: &Connection) -> Result<Accepted> {
+    pub fn insert(mut self, conn: &Connection) -> Result<Accepted> {
         touch(conn, &self.camera, self.received_us)?;
-        let receipt = Receipt::find(conn, "detection", &self.camera, &self.key)?;
+        let receipt = Receipt::find(conn, Kind::Detection, &self.camera, &self.key)?;
         let verdict = verdict(receipt.as_ref().map(|receipt| receipt.revision), self.revision);
         let record_id = receipt.map_or_else(|| self.detection_id.clone(), |receipt| receipt.record_id);
+        if verdict == Verdict::Duplicate {
+            let orphans = self.unnamed(conn, &record_id)?;
+            return Ok(Accepted { verdict, record_id, orphans, corrected_us: None });
+        }
+        let corrected_us = self.captured.settle(conn)?;
         let orphans = match verdict {
-            Verdict::Duplicate => self.unnamed(conn, &record_id)?,
-            Verdict::New => {
-                self.insert_row(conn)?;
+            Verdict::Update => self.update_row(conn, &record_id)?,
+            _ => None,
+        };
+        let orphans = match orphans {
+            Some(orphans) => orphans,
+            None => {
+                self.insert_row(conn, &record_id)?;
                 Vec::new()
             }
-            Verdict::Update => self.update_row(conn, &record_id)?,
         };
-        if verdict != Verdict::Duplicate {
-            self.insert_images(conn, &record_id)?;
-            let receipt = Receipt { revision: self.revision, record_id: record_id.clone() };
-            receipt.keep(conn, "detection", &self.camera, &self.key, self.received_us)?;
-        }
-        Ok(Accepted { verdict, record_id, orphans })
+        self.insert_images(conn, &record_id)?;
+        let receipt = Receipt { revision: self.revision, record_id: record_id.clone() };
+        receipt.keep(conn, Kind::Detection, &self.camera, &self.key, self.received_us)?;
+        Ok(Accepted { verdict, record_id, orphans, corrected_us })
     }
 
     /// Our files that the record does not name. The same revision sent twice at once has the same file names, and the
@@ -80,36 +88,41 @@ impl NewDetection {
         Ok(self.images.iter().map(|image| image.path.clone()).filter(|path| !named.contains(path)).collect())
     }
 
-    fn insert_row(&self, conn: &Connection) -> Result<()> {
-        let (camera, checkpoint) = (self.camera.camera.as_str(), self.camera.checkpoint.as_str());
+    fn insert_row(&self, conn: &Connection, record_id: &str) -> Result<()> {
+        let at = &self.captured;
         conn.prepare_cached(
-            "INSERT INTO detections (detection_id, camera_id, checkpoint_id, captured_us, received_us, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO detections (detection_id, camera_id, checkpoint_id, captured_us, received_us, body, raw_boot)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .execute(params![
-            self.detection_id,
-            camera,
-            checkpoint,
-            self.captured_us,
+            record_id,
+            self.camera.camera.as_str(),
+            self.camera.checkpoint.as_str(),
+            at.at_us,
             self.received_us,
-            self.body
+            at.body,
+            at.raw_boot
         ])?;
-        conn.prepare_cached(
-            "UPDATE cameras SET detection_count = detection_count + 1 WHERE camera_id = ?1 AND checkpoint_id = ?2",
-        )?
-        .execute([camera, checkpoint])?;
-        Ok(())
+        tally::add(conn, Kind::Detection, &self.camera, at.at_us)
     }
 
-    /// The record as it now is; gives the files of the images that it had.
-    fn update_row(&self, conn: &Connection, record_id: &str) -> Result<Vec<String>> {
-        let old = conn
-            .prepare_cached("DELETE FROM images WHERE detection_id = ?1 RETURNING path")?
+    /// The record as it now is; gives the files of the images that it had. `None` where it is no longer kept.
+    fn update_row(&self, conn: &Connection, record_id: &str) -> Result<Option<Vec<String>>> {
+        let before_us = conn
+            .prepare_cached("SELECT captured_us FROM detections WHERE detection_id = ?1")?
+            .query_row([record_id], |row| row.get(0))
+            .optional()?;
+        let Some(before_us) = before_us else { return Ok(None) };
+        let at = &self.captured;
+        conn.prepare_cached(
+            "UPDATE detections SET captured_us = ?2, body = ?3, raw_boot = ?4 WHERE detection_id = ?1",
+        )?
+        .execute(params![record_id, at.at_us, at.body, at.raw_boot])?;
+        tally::moved(conn, Kind::Detection, before_us, at.at_us)?;
+        conn.prepare_cached("DELETE FROM images WHERE detection_id = ?1 RETURNING path")?
             .query_map([record_id], |row| row.get(0))?
-            .collect::<Result<Vec<String>>>()?;
-        conn.prepare_cached("UPDATE detections SET captured_us = ?2, body = ?3 WHERE detection_id = ?1")?
-            .execute(params![record_id, self.captured_us, self.body])?;
-        Ok(old)
+            .collect::<Result<Vec<String>>>()
+            .map(Some)
     }
 
     fn insert_images(&self, conn: &Connection, record_id: &str) -> Result<()> {
@@ -119,49 +132,6 @@ impl NewDetection {
             insert.execute(params![record_id, image.name, image.path, image.bytes])?;
         }
         Ok(())
-    }
-}
-
-/// A health report.
-#[derive(Debug, Clone)]
-pub struct NewHealth {
-    pub camera: CameraKey,
-    pub key: String,
-    pub revision: i64,
-    pub health_id: String,
-    pub component: String,
-    /// `healthy`, `warning` or `error`.
-    pub status: String,
-    pub message: String,
-    pub at_us: i64,
-    pub received_us: i64,
-    /// A JSON object.
-    pub body: String,
-}
-
-impl NewHealth {
-    pub fn insert(&self, conn: &Connection) -> Result<Accepted> {
-        touch(conn, &self.camera, self.received_us)?;
-        let receipt = Receipt::find(conn, "health", &self.camera, &self.key)?;
-        if let Some(receipt) = receipt {
-            return Ok(Accepted { verdict: Verdict::Duplicate, record_id: receipt.record_id, orphans: Vec::new() });
-        }
-        let (camera, checkpoint) = (self.camera.camera.as_str(), self.camera.checkpoint.as_str());
-        conn.prepare_cached(
-            "INSERT INTO health (health_id, camera_id, checkpoint_id, at_us, received_us, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?
-        .execute(params![self.health_id, camera, checkpoint, self.at_us, self.received_us, self.body])?;
-        // A backlog may arrive late: only the latest report is a component's state.
-        conn.prepare_cached(
-            "INSERT INTO component_health VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT DO UPDATE SET status = excluded.status, message = excluded.message, at_us = excluded.at_us
-             WHERE excluded.at_us >= at_us",
-        )?
-        .execute(params![camera, checkpoint, self.component, self.status, self.message, self.at_us])?;
-        let receipt = Receipt { revision: self.revision, record_id: self.health_id.clone() };
-        receipt.keep(conn, "health", &self.camera, &self.key, self.received_us)?;
-        Ok(Accepted { verdict: Verdict::New, record_id: self.health_id.clone(), orphans: Vec::new() })
     }
 }
 
@@ -182,24 +152,24 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    pub fn find(conn: &Connection, kind: &str, camera: &CameraKey, key: &str) -> Result<Option<Self>> {
+    pub fn find(conn: &Connection, kind: Kind, camera: &CameraKey, key: &str) -> Result<Option<Self>> {
         conn.prepare_cached(
             "SELECT revision, record_id FROM receipts
              WHERE kind = ?1 AND camera_id = ?2 AND checkpoint_id = ?3 AND event_key = ?4",
         )?
-        .query_row([kind, camera.camera.as_str(), camera.checkpoint.as_str(), key], |row| {
+        .query_row([kind.as_str(), camera.camera.as_str(), camera.checkpoint.as_str(), key], |row| {
             Ok(Self { revision: row.get(0)?, record_id: row.get(1)? })
         })
         .optional()
     }
 
-    fn keep(&self, conn: &Connection, kind: &str, camera: &CameraKey, key: &str, now_us: i64) -> Result<()> {
+    pub fn keep(&self, conn: &Connection, kind: Kind, camera: &CameraKey, key: &str, now_us: i64) -> Result<()> {
         let (camera, checkpoint) = (camera.camera.as_str(), camera.checkpoint.as_str());
         conn.prepare_cached(
             "INSERT INTO receipts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
              ON CONFLICT DO UPDATE SET revision = excluded.revision",
         )?
-        .execute(params![kind, camera, checkpoint, key, self.revision, self.record_id, now_us])?;
+        .execute(params![kind.as_str(), camera, checkpoint, key, self.revision, self.record_id, now_us])?;
         Ok(())
     }
 }

@@ -41,8 +41,9 @@ impl Detection {
         if oldest.is_none() {
             check_type(payload, "detection_result")?;
         }
-        let mut body = payload.clone();
-        IMAGE_KEYS.iter().for_each(|key| drop(body.remove(*key)));
+        // Never copies the pictures, which are most of a payload.
+        let kept = payload.iter().filter(|(key, _)| !IMAGE_KEYS.contains(&key.as_str()));
+        let mut body: Map<String, Value> = kept.map(|(key, value)| (key.clone(), value.clone())).collect();
         match oldest {
             Some(plate) => fill_from_oldest(&mut body, plate, payload),
             None => fill(&mut body, payload)?,

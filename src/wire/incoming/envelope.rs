@@ -35,6 +35,8 @@ pub struct Envelope {
     pub event: Option<EventRef>,
     /// What repeats are known by: the event id, else derived from the content (PROTOCOL 3.2.10).
     pub key: String,
+    /// The boot whose wrong clock stamped it, where nobody has corrected that yet.
+    pub raw_boot: Option<String>,
 }
 
 impl Envelope {
@@ -45,7 +47,7 @@ impl Envelope {
             Some(event) => event.event_id.clone(),
             None => derived_key(payload),
         };
-        Ok(Self { camera, event, key })
+        Ok(Self { camera, event, key, raw_boot: super::clock::raw_boot(payload) })
     }
 
     /// 0 where the peer names no event.
@@ -115,6 +117,31 @@ pub(super) fn whole(number: &serde_json::Number) -> Option<i64> {
         let float = number.as_f64()?;
         (float.fract() == 0.0 && float.abs() < 9e15).then_some(float as i64)
     })
+}
+
+/// A text that is safe to keep as a name: not blank, not longer than an event id, on one line.
+pub(super) fn short_text(value: Option<&Value>) -> Option<String> {
+    let text = match value? {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    let fits = !text.is_empty() && text.len() <= MAX_EVENT_ID_BYTES && !text.chars().any(char::is_control);
+    fits.then_some(text)
+}
+
+/// True or false, in the ways that peers write it.
+pub(super) fn flag(value: Option<&Value>) -> Option<bool> {
+    match value? {
+        Value::Bool(flag) => Some(*flag),
+        Value::Number(number) => whole(number).map(|number| number != 0),
+        Value::String(text) => match text.trim().to_ascii_lowercase().as_str() {
+            "true" | "1" => Some(true),
+            "false" | "0" => Some(false),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 fn event_of(payload: &Map<String, Value>) -> Result<Option<EventRef>, Invalid> {

@@ -42,6 +42,12 @@ pub struct Images {
 }
 
 impl Images {
+    /// Is there no picture to keep?
+    pub fn is_empty(&self) -> bool {
+        let whole = [&self.frame, &self.original, &self.data];
+        whole.into_iter().chain(&self.crops).all(Option::is_none)
+    }
+
     pub(super) fn read(payload: &Map<String, Value>) -> Self {
         let mut images = Images::default();
         let mut take = |value: Option<&Value>| match decode(value) {

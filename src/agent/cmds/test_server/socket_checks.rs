@@ -5,10 +5,9 @@ use super::LIMIT;
 use super::payloads::TestCamera;
 use super::report::Report;
 use super::rest_checks::{has, ok, text};
-use crate::config::Secret;
 use crate::uplink::Endpoint;
 use crate::uplink::rest::RestClient;
-use crate::uplink::socketio::{SocketClient, SocketEvent};
+use crate::uplink::socket::{Dial, SocketClient, SocketEvent};
 use crate::wire::answer::Registered;
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
@@ -22,8 +21,8 @@ pub(super) struct Sockets {
 }
 
 impl Sockets {
-    pub(super) async fn connect(endpoint: &Endpoint, token: &Secret, report: &mut Report) -> Option<Self> {
-        let connect = || async { SocketClient::connect(endpoint, token, LIMIT).await.map_err(|e| e.to_string()) };
+    pub(super) async fn connect(endpoint: &Endpoint, dial: &Dial, report: &mut Report) -> Option<Self> {
+        let connect = || async { SocketClient::connect(endpoint, dial).await.map_err(|e| e.to_string()) };
         let viewer = report.check("Socket.IO connection, confirmed by CONNECT", connect()).await?;
         let device = report.check("Socket.IO second connection", connect()).await?;
         let camera = TestCamera::new("test-client-socket").ok()?;
@@ -53,7 +52,7 @@ impl Sockets {
         for (event, room) in [("join_dashboard", "dashboard"), ("join_health_room", "health")] {
             report
                 .check(&format!("{event} → status"), async {
-                    said(&self.viewer, event, None).await?;
+                    said(&mut self.viewer, event, None).await?;
                     let status = heard(&mut self.viewer, "status", |_| true).await?;
                     let message = text(&status, "message")?;
                     has(&status, &["timestamp"])?;
@@ -66,7 +65,7 @@ impl Sockets {
     async fn registration(&mut self, report: &mut Report) {
         let answer = report
             .check("camera_register → camera_register", async {
-                said(&self.device, "camera_register", Some(self.camera.registration())).await?;
+                said(&mut self.device, "camera_register", Some(self.camera.registration())).await?;
                 let answer = agreed(heard(&mut self.device, "camera_register", |_| true).await?)?;
                 has(&answer, &["message", "camera_id", "checkpoint_id", "timestamp"])?;
                 Ok(answer)
@@ -83,7 +82,7 @@ impl Sockets {
     async fn ping(&mut self, report: &mut Report) {
         report
             .check("ping → pong", async {
-                said(&self.device, "ping", Some(json!({"type": "test", "message": "hello"}))).await?;
+                said(&mut self.device, "ping", Some(json!({"type": "test", "message": "hello"}))).await?;
                 let pong = heard(&mut self.device, "pong", |_| true).await?;
                 has(&pong, &["success", "message", "original_message", "timestamp"])
             })
@@ -93,7 +92,7 @@ impl Sockets {
     async fn detection(&mut self, report: &mut Report) {
         let id = report
             .check("lpr_data → lpr_response", async {
-                said(&self.device, "lpr_data", Some(self.camera.detection("TEST2")?)).await?;
+                said(&mut self.device, "lpr_data", Some(self.camera.detection("TEST2")?)).await?;
                 let answer = agreed(heard(&mut self.device, "lpr_response", |_| true).await?)?;
                 has(&answer, &["message", "camera_id", "checkpoint_id", "timestamp"])?;
                 text(&answer, "detection_id")
@@ -116,7 +115,7 @@ impl Sockets {
     async fn health(&mut self, report: &mut Report) {
         let id = report
             .check("health_status → health_response", async {
-                said(&self.device, "health_status", Some(self.camera.health())).await?;
+                said(&mut self.device, "health_status", Some(self.camera.health())).await?;
                 let answer = agreed(heard(&mut self.device, "health_response", |_| true).await?)?;
                 has(&answer, &["message", "camera_id", "checkpoint_id", "timestamp"])?;
                 text(&answer, "health_id")
@@ -151,7 +150,7 @@ impl Sockets {
                 let event = self.camera.detection("TEST4")?;
                 let mut ids = Vec::new();
                 for duplicate in [false, true] {
-                    said(&self.device, "lpr_data", Some(event.clone())).await?;
+                    said(&mut self.device, "lpr_data", Some(event.clone())).await?;
                     let answer = agreed(heard(&mut self.device, "lpr_response", |_| true).await?)?;
                     if answer["event_id"] != event["event_id"] || answer["revision"] != event["revision"] {
                         return Err("the answer does not echo event_id and revision".into());
@@ -169,7 +168,7 @@ impl Sockets {
     async fn fault(&mut self, report: &mut Report) {
         report
             .check("lpr_data without ids and type → error", async {
-                said(&self.device, "lpr_data", Some(json!({"ocr_results": []}))).await?;
+                said(&mut self.device, "lpr_data", Some(json!({"ocr_results": []}))).await?;
                 has(&heard(&mut self.device, "error", |_| true).await?, &["message"])
             })
             .await;
@@ -177,16 +176,16 @@ impl Sockets {
 }
 
 /// The socket breaks after an event was handed to it and before its answer; REST delivers the same event.
-pub(super) async fn failover(endpoint: &Endpoint, token: &Secret, rest: &RestClient, report: &mut Report) {
+pub(super) async fn failover(endpoint: &Endpoint, dial: &Dial, rest: &RestClient, report: &mut Report) {
     let Ok(camera) = TestCamera::new("test-client-failover") else { return };
     report
         .check("the socket fails, REST delivers the same event", async {
             let event = camera.detection("TEST5")?;
             // Where there is no socket at all, it has failed already.
-            if let Ok(mut socket) = SocketClient::connect(endpoint, token, LIMIT).await {
-                said(&socket, "camera_register", Some(camera.registration())).await?;
+            if let Ok(mut socket) = SocketClient::connect(endpoint, dial).await {
+                said(&mut socket, "camera_register", Some(camera.registration())).await?;
                 heard(&mut socket, "camera_register", |_| true).await?;
-                said(&socket, "lpr_data", Some(event.clone())).await?;
+                said(&mut socket, "lpr_data", Some(event.clone())).await?;
                 socket.close().await;
             }
             let answer = ok(rest.post("/api/detection", &event).await)?;
@@ -217,8 +216,9 @@ fn agreed(answer: Value) -> Result<Value, String> {
     Err(format!("no success:true: {}", answer["message"].as_str().unwrap_or("no message")))
 }
 
-async fn said(socket: &SocketClient, event: &str, argument: Option<Value>) -> Result<(), String> {
-    socket.emit(event, argument, LIMIT).await
+async fn said(socket: &mut SocketClient, event: &str, argument: Option<Value>) -> Result<(), String> {
+    let argument = argument.map(|argument| argument.to_string());
+    socket.emit(event, argument.as_deref(), LIMIT).await
 }
 
 /// The next event of this name that is the wanted one; an `error` instead ends the wait.

@@ -1,0 +1,133 @@
+//! Rows on their way out.
+
+use super::keep::base_us;
+use super::store::Store;
+use super::tally::Lane;
+use super::{OutboxError, Row, RowId, Want};
+use crate::domain::{BootId, CameraId, CameraKey, CaptureTime, CheckpointId, EventKind};
+use crate::media::{EvidencePath, EvidenceRefs};
+use uuid::Uuid;
+
+/// The columns that [`read_row`] reads, in its order.
+pub(super) const ROW: &str = "
+    SELECT e.id, e.event_id, e.revision, e.kind, c.camera, c.checkpoint, p.epoch, e.seq, b.boot_id, e.wall_us, e.mono_ms,
+           e.synced, b.base_us, y.body, y.evidence
+    FROM event e
+    LEFT JOIN payload y ON y.id = e.id
+    LEFT JOIN camera c ON c.id = e.camera
+    LEFT JOIN epoch p ON p.id = e.epoch
+    LEFT JOIN boot b ON b.id = e.boot ";
+
+impl Store {
+    /// The next rows to send, by priority, oldest first. A row that cannot be read is quarantined here: it must
+    /// neither be lost silently nor stop the others.
+    pub(super) fn next(&mut self, want: &Want) -> Result<Vec<Row>, OutboxError> {
+        let mut rows = Vec::new();
+        let mut unreadable = Vec::new();
+        for lane in Lane::PENDING {
+            self.read_lane(lane, want, &mut rows, &mut unreadable)?;
+        }
+        if !unreadable.is_empty() {
+            self.transact(|store| {
+                for (id, reason) in &unreadable {
+                    tracing::error!(row = id.0, %reason, "an event in the outbox cannot be read; it is quarantined");
+                    store.quarantine(*id, &format!("unreadable: {reason}"))?;
+                }
+                Ok(())
+            })?;
+        }
+        Ok(rows)
+    }
+
+    /// Of these files, those that no row names.
+    pub(super) fn orphans(&self, files: Vec<EvidencePath>) -> Result<Vec<EvidencePath>, OutboxError> {
+        let mut orphans = Vec::new();
+        for path in files {
+            if !self.names(&path)? {
+                orphans.push(path);
+            }
+        }
+        Ok(orphans)
+    }
+
+    fn names(&self, path: &EvidencePath) -> Result<bool, OutboxError> {
+        let fault = OutboxError::sql("look for a picture's event");
+        let mut query = self
+            .connection
+            .prepare_cached("SELECT y.evidence FROM event e JOIN payload y ON y.id = e.id WHERE e.event_id = ?1")
+            .map_err(&fault)?;
+        let mut rows = query.query([path.event_id().as_bytes().as_slice()]).map_err(&fault)?;
+        while let Some(row) = rows.next().map_err(&fault)? {
+            let text: String = row.get(0).map_err(&fault)?;
+            match serde_json::from_str::<EvidenceRefs>(&text) {
+                Ok(refs) if !refs.paths().any(|named| named == path) => {}
+                // What cannot be read may name it.
+                _ => return Ok(true),
+            }
+        }
+        Ok(false)
+    }
+
+    fn read_lane(
+        &self,
+        lane: Lane,
+        want: &Want,
+        rows: &mut Vec<Row>,
+        unreadable: &mut Vec<(RowId, String)>,
+    ) -> Result<(), OutboxError> {
+        if rows.len() >= want.limit || self.head.tally.of(lane).rows == 0 {
+            return Ok(());
+        }
+        let fault = OutboxError::sql("read the next events");
+        let mut query = self
+            .connection
+            .prepare_cached(&format!("{ROW} WHERE e.lane = ?1 AND e.id > ?2 ORDER BY e.id"))
+            .map_err(&fault)?;
+        let mut found = query.query((lane.number(), want.newer_than.map_or(0, |id| id.0))).map_err(&fault)?;
+        while rows.len() < want.limit
+            && let Some(row) = found.next().map_err(&fault)?
+        {
+            let id = RowId(row.get(0).map_err(&fault)?);
+            if want.skip.contains(&id) {
+                continue;
+            }
+            match read_row(id, row) {
+                Ok(row) => rows.push(row),
+                Err(reason) => unreadable.push((id, reason)),
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn read_row(id: RowId, row: &rusqlite::Row<'_>) -> Result<Row, String> {
+    let text = |index: usize| row.get::<_, String>(index).map_err(|error| error.to_string());
+    let number = |index: usize| row.get::<_, i64>(index).map_err(|error| error.to_string());
+    let unsigned = |index: usize| u64::try_from(number(index)?).map_err(|error| error.to_string());
+    let kind = match text(3)?.as_str() {
+        "plate" => EventKind::Plate,
+        "health" => EventKind::Health,
+        other => return Err(format!("unknown kind \"{other}\"")),
+    };
+    let event_id: Vec<u8> = row.get(1).map_err(|error| error.to_string())?;
+    let at = CaptureTime { wall_us: number(9)?, mono_ms: unsigned(10)?, synced: number(11)? != 0 };
+    let base: Option<i64> = row.get(12).map_err(|error| error.to_string())?;
+    Ok(Row {
+        id,
+        event_id: Uuid::from_slice(&event_id).map_err(|error| error.to_string())?,
+        revision: u32::try_from(number(2)?).map_err(|error| error.to_string())?,
+        kind,
+        camera: CameraKey {
+            camera: CameraId::new(&text(4)?).map_err(|error| error.to_string())?,
+            checkpoint: CheckpointId::new(&text(5)?).map_err(|error| error.to_string())?,
+        },
+        epoch: Uuid::parse_str(&text(6)?).map_err(|error| error.to_string())?,
+        seq: unsigned(7)?,
+        boot: BootId(text(8)?),
+        at,
+        // From the row's own base: right even where the wall clock was stepped about before it was set.
+        offset_us: base.filter(|_| !at.synced).map(|base| base.saturating_sub(base_us(at))),
+        body: serde_json::from_str(&text(13)?).map_err(|error| error.to_string())?,
+        evidence: serde_json::from_str(&text(14)?).map_err(|error| error.to_string())?,
+    })
+}

@@ -1,0 +1,125 @@
+use super::*;
+use crate::media::EvidenceStore;
+
+fn fat(kind: EventKind, bytes: usize) -> NewRow {
+    let mut row = NewRow { evidence: EvidenceRefs::default(), ..row(kind) };
+    row.body.insert("filler".into(), "x".repeat(bytes).into());
+    row
+}
+
+fn small(max_bytes: u64) -> OutboxConfig {
+    OutboxConfig { max_bytes, ..OutboxConfig::default() }
+}
+
+fn settled(outbox: &Outbox, max_bytes: u64) {
+    eventually("within the cap", || outbox.handle().counts().bytes <= max_bytes / 10 * 9);
+}
+
+#[test]
+fn health_goes_before_plates_oldest_first_and_is_reported_in_one_row() {
+    let dir = tempfile::tempdir().unwrap();
+    let outbox = Outbox::open(dir.path(), &small(1_000_000), clock()).unwrap();
+    let handle = outbox.handle();
+    for _ in 0..50 {
+        handle.submit_blocking(fat(EventKind::Health, 10_000)).unwrap();
+    }
+    for _ in 0..45 {
+        handle.submit_blocking(fat(EventKind::Plate, 10_000)).unwrap();
+    }
+    settled(&outbox, 1_000_000);
+    let counts = handle.counts();
+    assert_eq!(counts.pending_plates, 45, "no plate while there is health");
+    let gaps = gaps(&handle);
+    assert_eq!(gaps.len(), 1, "one row for all: {gaps:?}");
+    assert_eq!((gaps[0].0.as_str(), gaps[0].1.as_str()), ("health", "size"));
+    let left = number(dir.path(), "SELECT count(*) FROM event WHERE lane = 2") as u64;
+    assert_eq!(left + gaps[0].2, 50, "every one is there or counted");
+    assert_eq!(
+        number(dir.path(), "SELECT min(seq) FROM event WHERE lane = 2"),
+        gaps[0].2 as i64 + 1,
+        "the oldest went"
+    );
+}
+
+#[test]
+fn pictures_go_before_reads_and_pinned_rows_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let outbox = Outbox::open(dir.path(), &small(1_000_000), clock()).unwrap();
+    let evidence = EvidenceStore::open(dir.path()).unwrap();
+    let handle = outbox.handle();
+    let mut pinned = None;
+    for _ in 0..12 {
+        let plate = row(EventKind::Plate);
+        let refs = evidence.save(plate.event_id, plate.at, Some(&vec![1u8; 100_000]), &[]).unwrap();
+        handle.submit_blocking(NewRow { evidence: refs, ..plate }).unwrap();
+        pinned = pinned.or_else(|| next(&handle, 1, &[]).first().cloned());
+    }
+    settled(&outbox, 1_000_000);
+    assert_eq!(handle.counts().pending_plates, 12, "every read is still there");
+    let pinned = pinned.unwrap();
+    assert!(evidence.read(pinned.evidence.frame.as_ref().unwrap()).is_ok(), "in flight: not touched");
+    let gaps = gaps(&handle);
+    assert_eq!((gaps[0].0.as_str(), gaps[0].1.as_str()), ("picture", "size"));
+    let rows = next(&handle, 99, &[]);
+    let with: Vec<bool> =
+        rows.iter().filter(|r| r.kind == EventKind::Plate).map(|r| r.evidence.frame.is_some()).collect();
+    assert_eq!(with.iter().filter(|with| !**with).count() as u64, gaps[0].2);
+    assert!(with[0] && !with[1] && with[11], "the oldest that may");
+    let files: usize = evidence.folders().iter().map(|day| evidence.sweep_folder(day).len()).sum();
+    assert_eq!(files, 0, "all this process's own");
+    assert_eq!(evidence.events().len(), with.iter().filter(|with| **with).count(), "files went with them");
+}
+
+#[test]
+fn a_flood_of_quarantined_events_does_not_starve_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let outbox = Outbox::open(dir.path(), &small(1_000_000), clock()).unwrap();
+    let handle = outbox.handle();
+    for _ in 0..40 {
+        handle.submit_blocking(fat(EventKind::Plate, 10_000)).unwrap();
+        let id = next(&handle, 1, &[])[0].id;
+        block_on(handle.quarantine(id, "400".into())).unwrap();
+    }
+    eventually("quarantine within its cap", || number(dir.path(), "SELECT bytes FROM tally WHERE lane = 9") <= 250_000);
+    let counted: u64 = gaps(&handle).iter().map(|gap| gap.2).sum();
+    assert_eq!(handle.counts().quarantined + counted, 40);
+}
+
+#[test]
+fn delivered_rows_go_by_age_only_by_a_clock_that_can_be_trusted() {
+    let dir = tempfile::tempdir().unwrap();
+    let sim = Arc::new(SimClock::new(CaptureTime { wall_us: 1_734_602_400_000_000, mono_ms: 5, synced: true }));
+    let config = OutboxConfig { keep_delivered_h: 1.0, max_age_h: 2.0, ..OutboxConfig::default() };
+    let outbox = Outbox::open(dir.path(), &config, sim.clone()).unwrap();
+    let handle = outbox.handle();
+    let at = |synced| CaptureTime { synced, ..sim.stamp() };
+    for synced in [true, true, false] {
+        handle.submit_blocking(NewRow { at: at(synced), ..row(EventKind::Plate) }).unwrap();
+    }
+    let id = next(&handle, 1, &[])[0].id;
+    settle(&handle, [id], None);
+    // Years ahead, but not to be trusted.
+    sim.set_synced(false);
+    sim.step_wall_us(100_000_000_000_000);
+    sim.advance(std::time::Duration::from_secs(60));
+    std::thread::sleep(std::time::Duration::from_millis(2500));
+    assert_eq!((handle.counts().kept, handle.counts().pending), (1, 2));
+    sim.set_synced(true);
+    sim.advance(std::time::Duration::from_secs(60));
+    eventually("the outdated are gone", || handle.counts().kept == 0 && handle.counts().pending_plates == 1);
+    assert_eq!(gaps(&handle), [("plate".into(), "age".into(), 1)], "that of an unknown time stays");
+}
+
+#[test]
+fn delivered_rows_are_not_kept_where_nobody_wants_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = OutboxConfig { keep_delivered_h: 0.0, ..OutboxConfig::default() };
+    let outbox = Outbox::open(dir.path(), &config, clock()).unwrap();
+    let handle = outbox.handle();
+    (0..300).for_each(|_| handle.submit_blocking(row(EventKind::Plate)).unwrap());
+    let ids: Vec<RowId> = next(&handle, 300, &[]).iter().map(|row| row.id).collect();
+    settle(&handle, ids, None);
+    eventually("none kept", || handle.counts().kept == 0);
+    assert_eq!((handle.counts().delivered, gaps(&handle)), (300, vec![]), "delivered is not lost");
+    assert_eq!(number(dir.path(), "SELECT count(*) FROM event"), 0);
+}

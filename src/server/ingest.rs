@@ -1,0 +1,172 @@
+//! What the server does with what agents bring, whichever road it came by. Answers follow the commit.
+
+use super::answer::{self, Stored};
+use super::app::{App, Done};
+use super::fault::{Code, Fault};
+use super::images::Written;
+use super::store::{self, Committed, Kind, NewDetection, NewHealth, Timed, Verdict};
+use crate::domain::CameraKey;
+use crate::killpoint;
+use crate::wire::incoming::{ClockReport, Detection, Envelope, EventRef, Gap, Health, Images, Overview, Registration};
+use serde_json::{Value, json};
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use uuid::{NoContext, Timestamp, Uuid};
+
+type Reply = Result<Done, Fault>;
+
+impl App {
+    /// `camera_register`, by either road.
+    pub async fn register(&self, payload: &Value) -> Result<(CameraKey, Done), Fault> {
+        let registration =
+            Registration::read(payload).map_err(|invalid| Fault::from(invalid).about(EventRef::peek(payload)))?;
+        let now_us = self.now_us();
+        let camera = registration.camera.clone();
+        let committed = self.store.write(move |conn| store::touch(conn, &camera, now_us)).await;
+        let checkpoint = committed.map_err(|e| Fault::from(e).about(registration.event.clone()))?.checkpoint;
+        tracing::info!(camera = %registration.camera, "camera registered");
+        let done = Done {
+            answer: answer::registered(&registration, &self.handshake(checkpoint), now_us),
+            broadcasts: vec![answer::camera_status(&registration.camera, true, now_us)],
+        };
+        killpoint::hit("server.answer.before");
+        Ok((registration.camera, done))
+    }
+
+    /// `lpr_data`, by either road.
+    pub async fn detection(&self, payload: &Value) -> Reply {
+        let event = EventRef::peek(payload);
+        self.accept_detection(payload).await.map_err(|fault| fault.about(event))
+    }
+
+    async fn accept_detection(&self, payload: &Value) -> Reply {
+        let received_us = self.now_us();
+        let mut detection = Detection::read(payload, self.context(received_us))?;
+        let images = std::mem::take(&mut detection.images);
+        let dropped = images.dropped;
+        let (record_id, written) = self.keep_images(&detection.envelope, received_us, images).await?;
+        let overview = detection.overview();
+        let Detection { envelope, captured_us, body, .. } = detection;
+        let row = NewDetection {
+            camera: envelope.camera.clone(),
+            key: envelope.key.clone(),
+            revision: envelope.revision(),
+            detection_id: record_id.to_string(),
+            captured: timed(captured_us, &envelope, body),
+            received_us,
+            images: written.as_ref().map(|written| written.rows.clone()).unwrap_or_default(),
+        };
+        let result = self.store.write(move |conn| row.insert(conn)).await;
+        let Committed { value: accepted, checkpoint } = match result {
+            Ok(committed) => committed,
+            Err(error) => {
+                // Otherwise a full disk would be filled further by every repeat.
+                if let Some(written) = written.filter(|_| error.is_final()) {
+                    self.images.remove(written.rows.iter().map(|row| row.path.as_str()));
+                }
+                return Err(error.into());
+            }
+        };
+        self.images.remove(accepted.orphans.iter().map(String::as_str));
+        self.images_dropped.fetch_add(dropped as u64, Ordering::Relaxed);
+        self.log_detection(&envelope.camera, &accepted, &overview);
+        let stored = Stored { envelope: &envelope, accepted: &accepted, store_id: self.store.store_id(), checkpoint };
+        let answer = answer::detection(&stored, dropped, received_us);
+        let broadcasts = answer::detection_broadcast(&envelope.camera, &accepted, &overview);
+        killpoint::hit("server.answer.before");
+        Ok(Done { answer, broadcasts: broadcasts.into_iter().collect() })
+    }
+
+    /// Plate text is personal: only where the configuration asks for it, or at debug.
+    fn log_detection(&self, camera: &CameraKey, accepted: &store::Accepted, overview: &Overview) {
+        let (id, verdict, plates) = (&accepted.record_id, accepted.verdict, &overview.ocr_results);
+        if self.config.log.plates {
+            tracing::info!(%camera, %id, ?verdict, %plates, "detection");
+        } else {
+            tracing::debug!(%camera, %id, ?verdict, %plates, "detection");
+        }
+    }
+
+    /// Writes the pictures, if there are any and the event is news; gives the id that the record has or is to have.
+    async fn keep_images(
+        &self,
+        envelope: &Envelope,
+        received_us: i64,
+        images: Images,
+    ) -> Result<(Uuid, Option<Written>), Fault> {
+        if images.is_empty() {
+            return Ok((new_id(received_us), None));
+        }
+        let (camera, key) = (envelope.camera.clone(), envelope.key.clone());
+        let known = self.store.read(move |conn| store::receipt(conn, Kind::Detection, &camera, &key)).await?;
+        let (record_id, stored) = match known {
+            Some((id, revision)) => (id.parse().unwrap_or_else(|_| new_id(received_us)), Some(revision)),
+            None => (new_id(received_us), None),
+        };
+        if store::verdict(stored, envelope.revision()) == Verdict::Duplicate {
+            return Ok((record_id, None));
+        }
+        let (folder, revision) = (self.images.clone(), envelope.revision());
+        let written = tokio::task::spawn_blocking(move || folder.write(record_id, revision, received_us, &images));
+        let mut alarm = |result: &std::io::Result<Written>| {
+            let mut alarm = self.image_alarm.lock().unwrap_or_else(PoisonError::into_inner);
+            match result {
+                Ok(_) => drop(alarm.clear()),
+                Err(error) => {
+                    if let Some(failures) = alarm.raise() {
+                        tracing::error!(%error, failures, "pictures cannot be written; look at the data directory's disk");
+                    }
+                }
+            }
+        };
+        match written.await.inspect(&mut alarm) {
+            Ok(Ok(written)) => Ok((record_id, Some(written))),
+            Ok(Err(_)) => {
+                Err(Fault::new(Code::Unavailable, "the server cannot store images at the moment; send it again later"))
+            }
+            Err(_) => Err(Fault::new(Code::Unavailable, "the server is stopping; send it again later")),
+        }
+    }
+
+    /// `health_status`, by either road.
+    pub async fn health(&self, payload: &Value) -> Reply {
+        let event = EventRef::peek(payload);
+        self.accept_health(payload).await.map_err(|fault| fault.about(event))
+    }
+
+    async fn accept_health(&self, payload: &Value) -> Reply {
+        let received_us = self.now_us();
+        let health = Health::read(payload, self.context(received_us))?;
+        let row = NewHealth {
+            camera: health.envelope.camera.clone(),
+            key: health.envelope.key.clone(),
+            revision: health.envelope.revision(),
+            health_id: new_id(received_us).to_string(),
+            component: health.component.clone(),
+            status: json!(health.status).as_str().unwrap_or_default().to_owned(),
+            message: health.message.clone(),
+            at: timed(health.at_us, &health.envelope, health.body.clone()),
+            received_us,
+            gap: Gap::of(&health),
+            clock: ClockReport::of(&health),
+        };
+        let Committed { value: accepted, checkpoint } = self.store.write(move |conn| row.insert(conn)).await?;
+        let envelope = &health.envelope;
+        let stored = Stored { envelope, accepted: &accepted, store_id: self.store.store_id(), checkpoint };
+        let answer = answer::health(&stored, received_us);
+        let broadcasts = answer::health_broadcast(&health, &accepted);
+        killpoint::hit("server.answer.before");
+        Ok(Done { answer, broadcasts: broadcasts.into_iter().collect() })
+    }
+}
+
+fn timed(at_us: i64, envelope: &Envelope, body: serde_json::Map<String, Value>) -> Timed {
+    Timed { at_us, raw_boot: envelope.raw_boot.clone(), body: Value::Object(body).to_string() }
+}
+
+/// An id that sorts by time: what is stored together lies together in the indexes, which spares the disk.
+fn new_id(now_us: i64) -> Uuid {
+    let seconds = u64::try_from(now_us.div_euclid(1_000_000)).unwrap_or(0);
+    let nanos = u32::try_from(now_us.rem_euclid(1_000_000) * 1000).unwrap_or(0);
+    Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, nanos))
+}

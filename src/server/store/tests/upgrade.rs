@@ -1,0 +1,62 @@
+//! Databases of every released version become today's.
+
+use super::*;
+
+/// Made by the program of that time.
+const SCHEMA_1: &str = include_str!("../schema_1_dump.sql");
+
+#[tokio::test]
+async fn what_version_1_stored_is_all_there_and_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("lpr.db");
+    Connection::open(&path).unwrap().execute_batch(SCHEMA_1).unwrap();
+    let store = Arc::new(Store::open(&path).unwrap());
+    assert_eq!(store.store_id(), "cd518240-6c23-49fc-a715-7c4d36a8af99");
+    assert_eq!(store.checkpoint(), 7);
+    assert_eq!(store.inspect().await.unwrap(), None);
+
+    let day = (1_734_566_400_000_000, 1_734_652_800_000_000); // 2024-12-19, UTC
+    let counted = store.read(move |conn| counts(conn, day)).await.unwrap();
+    assert_eq!((counted.detections, counted.detections_today), (4, 3));
+    assert_eq!((counted.health, counted.health_today, counted.cameras_with_detections), (2, 2, 3));
+    let filter = Filter { camera_id: Some("cam-1".into()), limit: 10, ..Filter::default() };
+    let (total, records) = store.read(move |conn| filter.select(conn)).await.unwrap();
+    assert_eq!((total, records.len(), records[0].images.len()), (2, 2, 2));
+
+    // What was sent then is still known.
+    let camera = CameraKey { camera: CameraId::new("cam-1").unwrap(), checkpoint: CheckpointId::new("gate").unwrap() };
+    let again = NewDetection { camera, ..detection("0193de1a-0000-7000-8000-000000000001", 0, "new") };
+    let again = insert(&store, again).await;
+    assert_eq!((again.verdict, again.record_id.as_str()), (Verdict::Duplicate, "8fc1bf80-18f2-4314-b5b4-e8030fa0a355"));
+}
+
+#[tokio::test]
+async fn raw_times_that_version_1_stored_are_corrected_when_the_clock_report_comes() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("lpr.db");
+    Connection::open(&path).unwrap().execute_batch(SCHEMA_1).unwrap();
+    let store = Arc::new(Store::open(&path).unwrap());
+    clocks::report(&store, "clock-1", "b-2", 1_734_602_400_000).await;
+    let find = |id: &'static str| store.read(move |conn| RecordRow::find(conn, id));
+    let raw = find("26fba006-ee68-4280-a2ea-fc39dbae6cc6").await.unwrap().unwrap();
+    assert!(raw.body.contains(r#""timestamp":"2024-12-19T10:05:00.000000+00:00""#), "{}", raw.body);
+    let corrected_by_its_agent = find("d8b0db4c-413c-4ddd-9d58-00d510b1e05b").await.unwrap().unwrap();
+    assert!(corrected_by_its_agent.body.contains(r#""timestamp":"2024-12-19T10:00:30.000000+00:00""#));
+}
+
+#[test]
+fn an_upgrade_that_is_cut_off_leaves_the_old_version_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("lpr.db");
+    let conn = Connection::open(&path).unwrap();
+    conn.execute_batch(SCHEMA_1).unwrap();
+    // A table in the way makes the migration fail in its middle.
+    conn.execute_batch("CREATE TABLE clocks (x)").unwrap();
+    assert!(Store::open(&path).is_err());
+    let version: i64 = conn.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+    let tallies: i64 =
+        conn.query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'tally'", [], |row| row.get(0)).unwrap();
+    assert_eq!((version, tallies), (1, 0));
+    conn.execute_batch("DROP TABLE clocks").unwrap();
+    assert!(Store::open(&path).is_ok());
+}
