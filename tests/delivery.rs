@@ -251,6 +251,17 @@ async fn a_socket_that_becomes_usable_takes_over_from_rest() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_registration_that_the_server_was_not_ready_for_is_said_again_on_the_same_connection() {
+    let peer = scripted_peer::start(SocketScript::MissesFirstRegistration, RestScript::Absent);
+    let dir = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(dir.path(), &peer.url, |_| {});
+    agent.submit_plate("AGAIN", 500).await;
+    assert_eq!(agent.uplink.delivered.recv().await.unwrap().via, Road::Socketio);
+    assert_eq!(peer.seen.connections.load(Ordering::SeqCst), 1);
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_event_too_large_for_the_socket_goes_by_rest_and_the_socket_stays() {
     let peer = scripted_peer::start(SocketScript::Answers, RestScript::Answers);
     let dir = tempfile::tempdir().unwrap();

@@ -146,6 +146,7 @@ fn fast() -> Timings {
         auth_pause: ms(1000),
         aside: (ms(50), ms(1000)),
         breaker: ms(1000),
+        silence: ms(2000),
     }
 }
 

@@ -16,6 +16,10 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
+/// An unanswered registration is said again after this long. socketioxide drops an event that arrives while it is still
+/// noting that the namespace is joined (`set_connected` follows the CONNECT packet), and registering twice hurts nobody.
+const SAY_AGAIN: Duration = Duration::from_secs(2);
+
 /// How long a connection is waited for.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
@@ -181,15 +185,17 @@ impl SocketRoad {
     }
 
     async fn register(&mut self, camera: &CameraKey) -> Result<(), Outcome> {
-        let payload = self.introduction.registration(camera).to_string();
         let deadline = Instant::now() + self.patience.answer;
-        let sent = self.socket.emit("camera_register", Some(&payload), self.patience.answer).await;
-        sent.map_err(|reason| Outcome::Broken { reason })?;
+        let mut say_again = self.say_registration(camera).await?;
         loop {
-            let (name, payload) = match timeout_at(deadline, self.socket.next()).await {
+            let (name, payload) = match timeout_at(say_again.min(deadline), self.socket.next()).await {
                 Ok(SocketEvent::Event { name, payload }) => (name, payload),
                 Ok(SocketEvent::Connected) => continue,
                 Ok(SocketEvent::Closed(reason)) => return Err(Outcome::Broken { reason }),
+                Err(_) if Instant::now() < deadline => {
+                    say_again = self.say_registration(camera).await?;
+                    continue;
+                }
                 Err(_) => return Err(Outcome::Unanswered { reason: "no answer to camera_register".into() }),
             };
             let said = Registered::parse(&payload);
@@ -203,6 +209,14 @@ impl SocketRoad {
                 return Ok(());
             }
         }
+    }
+
+    /// Sends the registration; until the moment returned its answer is waited for, then it may be said again.
+    async fn say_registration(&mut self, camera: &CameraKey) -> Result<Instant, Outcome> {
+        let payload = self.introduction.registration(camera).to_string();
+        let sent = self.socket.emit("camera_register", Some(&payload), self.patience.answer).await;
+        sent.map_err(|reason| Outcome::Broken { reason })?;
+        Ok(Instant::now() + SAY_AGAIN)
     }
 
     /// What an event of the server means for what is in flight; `None`: nothing.

@@ -257,7 +257,7 @@ async fn answer(client: &mut TcpStream, front: &Front, number: usize, shared: &S
                 _ => http("200 OK", "", "application/json", "{\"success\":true,\"event_id\":\""),
             },
         };
-        if client.write_all(&answer).await.is_err() || number % 3 == 0 && *front == Front::Garbage {
+        if client.write_all(&answer).await.is_err() || number.is_multiple_of(3) && *front == Front::Garbage {
             return;
         }
     }

@@ -7,7 +7,9 @@ use axum::routing::{get, post};
 use serde_json::{Value, json};
 use socketioxide::SocketIo;
 use socketioxide::extract::{Data, SocketRef};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use socketioxide::handler::ConnectHandler;
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::runtime::Runtime;
 
@@ -20,6 +22,8 @@ pub enum SocketScript {
     Answers,
     /// Registers cameras and takes events, and never says a word about them.
     Silent,
+    /// As `Answers`, but never hears the first `camera_register` of a connection, as a server that is not ready for it.
+    MissesFirstRegistration,
     /// Refuses to register cameras on the first connections, this many.
     RefusesFirst(usize),
     /// Speaks protocol 2: takes so many events before it answers any, then answers the newest first.
@@ -107,7 +111,11 @@ fn router(socket: SocketScript, rest: RestScript, seen: Arc<Seen>) -> Router {
         return router;
     }
     let (layer, io) = SocketIo::builder().ws_max_message_size(4 << 20).build_layer();
-    io.ns("/", async move |peer: SocketRef| serve_socket(&peer, socket, &seen));
+    // In a middleware, which runs before the namespace is confirmed: a connect handler runs beside the client's first events, and would miss them.
+    let serve = async move |peer: SocketRef| Ok::<_, Infallible>(serve_socket(&peer, socket, &seen));
+    // The first generation greets with an ordinary event of this name.
+    let greet = async |peer: SocketRef| peer.emit("connect", &json!({"message": "hello"})).unwrap();
+    io.ns("/", greet.with(serve));
     router.layer(layer)
 }
 
@@ -135,10 +143,12 @@ async fn take(
 
 fn serve_socket(peer: &SocketRef, script: SocketScript, seen: &Arc<Seen>) {
     let number = seen.connections.fetch_add(1, Ordering::SeqCst) + 1;
-    // The first generation greets with an ordinary event of this name.
-    peer.emit("connect", &json!({"message": "hello"})).unwrap();
     let refuses = matches!(script, SocketScript::RefusesFirst(count) if number <= count);
+    let missed = Arc::new(AtomicBool::new(script != SocketScript::MissesFirstRegistration));
     peer.on("camera_register", async move |peer: SocketRef, Data(camera): Data<Value>| {
+        if !missed.swap(true, Ordering::SeqCst) {
+            return;
+        }
         let (camera, checkpoint) = (&camera["camera_id"], &camera["checkpoint_id"]);
         let mut answer =
             json!({"success": !refuses, "message": "registration", "camera_id": camera, "checkpoint_id": checkpoint});
