@@ -1,8 +1,7 @@
 """A server of the first generation (PROTOCOL 3.1): Flask-SocketIO as those servers use it, everything in memory.
 
 Its faults are the framework's own where they can be: the event sent before CONNECT, empty acks, no ack after an exception,
-the silent end of a connection by a message over 1,000,000 bytes. Prints its port, then one JSON line for each event it has
-stored. `GET /stored` gives them all at once.
+the silent end of a connection by a message over 1,000,000 bytes. Run it with a port; `GET /stored` gives all it has stored.
 """
 
 import datetime
