@@ -115,9 +115,16 @@ fn the_oracle_sees_what_is_lost_doubled_or_without_its_picture() {
     assert_eq!((sum.silently_lost, sum.applied_twice, sum.pictures_missing, sum.quarantined), (1, 1, 1, 1));
 
     let gap = json!({"event_id": "g", "component": "outbox",
-        "details": {"from_seq": 1, "to_seq": 1, "count": 1, "kind": "plate", "reason": "evicted"}});
-    let sum = tally(&oracle, &Stored::new(vec![row("a"), row("c")], vec![gap]), &["d".into()]);
+        "details": {"from_seq": 1, "to_seq": 1, "count": 1, "kind": "plate", "reason": "size"}});
+    let sum = tally(&oracle, &Stored::new(vec![row("a"), row("c")], vec![gap.clone()]), &["d".into()]);
     assert_eq!((sum.silently_lost, sum.evicted, sum.applied_twice), (0, 1, 0));
+
+    for other in ["picture", "health"] {
+        let mut gap = gap.clone();
+        gap["details"]["kind"] = json!(other);
+        let sum = tally(&oracle, &Stored::new(vec![row("a"), row("c")], vec![gap]), &["d".into()]);
+        assert_eq!(sum.silently_lost, 1, "a report about {other} explains no missing plate");
+    }
 }
 
 fn sha2_of(bytes: &[u8]) -> String {

@@ -171,7 +171,7 @@ pub struct Tally {
 /// Holds the two against each other. `quarantined`: ids that the agent keeps aside.
 pub fn tally(oracle: &Oracle, stored: &Stored, quarantined: &[String]) -> Tally {
     let mut sum = Tally { quarantined: quarantined.len() as u64, ..Tally::default() };
-    let mut missing = 0;
+    let mut missing = Missing::default();
     for (id, told) in &oracle.events {
         let rows = stored.rows.get(id).map_or(&[][..], Vec::as_slice);
         sum.duplicates += told.delivered.iter().filter(|delivery| delivery.duplicate).count() as u64;
@@ -193,22 +193,59 @@ pub fn tally(oracle: &Oracle, stored: &Stored, quarantined: &[String]) -> Tally 
             }
             None if quarantined.contains(id) => {}
             None => {
-                missing += 1;
+                missing.add(&told.kind);
                 sum.examples.push(format!("{id} is missing: {told:?}"));
             }
         }
     }
-    for gap in &stored.gaps {
-        // A gap of unknown size covers whatever is missing.
-        let count = gap.count.unwrap_or(missing);
-        if is_eviction(&gap.reason) { sum.evicted += count } else { sum.reported_lost += count }
+    for gap in stored.gaps.iter().filter(|gap| gap.kind != "picture") {
+        // A gap of unknown size covers whatever is missing of its kind.
+        let count = gap.count.unwrap_or_else(|| missing.of(&gap.kind));
+        let counted = if GIVEN_UP.contains(&gap.reason.as_str()) { &mut sum.evicted } else { &mut sum.reported_lost };
+        *counted += count;
+        missing.reported(&gap.kind, count);
     }
-    sum.silently_lost = missing.saturating_sub(sum.evicted + sum.reported_lost);
+    sum.silently_lost = missing.unreported();
     sum
 }
 
-fn is_eviction(reason: &str) -> bool {
-    ["evict", "full", "age", "cap", "space", "old"].iter().any(|word| reason.contains(word))
+/// Why the agent gives up events of its own accord; the other reasons are damage.
+const GIVEN_UP: [&str; 4] = ["size", "age", "disk", "overload"];
+
+/// Events that are not at the server. A report about pictures or about the other kind explains none of them.
+#[derive(Debug, Default)]
+struct Missing {
+    plates: u64,
+    health: u64,
+    /// Reported without a kind, where the agent could not tell.
+    of_any_kind: u64,
+}
+
+impl Missing {
+    fn add(&mut self, kind: &str) {
+        *self.kind(kind) += 1;
+    }
+
+    fn kind(&mut self, kind: &str) -> &mut u64 {
+        if kind == "plate" { &mut self.plates } else { &mut self.health }
+    }
+
+    fn of(&mut self, kind: &str) -> u64 {
+        if kind == "event" { self.plates + self.health } else { *self.kind(kind) }
+    }
+
+    fn reported(&mut self, kind: &str, count: u64) {
+        if kind == "event" {
+            self.of_any_kind += count;
+        } else {
+            let missing = self.kind(kind);
+            *missing = missing.saturating_sub(count);
+        }
+    }
+
+    fn unreported(&self) -> u64 {
+        (self.plates + self.health).saturating_sub(self.of_any_kind)
+    }
 }
 
 fn intact(told: &Told, row: &Value) -> bool {

@@ -1,7 +1,7 @@
 //! Rounds in which a process dies without a word.
 
 use crate::common;
-use crate::site::Site;
+use crate::site::{Site, without_our_variables};
 use std::process::{Command, ExitStatus};
 
 pub fn kill_agent(site: &mut Site) {
@@ -56,7 +56,7 @@ pub fn requeue_quarantined(site: &mut Site) -> ExitStatus {
     assert!(aside.len() <= 25, "the breaker must trip after 20; {} are quarantined", aside.len());
     let mut command = Command::new(env!("CARGO_BIN_EXE_lpr-agent"));
     command.args(["outbox", "requeue", "--config"]).arg(site.config_path()).args(&aside);
-    let output = common::run_in(&mut command);
+    let output = common::run_in(without_our_variables(&mut command));
     assert!(output.status.success(), "outbox requeue: {}", common::text(&output.stderr));
     site.start_agent();
     site.drain()

@@ -42,6 +42,14 @@ impl Rng {
     }
 }
 
+/// The test's own variables are no configuration.
+pub fn without_our_variables(command: &mut Command) -> &mut Command {
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LPR_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
 /// A running program whose standard error goes to a file; killed when dropped.
 pub struct Program {
     child: Child,
@@ -52,10 +60,7 @@ impl Program {
     fn start(command: &mut Command, log: &Path, kill_at: &str) -> Self {
         let log = OpenOptions::new().create(true).append(true).open(log).unwrap();
         command.stdin(Stdio::piped()).stderr(log);
-        // The test's own variables are no configuration.
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LPR_")) {
-            command.env_remove(name);
-        }
+        without_our_variables(command);
         if !kill_at.is_empty() {
             command.env("LPR_KILL_AT", kill_at);
         }
@@ -332,6 +337,12 @@ impl Site {
         let oracle = self.oracle();
         let ids = rows.iter().map(|hex| hex.parse::<uuid::Uuid>().unwrap().to_string());
         ids.filter(|id| oracle.events.contains_key(id)).collect()
+    }
+
+    /// Events that the agent has given up, by its own count.
+    pub fn given_up(&self) -> u64 {
+        let rows = text_column(&self.outbox_db(), "SELECT CAST(count AS TEXT) FROM evicted WHERE kind <> 'picture'");
+        rows.iter().map(|count| count.parse::<u64>().unwrap()).sum()
     }
 
     pub fn tally(&self) -> Tally {

@@ -2,7 +2,7 @@
 
 use crate::common;
 use crate::fault_proxy::Wire;
-use crate::site::{Site, flip};
+use crate::site::{PATIENCE, Site, flip};
 use crate::table::Damage;
 use rusqlite::Connection;
 use std::fs;
@@ -25,21 +25,36 @@ fn tool(program: &str, args: &[&str], path: &Path) -> Result<(), String> {
     output.status.success().then_some(()).ok_or(format!("{program} {}: {}", args.join(" "), said.trim()))
 }
 
-/// The data directory fills up while the server is away, and gets space again.
-pub fn disk_full(site: &mut Site) -> Result<(), String> {
+/// The data directory fills up with pictures while the server is away, and gets space again.
+pub fn full_of_evidence(site: &mut Site) -> Result<(), String> {
+    fill(site, "size=6m", |site| {
+        site.wait("a full disk", |oracle| {
+            let bare = oracle
+                .events
+                .values()
+                .filter(|told| told.kind == "plate" && told.committed.is_some() && told.pictures[0].is_none());
+            oracle.refused() + bare.count() >= 10
+        });
+    })
+}
+
+/// Events alone fill it: the oldest have to make room for the newest, and are counted.
+pub fn full_of_events(site: &mut Site) -> Result<(), String> {
+    fill(site, "size=3m", |site| {
+        common::wait_for("events that are given up or refused", PATIENCE, || {
+            (site.given_up() + site.oracle().refused() as u64 >= 100).then_some(())
+        });
+    })
+}
+
+fn fill(site: &mut Site, size: &str, wait: impl Fn(&mut Site)) -> Result<(), String> {
     let data = site.agent_data();
     fs::create_dir_all(&data).unwrap();
-    tool("mount", &["-t", "tmpfs", "-o", "size=6m", "tmpfs"], &data)?;
+    tool("mount", &["-t", "tmpfs", "-o", size, "tmpfs"], &data)?;
     site.guards.push(Box::new(Mount(data.clone())));
     site.start();
     site.proxy.set(Wire::Refuse);
-    site.wait("a full disk", |oracle| {
-        let bare = oracle
-            .events
-            .values()
-            .filter(|told| told.kind == "plate" && told.committed.is_some() && told.pictures[0].is_none());
-        oracle.refused() + bare.count() >= 10 || oracle.waiting() >= 400
-    });
+    wait(site);
     let oracle = site.oracle();
     site.notes.push(format!("{} refused, {} waiting when the disk was full", oracle.refused(), oracle.waiting()));
     if site.rng.range(0, 2) == 0 {

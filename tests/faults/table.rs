@@ -44,6 +44,7 @@ pub enum Fault {
     WrongCertificate,
     NoSuchHost,
     DiskFull,
+    OutboxFull,
     ReadOnly,
     Corrupted(Damage),
     ClockUnsynced,
@@ -82,7 +83,7 @@ impl Fault {
         all.extend([ServerRestarted, ServerEmptied, ServerRestored]);
         all.extend([Cut, HalfOpen, Stall, BlackHole, Throttle, Truncate, Latency]);
         all.extend([400, 401, 403, 413, 429, 500, 503].map(Status));
-        all.extend([Garbage, WrongCertificate, NoSuchHost, DiskFull, ReadOnly]);
+        all.extend([Garbage, WrongCertificate, NoSuchHost, DiskFull, OutboxFull, ReadOnly]);
         let damages = [Damage::Header, Damage::Page, Damage::Wal, Damage::Empty, Damage::Garbage, Damage::Newer];
         all.extend(damages.map(Corrupted));
         all.extend([ClockUnsynced, ClockSteps]);
@@ -109,7 +110,8 @@ impl Fault {
             Fault::Garbage => "server answers garbage".into(),
             Fault::WrongCertificate => "TLS, wrong certificate".into(),
             Fault::NoSuchHost => "DNS failure".into(),
-            Fault::DiskFull => "disk full".into(),
+            Fault::DiskFull => "disk full of evidence".into(),
+            Fault::OutboxFull => "disk full of events".into(),
             Fault::ReadOnly => "disk read-only".into(),
             Fault::Corrupted(damage) => format!("outbox corrupted: {damage:?}").to_lowercase(),
             Fault::ClockUnsynced => "clock set late".into(),
@@ -125,7 +127,7 @@ impl Fault {
     /// May committed events be counted instead of delivered?
     fn may_lose(self) -> bool {
         match self {
-            Fault::DiskFull => true,
+            Fault::DiskFull | Fault::OutboxFull => true,
             Fault::Corrupted(damage) => damage != Damage::Newer,
             _ => false,
         }
@@ -143,6 +145,7 @@ impl Fault {
             Fault::ClockUnsynced => plan.clock_script = times::UNSYNCED.into(),
             Fault::ClockSteps => plan.clock_script = times::STEPS.into(),
             Fault::DiskFull => plan.picture_bytes = 60_000,
+            Fault::OutboxFull => (plan.picture_bytes, plan.rate) = (0, 600),
             _ => {}
         }
         plan
@@ -214,7 +217,8 @@ impl Fault {
             Fault::Garbage => network::garbage(site),
             Fault::WrongCertificate => network::wrong_certificate(site),
             Fault::NoSuchHost => network::no_such_host(site),
-            Fault::DiskFull => return storage::disk_full(site),
+            Fault::DiskFull => return storage::full_of_evidence(site),
+            Fault::OutboxFull => return storage::full_of_events(site),
             Fault::ReadOnly => return storage::read_only(site),
             Fault::Corrupted(damage) => storage::corrupt(site, damage),
             Fault::ClockUnsynced | Fault::ClockSteps => times::run(site),
