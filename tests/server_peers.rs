@@ -12,6 +12,8 @@ mod common;
 mod event_client;
 #[path = "server_peers/hostile.rs"]
 mod hostile;
+#[path = "common/logged_server.rs"]
+mod logged_server;
 #[path = "server_peers/payloads.rs"]
 mod payloads;
 #[path = "server_peers/peer.rs"]
