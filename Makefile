@@ -1,11 +1,12 @@
 # For people: `make demo` and `make test`. Each sets up what is missing first; a second run does nothing twice.
 #   make demo [INPUT=photo|folder|clip|/dev/videoN|rtsp://…|sim:…] [PORT=8765]
 #   make test
+#   make fuzz [FUZZ_SECONDS=60]                  fuzz/README.md
 #   make faults-long [LPR_FAULT_ROUNDS=200]      docs/faults.md
 # The rest are their parts: setup, setup-test, build, models, lint.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test build models demo demo-stop test faults-long lint
+.PHONY: help setup setup-test build models demo demo-stop test faults-long fuzz lint
 
 # The development folder's models, where there is one: nothing to download then.
 ifneq ($(wildcard ../shared/models),)
@@ -15,7 +16,7 @@ endif
 export INPUT PORT
 
 help:
-	@sed -n '1,5s/^# \{0,1\}//p' Makefile
+	@sed -n '1,6s/^# \{0,1\}//p' Makefile
 
 setup:
 	@scripts/rust.sh
@@ -50,6 +51,10 @@ LPR_FAULT_ROUNDS ?= 200
 faults-long:
 	LPR_FAULT_ROUNDS=$(LPR_FAULT_ROUNDS) cargo test --locked --no-default-features --features server,uplink,kill-points \
 		--test faults -- --nocapture
+
+FUZZ_SECONDS ?= 60
+fuzz:
+	@scripts/fuzz.sh $(FUZZ_SECONDS)
 
 lint: setup-test
 	@scripts/lint.sh
