@@ -90,7 +90,7 @@ fn schemathesis_finds_nothing_that_the_document_does_not_say() {
     let st = repo().join("target/tools/venv/bin/st");
     assert!(st.exists(), "{} is missing: run `make setup-test`", st.display());
     let server = Server::start("max_event_bytes = 1000000");
-    let examples = std::env::var("LPR_SCHEMATHESIS_EXAMPLES").unwrap_or_else(|_| "15".to_owned());
+    let examples = std::env::var("LPR_SCHEMATHESIS_EXAMPLES").unwrap_or_else(|_| "30".to_owned());
     let dir = tempfile::tempdir().unwrap();
     let mut command = Command::new(st);
     command.current_dir(dir.path()).env("PYTHONDONTWRITEBYTECODE", "1");
@@ -98,7 +98,7 @@ fn schemathesis_finds_nothing_that_the_document_does_not_say() {
     command.args(["--max-examples", &examples, "--seed", "20241219", "--generation-database", "none", "--no-color"]);
     command.args([
         "--phases",
-        "examples,coverage,fuzzing",
+        "examples,coverage,fuzzing,stateful",
         "--request-timeout",
         "20",
         "--suppress-health-check",
