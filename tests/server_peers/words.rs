@@ -206,3 +206,44 @@ fn line_10_a_repeat_by_the_other_road_is_a_repeat_and_is_told_to_nobody() {
     }
     assert_eq!(told, 1);
 }
+
+#[test]
+fn what_comes_by_rest_is_told_to_the_rooms_exactly_like_what_comes_by_socket() {
+    let server = Server::start("");
+    let (mut rest, mut socket, mut watcher) = (server.rest(), server.socket(), server.socket());
+    watcher.call("join_dashboard", "{}").unwrap();
+    watcher.call("join_health_room", "{}").unwrap();
+    let events = |road: &str| {
+        let detection =
+            row("2024-12-19T10:00:01", "2024-12-19 10:00:00", "AB1", JPEG).replace("\"p\"", &format!("\"{road}\""));
+        let report = health("camera", r#""status":"FAIL","message":"ไม่มีภาพ""#).replace("\"p\"", &format!("\"{road}\""));
+        [detection, report, format!(r#"{{"camera_id":"1","checkpoint_id":"{road}"}}"#)]
+    };
+    let mut tell = |by_rest: bool| {
+        let [detection, report, registration] = events(if by_rest { "rest" } else { "socket" });
+        let sent = [
+            ("lpr_data", "/api/detection", detection),
+            ("health_status", "/api/health", report),
+            ("camera_register", "/api/cameras/register", registration),
+        ];
+        sent.map(|(event, path, payload)| {
+            if by_rest {
+                assert_eq!(rest.post(path, &payload).unwrap().0, 200);
+            } else {
+                socket.call(event, &payload).unwrap();
+            }
+            loop {
+                if let Said::Event(name, mut told) = watcher.hear().unwrap()
+                    && ["new_detection", "health_update", "camera_status"].contains(&name.as_str())
+                {
+                    assert!(!told.to_string().contains(JPEG), "no pictures: {told}");
+                    for key in ["detection_id", "health_id", "timestamp", "checkpoint_id"] {
+                        told[key] = json!(told.get(key).is_some());
+                    }
+                    return (name, told);
+                }
+            }
+        })
+    };
+    assert_eq!(tell(true), tell(false));
+}
