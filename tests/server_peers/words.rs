@@ -132,6 +132,12 @@ fn line_09_every_script_arrives_escaped_or_not_is_compared_in_one_form_and_store
         let cameras = peer.server.cameras();
         let counts: Vec<&Value> = cameras.iter().map(|camera| &camera["detection_count"]).collect();
         assert_eq!(counts, [&json!(2), &json!(1), &json!(2)], "{cameras:?}");
+        for spelt in ["caf%C3%A9", "cafe%CC%81"] {
+            let found = peer
+                .server
+                .get(&format!("/api/records?camera_id={spelt}&checkpoint_id=%E0%B8%94%E0%B9%88%E0%B8%B2%E0%B8%99"));
+            assert_eq!(found["total_count"], 2, "{spelt}");
+        }
         // An event's key holds across spellings too.
         let event = |camera: &str| {
             json!({"type": "detection_result", "camera_id": camera, "timestamp": 1, "event_id": "e1", "ocr_results": ["\u{1f697}"]}).to_string()
