@@ -19,10 +19,6 @@ pub struct Peer {
 }
 
 impl Peer {
-    pub fn is_rest(&self) -> bool {
-        matches!(self.line, Line::Rest(_))
-    }
-
     /// Says `event` with the payload as it stands, and gives the answer: the body, or the ack.
     pub fn tell(&mut self, event: &str, payload: &str) -> Value {
         match &mut self.line {
