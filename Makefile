@@ -1,12 +1,13 @@
 # For people: `make demo` and `make test`. Each sets up what is missing first; a second run does nothing twice.
 #   make demo [INPUT=photo|folder|clip|/dev/videoN|rtsp://…|sim:…] [PORT=8765]
 #   make test
+#   make fuzz [FUZZ_SECONDS=60]                  fuzz/README.md
 #   make faults-long [LPR_FAULT_ROUNDS=200]      docs/faults.md
 #   make bench [LPR_BENCH_ROWS=100000]           docs/cost.md
 # The rest are their parts: setup, setup-test, build, models, lint.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test build models demo demo-stop test faults-long bench lint
+.PHONY: help setup setup-test build models demo demo-stop test fuzz faults-long bench lint
 
 # The development folder's models, where there is one: nothing to download then.
 ifneq ($(wildcard ../shared/models),)
@@ -16,7 +17,7 @@ endif
 export INPUT PORT
 
 help:
-	@sed -n '1,6s/^# \{0,1\}//p' Makefile
+	@sed -n '1,7s/^# \{0,1\}//p' Makefile
 
 setup:
 	@scripts/rust.sh
@@ -55,6 +56,10 @@ faults-long:
 # What delivery costs, in one run.
 bench: setup
 	cargo bench --locked --no-default-features --features server,uplink --bench outbox --bench drain --bench server
+
+FUZZ_SECONDS ?= 60
+fuzz:
+	@scripts/fuzz.sh $(FUZZ_SECONDS)
 
 lint: setup-test
 	@scripts/lint.sh

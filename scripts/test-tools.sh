@@ -1,6 +1,6 @@
 #!/bin/bash
 # The tests' own tools under target/tools: a Python environment (venv) and JavaScript packages (node), both from pinned
-# lists in tests/interop. Each is made anew only when its list has changed.
+# lists in tests/interop and tests/openapi. Each is made anew only when its list has changed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,6 +21,7 @@ offline() {
 
 requirements=(scripts/requirements-deny.txt)
 [[ -f tests/interop/requirements.txt ]] && requirements+=(tests/interop/requirements.txt)
+[[ -f tests/openapi/requirements.txt ]] && requirements+=(tests/openapi/requirements.txt)
 if stale "$tools/venv/made-from" "${requirements[@]}"; then
     echo "making $tools/venv from ${requirements[*]}"
     rm -rf "$tools/venv"

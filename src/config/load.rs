@@ -151,6 +151,12 @@ impl<'a> Loader<'a> {
 
     fn check_value(&mut self, value: &Value, expected: &Value, dotted: &str, key: &str) {
         match (value, expected) {
+            // Names that the file itself gives, each with a text.
+            (Value::Table(inner), Value::Table(schema)) if schema.is_empty() => {
+                for (name, value) in inner {
+                    self.check_value(value, &Value::String(String::new()), &join(dotted, name), name);
+                }
+            }
             (Value::Table(inner), Value::Table(schema)) => self.check_keys(inner, schema, dotted),
             (Value::Array(items), Value::Array(schema)) => {
                 for (index, item) in items.iter().enumerate() {
@@ -246,6 +252,15 @@ fn parse_like(expected: &Value, text: &str) -> Option<Value> {
         Value::Array(_) => {
             Some(Value::Array(text.split(',').map(|item| Value::String(item.trim().to_owned())).collect()))
         }
+        // NAME=TEXT,NAME=TEXT where the names are free.
+        Value::Table(schema) if schema.is_empty() => {
+            let pairs = text.split(',').map(str::trim).filter(|pair| !pair.is_empty());
+            let pairs = pairs.map(|pair| {
+                let (name, text) = pair.split_once('=')?;
+                Some((name.trim().to_owned(), Value::String(text.trim().to_owned())))
+            });
+            Some(Value::Table(pairs.collect::<Option<Table>>()?))
+        }
         Value::Datetime(_) | Value::Table(_) => None,
     }
 }
@@ -331,6 +346,24 @@ mod tests {
     }
 
     #[test]
+    fn a_table_with_free_names_takes_texts_from_the_file_and_pairs_from_the_environment() {
+        let load = |text: &str, pairs: &[(&str, &str)]| server_from(text, "server.toml", env(pairs));
+        let file = "[camera_timezones]\n\"gate/c 1\" = \"Asia/Bangkok\"\n";
+        assert_eq!(load(file, &[]).unwrap().camera_timezones["gate/c 1"], "Asia/Bangkok");
+        let variable = ("LPR_SERVER_CAMERA_TIMEZONES", "gate/c1=Asia/Tokyo, gate/c2=UTC");
+        let zones = load(file, &[variable]).unwrap().camera_timezones;
+        assert_eq!((zones.len(), zones["gate/c1"].as_str()), (2, "Asia/Tokyo"));
+        for (text, fault) in [
+            ("\"gate/c\" = 7", "a text in quotes"),
+            ("\"gate/c\" = \"Mars\"", "no IANA time zone"),
+            ("c = \"UTC\"", "checkpoint and camera"),
+        ] {
+            let said = load(&format!("[camera_timezones]\n{text}\n"), &[]).unwrap_err().to_string();
+            assert!(said.contains(fault), "{said}");
+        }
+    }
+
+    #[test]
     fn an_unknown_or_unreadable_variable_is_named() {
         let error =
             agent_from(MINIMAL, "agent.toml", env(&[("LPR_UPLINK_SERVER_ULR", "x"), ("LPR_MODELS_THREADS", "many")]))
@@ -391,7 +424,7 @@ mod tests {
     /// `LPR_…` names of every key of a schema.
     fn variables(schema: &Table, prefix: &str) -> Vec<String> {
         let inner = |key: &str, value: &Value| match value {
-            Value::Table(table) => variables(table, &format!("{prefix}{}_", key.to_uppercase())),
+            Value::Table(table) if !table.is_empty() => variables(table, &format!("{prefix}{}_", key.to_uppercase())),
             Value::Array(items) => match items.first() {
                 Some(Value::Table(table)) => variables(table, &format!("{prefix}{}_1_", key.to_uppercase())),
                 _ => vec![format!("{prefix}{}", key.to_uppercase())],

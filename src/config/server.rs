@@ -2,6 +2,7 @@
 
 use super::{Fault, LogConfig};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -21,6 +22,8 @@ pub struct ServerConfig {
     pub max_records: usize,
     /// Seconds without a word after which a camera no longer counts as active.
     pub active_window_s: u64,
+    /// The zone of a camera's timestamps without one, where it is another than `timezone`: by `checkpoint/camera`.
+    pub camera_timezones: BTreeMap<String, String>,
     pub log: LogConfig,
 }
 
@@ -33,6 +36,7 @@ impl Default for ServerConfig {
             max_event_bytes: 16_000_000,
             max_records: 10_000,
             active_window_s: 300,
+            camera_timezones: BTreeMap::new(),
             log: LogConfig::default(),
         }
     }
@@ -48,6 +52,15 @@ impl ServerConfig {
         if !self.timezone.is_empty() && jiff::tz::TimeZone::get(&self.timezone).is_err() {
             faults
                 .push(Fault::new("timezone", format!("\"{}\" is no IANA time zone, e.g. Asia/Bangkok", self.timezone)));
+        }
+        for (camera, zone) in &self.camera_timezones {
+            let key = format!("camera_timezones.\"{camera}\"");
+            if !camera.contains('/') {
+                faults.push(Fault::new(&key, "must name checkpoint and camera: \"checkpoint_001/camera_001\""));
+            }
+            if jiff::tz::TimeZone::get(zone).is_err() {
+                faults.push(Fault::new(&key, format!("\"{zone}\" is no IANA time zone, e.g. Asia/Bangkok")));
+            }
         }
         if !(100_000..=100_000_000).contains(&self.max_event_bytes) {
             faults.push(Fault::new("max_event_bytes", "must be 100000 to 100000000"));

@@ -1,5 +1,6 @@
 //! Names of cameras and checkpoints.
 
+use icu_normalizer::ComposingNormalizerBorrowed;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -13,7 +14,7 @@ pub enum IdError {
     Empty,
     #[error("is {0} bytes long; at most {MAX_ID_BYTES} are allowed")]
     TooLong(usize),
-    #[error("contains a control character")]
+    #[error("contains a control character, a line separator or a change of direction")]
     Control,
 }
 
@@ -25,10 +26,17 @@ fn checked(text: &str) -> Result<String, IdError> {
     if text.len() > MAX_ID_BYTES {
         return Err(IdError::TooLong(text.len()));
     }
-    if text.chars().any(char::is_control) {
+    if text.chars().any(leaves_its_line) {
         return Err(IdError::Control);
     }
     Ok(text.to_owned())
+}
+
+/// Would it break a line, or turn the direction of the text around it?
+pub fn leaves_its_line(c: char) -> bool {
+    let lines = '\u{2028}'..='\u{2029}';
+    let directions = ['\u{202a}'..='\u{202e}', '\u{2066}'..='\u{2069}'];
+    c.is_control() || lines.contains(&c) || directions.iter().any(|range| range.contains(&c))
 }
 
 macro_rules! id {
@@ -47,6 +55,11 @@ macro_rules! id {
 
             pub fn as_str(&self) -> &str {
                 &self.0
+            }
+
+            /// The form (NFC) in which ids are compared: the same word can be written with different characters.
+            pub fn normalised(&self) -> Self {
+                Self(ComposingNormalizerBorrowed::new_nfc().normalize(&self.0).into_owned())
             }
         }
 
@@ -87,6 +100,13 @@ pub struct CameraKey {
     pub checkpoint: CheckpointId,
 }
 
+impl CameraKey {
+    /// The form in which cameras are compared.
+    pub fn normalised(&self) -> Self {
+        Self { camera: self.camera.normalised(), checkpoint: self.checkpoint.normalised() }
+    }
+}
+
 impl fmt::Display for CameraKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.checkpoint, self.camera)
@@ -102,6 +122,18 @@ mod tests {
         assert_eq!(CameraId::new(" camera_001 ").unwrap().as_str(), "camera_001");
         assert_eq!(CameraId::new("  "), Err(IdError::Empty));
         assert_eq!(CameraId::new("a\nb"), Err(IdError::Control));
+        assert_eq!(CameraId::new("a\u{2028}b"), Err(IdError::Control));
+        assert_eq!(CameraId::new("a\u{202e}b"), Err(IdError::Control));
         assert_eq!(CameraId::new(&"x".repeat(200)), Err(IdError::TooLong(200)));
+    }
+
+    #[test]
+    fn two_ways_to_write_a_name_are_one_camera() {
+        let id = |text: &str| CameraId::new(text).unwrap();
+        // A letter with its accent in one character or two; Thai marks in either order.
+        for (one, other) in [("caf\u{e9}", "cafe\u{301}"), ("\u{e01}\u{e38}\u{e48}", "\u{e01}\u{e48}\u{e38}")] {
+            assert_ne!(id(one), id(other));
+            assert_eq!(id(one).normalised(), id(other).normalised());
+        }
     }
 }

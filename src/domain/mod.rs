@@ -13,6 +13,6 @@ pub use event::{EventKind, HealthReport, HealthStatus, PlateEvent};
 pub use event_id::new_event_id;
 pub use frame::{Frame, FrameError};
 pub use geometry::{BBox, Point, Quad};
-pub use ids::{CameraId, CameraKey, CheckpointId, IdError};
+pub use ids::{CameraId, CameraKey, CheckpointId, IdError, leaves_its_line};
 pub use reading::{CharRead, Detection, FrameReading, PlateRead, Timing};
 pub use stamp::{BootId, CaptureTime};

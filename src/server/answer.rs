@@ -56,8 +56,8 @@ pub fn registered(registration: &Registration, handshake: &Handshake<'_>, now_us
     let mut answer = json!({
         "success": true,
         "message": "Camera registered successfully",
-        "camera_id": registration.camera.camera.as_str(),
-        "checkpoint_id": registration.camera.checkpoint.as_str(),
+        "camera_id": registration.named.camera.as_str(),
+        "checkpoint_id": registration.named.checkpoint.as_str(),
         "timestamp": now,
     });
     handshake.write(&mut answer, &now);
@@ -78,7 +78,7 @@ pub struct Stored<'a> {
 pub fn detection(stored: &Stored<'_>, images_dropped: usize, now_us: i64) -> Value {
     let mut message = "Detection data received".to_owned();
     if images_dropped > 0 {
-        message += &format!("; {images_dropped} image(s) dropped: neither JPEG nor PNG in base64");
+        message += &format!("; {images_dropped} image(s) dropped: empty, or neither JPEG nor PNG in base64");
     }
     stored.answer("detection_id", message, now_us)
 }
@@ -89,7 +89,7 @@ pub fn health(stored: &Stored<'_>, now_us: i64) -> Value {
 
 impl Stored<'_> {
     fn answer(&self, id_key: &str, message: String, now_us: i64) -> Value {
-        let camera = &self.envelope.camera;
+        let camera = &self.envelope.named;
         let mut answer = json!({
             "success": true,
             "message": message,

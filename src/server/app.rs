@@ -4,23 +4,27 @@ use super::alarm::Alarm;
 use super::answer::{self, Broadcast, Handshake};
 use super::fault::Fault;
 use super::images::ImageStore;
+use super::metrics;
 use super::presence::Presence;
 use super::records;
-use super::store::{self, Store};
+use super::store::{self, Store, Verdict};
 use crate::clock::Clock;
 use crate::config::ServerConfig;
-use crate::wire::incoming::Context;
+use crate::wire::incoming::{self, Context};
 use crate::wire::timestamp;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Everything that calls and events share.
 pub struct App {
     pub config: ServerConfig,
     pub zone: TimeZone,
+    /// Of cameras whose naive timestamps are in another, by `checkpoint/camera`.
+    camera_zones: HashMap<String, TimeZone>,
     pub clock: Arc<dyn Clock>,
     pub store: Arc<Store>,
     pub images: ImageStore,
@@ -28,6 +32,10 @@ pub struct App {
     pub images_dropped: AtomicU64,
     /// Pictures cannot be written.
     pub image_alarm: Mutex<Alarm>,
+    /// When the process began.
+    pub started_us: i64,
+    /// No new events are taken.
+    stopping: AtomicBool,
 }
 
 /// An accepted call or event: the answer, and what the rooms are told after it.
@@ -35,6 +43,8 @@ pub struct App {
 pub struct Done {
     pub answer: Value,
     pub broadcasts: Vec<Broadcast>,
+    /// How it is counted.
+    pub counted: (metrics::Kind, Verdict),
 }
 
 impl App {
@@ -45,16 +55,26 @@ impl App {
         store: Arc<Store>,
         images: ImageStore,
     ) -> Self {
+        // The configuration was checked: an unknown zone does not come this far.
+        let zones = config
+            .camera_timezones
+            .iter()
+            .filter_map(|(camera, name)| Some((camera.clone(), TimeZone::get(name).ok()?)));
+        let camera_zones = zones.collect();
+        let started_us = clock.wall_us();
         let presence = Presence::new(config.active_window_s);
         Self {
             config,
             zone,
+            camera_zones,
             clock,
             store,
             images,
             presence,
             images_dropped: AtomicU64::new(0),
             image_alarm: Mutex::default(),
+            started_us,
+            stopping: AtomicBool::new(false),
         }
     }
 
@@ -72,8 +92,20 @@ impl App {
         answer::test(&self.handshake(self.store.checkpoint()), self.now_us())
     }
 
-    pub fn context(&self, received_us: i64) -> Context<'_> {
-        Context { zone: &self.zone, received_us }
+    /// What reading `payload` needs to know: naive timestamps are in the zone of its camera.
+    pub fn context(&self, payload: &Value, received_us: i64) -> Context<'_> {
+        let named = || self.camera_zones.get(&incoming::camera_named(payload)?.to_string());
+        let zone = if self.camera_zones.is_empty() { None } else { named() };
+        Context { zone: zone.unwrap_or(&self.zone), received_us }
+    }
+
+    /// From now on no new event is taken; what was taken is still answered.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
     }
 
     /// `GET /api/cameras`.
@@ -86,7 +118,7 @@ impl App {
         }))
     }
 
-    fn is_online(&self, row: &store::CameraRow, now_us: i64) -> bool {
+    pub fn is_online(&self, row: &store::CameraRow, now_us: i64) -> bool {
         self.presence.is_online(&row.checkpoint_id, &row.camera_id, row.last_seen_us, now_us)
     }
 

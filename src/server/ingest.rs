@@ -4,9 +4,11 @@ use super::answer::{self, Stored};
 use super::app::{App, Done};
 use super::fault::{Code, Fault};
 use super::images::Written;
+use super::metrics;
 use super::store::{self, Committed, Kind, NewDetection, NewHealth, Timed, Verdict};
 use crate::domain::CameraKey;
 use crate::killpoint;
+use crate::telemetry::OneLine;
 use crate::wire::incoming::{ClockReport, Detection, Envelope, EventRef, Gap, Health, Images, Overview, Registration};
 use serde_json::{Value, json};
 use std::sync::PoisonError;
@@ -28,6 +30,7 @@ impl App {
         let done = Done {
             answer: answer::registered(&registration, &self.handshake(checkpoint), now_us),
             broadcasts: vec![answer::camera_status(&registration.camera, true, now_us)],
+            counted: (metrics::Kind::Registration, Verdict::New),
         };
         killpoint::hit("server.answer.before");
         Ok((registration.camera, done))
@@ -41,7 +44,7 @@ impl App {
 
     async fn accept_detection(&self, payload: &Value) -> Reply {
         let received_us = self.now_us();
-        let mut detection = Detection::read(payload, self.context(received_us))?;
+        let mut detection = Detection::read(payload, self.context(payload, received_us))?;
         let images = std::mem::take(&mut detection.images);
         let dropped = images.dropped;
         let (record_id, written) = self.keep_images(&detection.envelope, received_us, images).await?;
@@ -68,18 +71,21 @@ impl App {
             }
         };
         self.images.remove(accepted.orphans.iter().map(String::as_str));
-        self.images_dropped.fetch_add(dropped as u64, Ordering::Relaxed);
+        if accepted.verdict != Verdict::Duplicate {
+            self.images_dropped.fetch_add(dropped as u64, Ordering::Relaxed);
+        }
         self.log_detection(&envelope.camera, &accepted, &overview);
         let stored = Stored { envelope: &envelope, accepted: &accepted, store_id: self.store.store_id(), checkpoint };
         let answer = answer::detection(&stored, dropped, received_us);
-        let broadcasts = answer::detection_broadcast(&envelope.camera, &accepted, &overview);
+        let broadcasts = answer::detection_broadcast(&envelope.camera, &accepted, &overview).into_iter().collect();
         killpoint::hit("server.answer.before");
-        Ok(Done { answer, broadcasts: broadcasts.into_iter().collect() })
+        Ok(Done { answer, broadcasts, counted: (metrics::Kind::Detection, accepted.verdict) })
     }
 
     /// Plate text is personal: only where the configuration asks for it, or at debug.
     fn log_detection(&self, camera: &CameraKey, accepted: &store::Accepted, overview: &Overview) {
-        let (id, verdict, plates) = (&accepted.record_id, accepted.verdict, &overview.ocr_results);
+        let (id, verdict) = (&accepted.record_id, accepted.verdict);
+        let plates = OneLine(&overview.ocr_results);
         if self.config.log.plates {
             tracing::info!(%camera, %id, ?verdict, %plates, "detection");
         } else {
@@ -120,7 +126,10 @@ impl App {
             }
         };
         match written.await.inspect(&mut alarm) {
-            Ok(Ok(written)) => Ok((record_id, Some(written))),
+            Ok(Ok(written)) => {
+                metrics::images_written(&written.rows);
+                Ok((record_id, Some(written)))
+            }
             Ok(Err(_)) => {
                 Err(Fault::new(Code::Unavailable, "the server cannot store images at the moment; send it again later"))
             }
@@ -136,7 +145,7 @@ impl App {
 
     async fn accept_health(&self, payload: &Value) -> Reply {
         let received_us = self.now_us();
-        let health = Health::read(payload, self.context(received_us))?;
+        let health = Health::read(payload, self.context(payload, received_us))?;
         let row = NewHealth {
             camera: health.envelope.camera.clone(),
             key: health.envelope.key.clone(),
@@ -152,11 +161,13 @@ impl App {
         };
         let Committed { value: accepted, checkpoint } = self.store.write(move |conn| row.insert(conn)).await?;
         let envelope = &health.envelope;
+        let (id, component) = (&accepted.record_id, OneLine(&health.component));
+        tracing::debug!(camera = %envelope.camera, %id, verdict = ?accepted.verdict, %component, status = ?health.status, "health");
         let stored = Stored { envelope, accepted: &accepted, store_id: self.store.store_id(), checkpoint };
         let answer = answer::health(&stored, received_us);
-        let broadcasts = answer::health_broadcast(&health, &accepted);
+        let broadcasts = answer::health_broadcast(&health, &accepted).into_iter().collect();
         killpoint::hit("server.answer.before");
-        Ok(Done { answer, broadcasts: broadcasts.into_iter().collect() })
+        Ok(Done { answer, broadcasts, counted: (metrics::Kind::Health, accepted.verdict) })
     }
 }
 

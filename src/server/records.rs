@@ -5,6 +5,7 @@ use super::app::App;
 use super::fault::{Code, Fault};
 use super::images::ImageStore;
 use super::store::{self, Filter, RecordRow};
+use crate::domain::CameraId;
 use crate::wire::timestamp;
 use axum::body::{Body, Bytes};
 use axum::http::header;
@@ -37,13 +38,18 @@ impl Query {
             Some(Ok(limit)) => usize::try_from(limit).unwrap_or(cap).min(cap),
             Some(Err(_)) | None => DEFAULT_LIMIT.min(cap),
         };
-        let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
+        let given = |text: &Option<String>| text.as_deref().filter(|text| !text.trim().is_empty()).map(compared);
         Filter { camera_id: given(&self.camera_id), checkpoint_id: given(&self.checkpoint_id), limit }
     }
 
     fn inline(&self) -> bool {
         self.images.as_deref() != Some("none")
     }
+}
+
+/// An id in the form in which ids are compared; what is no id is found nowhere.
+fn compared(id: &str) -> String {
+    CameraId::new(id).map_or_else(|_| id.to_owned(), |id| id.normalised().into())
 }
 
 /// `GET /api/records`.

@@ -2,8 +2,10 @@
 
 use super::app::{App, Done};
 use super::fault::{Code, Fault};
+use super::metrics::{self, Road};
 use super::socket::{Gate, Hub};
-use super::{body, page, records};
+use super::{body, errors, openapi, page, records, running};
+use crate::telemetry::OneLine;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
@@ -17,9 +19,9 @@ use std::sync::Arc;
 
 /// What every handler needs.
 #[derive(Clone)]
-struct Shared {
-    app: Arc<App>,
-    hub: Arc<Hub>,
+pub(super) struct Shared {
+    pub app: Arc<App>,
+    pub hub: Arc<Hub>,
 }
 
 /// Everything that is served on the port: REST, Socket.IO, images, the page.
@@ -39,8 +41,11 @@ pub fn router(app: Arc<App>, hub: Arc<Hub>) -> Router {
         .route_service("/socket.io", sockets.clone())
         .route_service("/socket.io/", sockets)
         .merge(page::router())
+        .merge(openapi::router())
+        .merge(running::router())
         .fallback(async || Fault::new(Code::NotFound, "there is nothing at this address"))
         .method_not_allowed_fallback(async || Fault::new(Code::MethodNotAllowed, "this address has other methods"))
+        .layer(middleware::from_fn(errors::as_json))
         .layer(middleware::from_fn(guard_headers))
         .with_state(Shared { app, hub })
 }
@@ -54,6 +59,8 @@ async fn guard_headers(request: Request, next: Next) -> Response {
 
 impl IntoResponse for Fault {
     fn into_response(self) -> Response {
+        metrics::refused(Road::Rest, self.code);
+        tracing::debug!(code = self.code.as_str(), message = %OneLine(&self.message), "call refused");
         let mut response = (self.code.status(), Json(self.json())).into_response();
         if let Some(seconds) = self.retry_after_s {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -69,6 +76,7 @@ impl Shared {
 
     /// The rooms hear of it exactly as if it had come by socket.
     fn publish(&self, done: Done) -> Json<Value> {
+        metrics::accepted(Road::Rest, done.counted);
         done.broadcasts.iter().for_each(|broadcast| self.hub.publish(broadcast));
         Json(done.answer)
     }
@@ -107,7 +115,7 @@ async fn cameras(State(shared): State<Shared>) -> Result<Json<Value>, Fault> {
 type RecordQuery = Result<Query<records::Query>, QueryRejection>;
 
 fn understood(query: RecordQuery) -> Result<records::Query, Fault> {
-    query.map(|Query(query)| query).map_err(|error| Fault::new(Code::Invalid, error.body_text()))
+    query.map(|Query(query)| query).map_err(|error| errors::naming(Code::Invalid, &error.body_text()))
 }
 
 async fn gaps(State(shared): State<Shared>, query: RecordQuery) -> Result<Json<Value>, Fault> {

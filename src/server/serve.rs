@@ -2,6 +2,7 @@
 
 use super::app::App;
 use super::images::ImageStore;
+use super::notify;
 use super::routes;
 use super::socket::Hub;
 use super::store::{Store, StoreError};
@@ -23,6 +24,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// Requests under way may take so long to end once we are told to stop.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// Before that, events that were taken by socket may take so long to be answered.
+const SETTLE: Duration = Duration::from_secs(3);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -133,19 +137,24 @@ async fn run(app: Arc<App>, listen: SocketAddr) -> Result<(), Failure> {
     // After READY: neither may keep the agents waiting.
     tokio::spawn(sweep::run(app.store.clone(), app.images.clone(), app.now_us()));
     tokio::spawn(inspect(app.store.clone()));
+    notify::say(&format!("READY=1\nSTATUS=listening on {address}"));
+    tokio::spawn(notify::keep_alive(app.store.clone()));
 
     let hub = Arc::new(Hub::default());
     // A Socket.IO answer is two small messages: they must not wait for each other's acknowledgement.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     let (told, stopping) = tokio::sync::watch::channel(false);
     let mut until = stopping.clone();
-    let server = axum::serve(listener, routes::router(app, hub.clone())).with_graceful_shutdown(async move {
+    let server = axum::serve(listener, routes::router(app.clone(), hub.clone())).with_graceful_shutdown(async move {
         let _ = until.wait_for(|stop| *stop).await;
     });
     let serving = tokio::spawn(server.into_future());
     stop.await;
     tracing::info!("stopping");
+    notify::say("STOPPING=1");
     let _ = told.send(true);
+    app.stop();
+    hub.settle(SETTLE).await;
     hub.close_all();
     match tokio::time::timeout(GRACE, serving).await {
         Ok(Ok(Ok(()))) => {}

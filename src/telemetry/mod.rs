@@ -1,6 +1,7 @@
 //! Logs: structured, one line an event, to stderr. Under systemd the journal adds time and priority, so we leave
 //! the time out there.
 
+use std::fmt::{self, Write as _};
 use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::time::SystemTime;
@@ -10,6 +11,33 @@ use tracing_subscriber::fmt::time::SystemTime;
 pub enum TelemetryError {
     #[error("log.level: \"{level}\" is no log level ({reason}); use error, warn, info, debug or trace")]
     Level { level: String, reason: String },
+}
+
+/// What it holds as one line of a log: whatever breaks lines, steers a terminal or turns the direction of the text around
+/// it is written as its number. Costs nothing where nothing is logged.
+#[derive(Debug)]
+pub struct OneLine<T>(pub T);
+
+impl<T: fmt::Display> fmt::Display for OneLine<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(Escaping(f), "{}", self.0)
+    }
+}
+
+struct Escaping<'a, 'b>(&'a mut fmt::Formatter<'b>);
+
+impl fmt::Write for Escaping<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for c in text.chars() {
+            let steers = matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+            if c.is_control() || steers {
+                write!(self.0, "{}", c.escape_unicode())?;
+            } else {
+                self.0.write_char(c)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Starts logging for this process; `level` is a level or a tracing filter. A second call changes nothing.
@@ -45,6 +73,11 @@ mod tests {
     fn a_wrong_level_is_named() {
         let error = start("info,lpr=loud").unwrap_err().to_string();
         assert!(error.contains("log.level") && error.contains("loud"), "{error}");
+    }
+
+    #[test]
+    fn nothing_leaves_its_line() {
+        assert_eq!(OneLine("กข 1\n\x1b[2J\u{9b}m\u{202e}x").to_string(), "กข 1\\u{a}\\u{1b}[2J\\u{9b}m\\u{202e}x");
     }
 
     #[test]

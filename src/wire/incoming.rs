@@ -14,7 +14,7 @@ mod reports;
 
 pub use clock::correct;
 pub use detection::{Detection, Overview};
-pub use envelope::{Envelope, EventRef, Registration};
+pub use envelope::{Envelope, EventRef, Registration, camera_named};
 pub use health::Health;
 pub use images::{Image, ImageKind, Images, MAX_CROPS};
 pub use reports::{ClockReport, Gap, Loss};

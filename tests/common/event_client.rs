@@ -30,11 +30,15 @@ impl Rest {
 
     /// Status and body.
     pub fn post(&mut self, path: &str, body: &str) -> io::Result<(u16, Value)> {
-        let request = format!(
-            "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        self.post_bytes(path, body.as_bytes())
+    }
+
+    pub fn post_bytes(&mut self, path: &str, body: &[u8]) -> io::Result<(u16, Value)> {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
             body.len()
         );
-        self.stream.get_mut().write_all(request.as_bytes())?;
+        self.stream.get_mut().write_all(&[head.as_bytes(), body].concat())?;
         let (status, bytes) = self.answer()?;
         Ok((status, serde_json::from_slice(&bytes)?))
     }

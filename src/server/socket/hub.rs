@@ -8,6 +8,7 @@ use engineioxide::{Socket, Str};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// What Engine.IO keeps for us with each of its sockets.
@@ -149,6 +150,18 @@ impl Hub {
             if peer.state().rooms.contains(&broadcast.room) {
                 peer.send(text.clone());
             }
+        }
+    }
+
+    /// Waits until everything that was taken is answered, for `within` at the most.
+    pub async fn settle(&self, within: Duration) {
+        let answered = async {
+            while self.peers().iter().any(|peer| peer.state().pending_bytes > 0) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        if tokio::time::timeout(within, answered).await.is_err() {
+            tracing::warn!("some events were not answered in time; their senders will send them again");
         }
     }
 

@@ -5,6 +5,8 @@ use super::{Hub, Peer};
 use crate::server::answer::{self, Room};
 use crate::server::app::{App, Done};
 use crate::server::fault::{Code, Fault};
+use crate::server::metrics::{self, Road};
+use crate::telemetry::OneLine;
 use crate::wire::incoming::EventRef;
 use engineioxide::Str;
 use serde_json::Value;
@@ -19,6 +21,10 @@ const PENDING_EVENTS: usize = 4;
 
 /// Takes a message from Engine.IO; never waits.
 pub fn take(app: &App, peer: &Arc<Peer>, message: Str) {
+    if app.is_stopping() {
+        // Not taken and not answered: its sender sends it again, to the server that follows.
+        return;
+    }
     let limit = app.config.max_event_bytes;
     let size = message.len();
     if size > limit {
@@ -105,7 +111,8 @@ pub fn cameras_left(app: &App, hub: &Hub, peer: &Peer) {
 
 /// Says what was wrong, as event `error` and as ack.
 fn refuse(peer: &Peer, ack: Option<u64>, fault: &Fault) {
-    tracing::debug!(sid = %peer.sid, code = fault.code.as_str(), field = fault.field, "event refused");
+    tracing::debug!(sid = %peer.sid, code = fault.code.as_str(), message = %OneLine(&fault.message), "event refused");
+    metrics::refused(Road::Socket, fault.code);
     let body = fault.json();
     peer.emit("error", &body);
     if let Some(ack) = ack {
@@ -166,6 +173,7 @@ impl Conversation {
 
     /// The answer as event and as ack, then the rooms.
     fn answer(&self, event: &str, ack: Option<u64>, done: &Done) {
+        metrics::accepted(Road::Socket, done.counted);
         self.reply(event, ack, &done.answer);
         done.broadcasts.iter().for_each(|broadcast| self.hub.publish(broadcast));
     }

@@ -19,6 +19,7 @@ pub use read::{CameraRow, Filter, ImageRow, RecordRow, cameras, counts, image_pa
 pub use tally::Kind;
 pub use write::{Accepted, NewDetection, Verdict, touch, verdict};
 
+use super::metrics;
 pub use rusqlite::Connection;
 use rusqlite::OpenFlags;
 use std::path::{Path, PathBuf};
@@ -146,6 +147,7 @@ impl Store {
     ) -> Result<Committed<T>, StoreError> {
         let (reply, answer) = oneshot::channel();
         let job = Write { work: Some(work), result: None, reply, checkpoint: self.checkpoint.clone() };
+        let _waiting = metrics::Waiting::new();
         let sender = lock(&self.jobs).clone().ok_or(StoreError::Closed)?;
         sender.send(Box::new(job)).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?

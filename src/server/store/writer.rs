@@ -2,8 +2,10 @@
 
 use crate::killpoint;
 use crate::server::alarm::Alarm;
+use crate::server::metrics;
 use rusqlite::{Connection, Transaction, TransactionBehavior, ffi};
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::mpsc;
 
 /// Jobs of one commit.
@@ -38,7 +40,9 @@ pub fn run(mut conn: Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
 }
 
 fn commit(conn: &mut Connection, mut batch: Vec<Box<dyn Job>>, alarm: &mut Alarm) {
+    let begun = Instant::now();
     let fate = transaction(conn, &mut batch).map_err(Arc::new);
+    metrics::committed(begun.elapsed(), batch.len(), fate.is_ok());
     match &fate {
         Ok(_) => {
             if let Some(failures) = alarm.clear() {

@@ -1,6 +1,6 @@
 //! A detection (PROTOCOL 1.4), also in the oldest dialect (3.2.7).
 
-use super::envelope::{check_type, object, time_of};
+use super::envelope::{check_type, is_given, object, time_of};
 use super::images::IMAGE_KEYS;
 use super::lists;
 use super::{Context, Envelope, Images, Invalid};
@@ -32,28 +32,36 @@ impl Detection {
     /// Reads a payload, or says which field is at fault.
     pub fn read(payload: &Value, context: Context<'_>) -> Result<Self, Invalid> {
         let payload = object(payload)?;
-        let envelope = Envelope::read(payload)?;
-        let oldest = payload.get("plate_number").map(lists::text_of).filter(|_| !payload.contains_key("type"));
-        let (captured_us, sent) = match oldest {
-            Some(_) if payload.get("timestamp").is_none_or(Value::is_null) => (context.received_us, String::new()),
-            _ => time_of(payload, context)?,
+        let mut envelope = Envelope::read(payload)?;
+        let plate = payload.get("plate_number").filter(|plate| !plate.is_null() && !is_given(payload, "ocr_results"));
+        let plate = plate.map(lists::text_of);
+        let is_oldest = plate.is_some() && !is_given(payload, "type");
+        let images = Images::read(payload);
+        let (captured_us, sent) = if is_oldest && !is_given(payload, "timestamp") {
+            // The same car may pass again tomorrow and look the same in everything but its picture.
+            if images.is_empty() && !is_given(payload, "created_at") {
+                envelope.is_known_by_arrival(context.received_us);
+            }
+            (context.received_us, String::new())
+        } else {
+            time_of(payload, context)?
         };
-        if oldest.is_none() {
+        if !is_oldest {
             check_type(payload, "detection_result")?;
         }
         // Never copies the pictures, which are most of a payload.
         let kept = payload.iter().filter(|(key, _)| !IMAGE_KEYS.contains(&key.as_str()));
         let mut body: Map<String, Value> = kept.map(|(key, value)| (key.clone(), value.clone())).collect();
-        match oldest {
-            Some(plate) => fill_from_oldest(&mut body, plate, payload),
-            None => fill(&mut body, payload)?,
+        fill(&mut body, payload)?;
+        if let Some(plate) = plate {
+            fill_from_oldest(&mut body, plate, payload);
         }
         body.insert("type".into(), json!("detection_result"));
-        body.insert("camera_id".into(), json!(envelope.camera.camera.as_str()));
-        body.insert("checkpoint_id".into(), json!(envelope.camera.checkpoint.as_str()));
+        body.insert("camera_id".into(), json!(envelope.named.camera.as_str()));
+        body.insert("checkpoint_id".into(), json!(envelope.named.checkpoint.as_str()));
         body.insert("timestamp".into(), json!(timestamp::format(captured_us)));
         body.insert("timestamp_original".into(), json!(sent));
-        Ok(Self { envelope, captured_us, body, images: Images::read(payload) })
+        Ok(Self { envelope, captured_us, body, images })
     }
 
     pub fn overview(&self) -> Overview {
@@ -99,9 +107,9 @@ fn fill(body: &mut Map<String, Value>, payload: &Map<String, Value>) -> Result<(
 /// `{camera_id, plate_number, confidence 60–95, image_data, location}`.
 fn fill_from_oldest(body: &mut Map<String, Value>, plate: String, payload: &Map<String, Value>) {
     let confidence = lists::share(payload.get("confidence"));
-    body.insert("vehicles_count".into(), json!(lists::count(payload.get("vehicles_count"), 0)));
-    body.insert("plates_count".into(), json!(1));
+    body.insert("plates_count".into(), json!(lists::count(payload.get("plates_count"), 1)));
     body.insert("ocr_results".into(), json!([plate]));
-    body.insert("vehicle_detections".into(), json!([]));
-    body.insert("plate_detections".into(), json!([{"bbox": null, "confidence": confidence, "text": plate}]));
+    if !is_given(payload, "plate_detections") {
+        body.insert("plate_detections".into(), json!([{"bbox": null, "confidence": confidence, "text": plate}]));
+    }
 }

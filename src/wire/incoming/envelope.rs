@@ -1,7 +1,7 @@
 //! The part that every payload has: whose it is, which event it is, when it was.
 
 use super::{Context, Invalid};
-use crate::domain::{CameraId, CameraKey, CheckpointId};
+use crate::domain::{CameraId, CameraKey, CheckpointId, leaves_its_line};
 use crate::wire::timestamp;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -11,6 +11,11 @@ pub const DEFAULT_CHECKPOINT: &str = "default";
 
 /// Longest event id we keep, in bytes; a UUID has 36.
 const MAX_EVENT_ID_BYTES: usize = 128;
+
+/// The camera that a payload names, as far as it can be made out.
+pub fn camera_named(payload: &Value) -> Option<CameraKey> {
+    camera_of(payload.as_object()?).ok().map(|camera| camera.normalised())
+}
 
 /// Names one revision of one event (PROTOCOL 2).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +35,10 @@ impl EventRef {
 /// Whose payload it is and which event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
+    /// In the form in which cameras are compared.
     pub camera: CameraKey,
+    /// The same as its sender writes it: answers and records say this.
+    pub named: CameraKey,
     /// `None` from peers that do not know protocol 2.
     pub event: Option<EventRef>,
     /// What repeats are known by: the event id, else derived from the content (PROTOCOL 3.2.10).
@@ -41,13 +49,20 @@ pub struct Envelope {
 
 impl Envelope {
     pub(super) fn read(payload: &Map<String, Value>) -> Result<Self, Invalid> {
-        let camera = camera_of(payload)?;
+        let named = camera_of(payload)?;
         let event = event_of(payload)?;
         let key = match &event {
             Some(event) => event.event_id.clone(),
             None => derived_key(payload),
         };
-        Ok(Self { camera, event, key, raw_boot: super::clock::raw_boot(payload) })
+        Ok(Self { camera: named.normalised(), named, event, key, raw_boot: super::clock::raw_boot(payload) })
+    }
+
+    /// Nothing in the payload tells it from the next one that says the same: only when it came does.
+    pub(super) fn is_known_by_arrival(&mut self, received_us: i64) {
+        if self.event.is_none() {
+            self.key = format!("{}@{received_us}", self.key);
+        }
     }
 
     /// 0 where the peer names no event.
@@ -59,7 +74,10 @@ impl Envelope {
 /// A camera that makes itself known (PROTOCOL 1.3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registration {
+    /// In the form in which cameras are compared.
     pub camera: CameraKey,
+    /// The same as its sender writes it.
+    pub named: CameraKey,
     pub event: Option<EventRef>,
 }
 
@@ -67,7 +85,8 @@ impl Registration {
     /// `camera_id` is required; a missing checkpoint is `"default"`.
     pub fn read(payload: &Value) -> Result<Self, Invalid> {
         let payload = object(payload)?;
-        Ok(Self { camera: camera_of(payload)?, event: event_of(payload)? })
+        let named = camera_of(payload)?;
+        Ok(Self { camera: named.normalised(), named, event: event_of(payload)? })
     }
 }
 
@@ -126,7 +145,7 @@ pub(super) fn short_text(value: Option<&Value>) -> Option<String> {
         Value::Number(number) => number.to_string(),
         _ => return None,
     };
-    let fits = !text.is_empty() && text.len() <= MAX_EVENT_ID_BYTES && !text.chars().any(char::is_control);
+    let fits = !text.is_empty() && text.len() <= MAX_EVENT_ID_BYTES && !text.chars().any(leaves_its_line);
     fits.then_some(text)
 }
 
@@ -146,7 +165,7 @@ pub(super) fn flag(value: Option<&Value>) -> Option<bool> {
 
 fn event_of(payload: &Map<String, Value>) -> Result<Option<EventRef>, Invalid> {
     let Some(event_id) = id_text(payload, "event_id")? else { return Ok(None) };
-    if event_id.len() > MAX_EVENT_ID_BYTES || event_id.chars().any(char::is_control) {
+    if event_id.len() > MAX_EVENT_ID_BYTES || event_id.chars().any(leaves_its_line) {
         return Err(Invalid::new(
             "event_id",
             format!("must be at most {MAX_EVENT_ID_BYTES} bytes without control characters"),
@@ -185,11 +204,16 @@ pub(super) fn check_type(payload: &Map<String, Value>, expected: &str) -> Result
     }
 }
 
+/// Is there something under the key?
+pub(super) fn is_given(payload: &Map<String, Value>, key: &str) -> bool {
+    payload.get(key).is_some_and(|value| !value.is_null())
+}
+
 /// For peers that repeat a record without an event id, with `timestamp` rewritten at each send and `created_at` kept:
 /// a hash of everything that does not change between sends (PROTOCOL 3.2.10).
 fn derived_key(payload: &Map<String, Value>) -> String {
     let mut hash = Sha256::new();
-    let kept = payload.get("created_at").is_some_and(|at| !at.is_null());
+    let kept = is_given(payload, "created_at");
     hash_object(payload, |key| kept && key == "timestamp", &mut hash);
     let digest = hash.finalize();
     let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -2,7 +2,7 @@
 
 use super::envelope::{check_type, kind, object, time_of};
 use super::{Context, Envelope, Invalid, json, lists};
-use crate::domain::HealthStatus;
+use crate::domain::{HealthStatus, leaves_its_line};
 use crate::wire::timestamp;
 use serde_json::{Map, Value, json};
 
@@ -33,8 +33,8 @@ impl Health {
         let (status, status_sent) = status(payload)?;
         let message = payload.get("message").map(lists::text_of).unwrap_or_default();
         let mut body = payload.clone();
-        body.insert("camera_id".into(), json!(envelope.camera.camera.as_str()));
-        body.insert("checkpoint_id".into(), json!(envelope.camera.checkpoint.as_str()));
+        body.insert("camera_id".into(), json!(envelope.named.camera.as_str()));
+        body.insert("checkpoint_id".into(), json!(envelope.named.checkpoint.as_str()));
         body.insert("timestamp".into(), json!(timestamp::format(at_us)));
         body.insert("timestamp_original".into(), json!(sent));
         body.insert("component".into(), json!(component));
@@ -52,7 +52,7 @@ fn component(payload: &Map<String, Value>) -> Result<String, Invalid> {
     if text.is_empty() {
         return Err(Invalid::new("component", "is missing"));
     }
-    if text.len() > MAX_COMPONENT_BYTES || text.chars().any(char::is_control) {
+    if text.len() > MAX_COMPONENT_BYTES || text.chars().any(leaves_its_line) {
         return Err(Invalid::new(
             "component",
             format!("must be at most {MAX_COMPONENT_BYTES} bytes without control characters"),
@@ -82,13 +82,20 @@ const METRICS: [(&str, &[&str]); 3] = [
     ("disk_usage", &["used_percent", "disk_percent"]),
 ];
 
+/// Details that are a list have no names: they are kept as one.
+fn listed(items: Vec<Value>) -> Map<String, Value> {
+    Map::from_iter([("items".to_owned(), Value::Array(items))])
+}
+
 fn details(payload: &Map<String, Value>) -> Result<Map<String, Value>, Invalid> {
     let mut details = match payload.get("details") {
         None | Some(Value::Null) => Map::new(),
         Some(Value::Object(details)) => details.clone(),
+        Some(Value::Array(items)) => listed(items.clone()),
         Some(Value::String(text)) if text.trim().is_empty() => Map::new(),
         Some(Value::String(text)) => match json::parse(text) {
             Ok(Value::Object(details)) => details,
+            Ok(Value::Array(items)) => listed(items),
             Ok(Value::Null) => Map::new(),
             _ => return Err(Invalid::new("details", "must be an object, or JSON text of one")),
         },

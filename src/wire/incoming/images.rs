@@ -11,6 +11,7 @@ pub const MAX_CROPS: usize = 64;
 
 /// The keys under which peers send whole pictures, and `cropped_plates`.
 pub(super) const IMAGE_KEYS: [&str; 4] = ["annotated_image", "original_image", "image_data", "cropped_plates"];
+const WHOLE_KEYS: [&str; 3] = ["annotated_image", "original_image", "image_data"];
 
 /// What the first bytes say a picture is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +38,7 @@ pub struct Images {
     pub data: Option<Image>,
     /// `cropped_plates`, parallel to `ocr_results`; `None` where one was missing or unreadable.
     pub crops: Vec<Option<Image>>,
-    /// Sent, but neither JPEG nor PNG, or beyond [`MAX_CROPS`].
+    /// Sent, but empty, neither JPEG nor PNG, or beyond [`MAX_CROPS`]. An empty crop only keeps its place.
     pub dropped: usize,
 }
 
@@ -58,11 +59,13 @@ impl Images {
                 None
             }
         };
-        images.frame = take(payload.get("annotated_image"));
-        images.original = take(payload.get("original_image"));
-        images.data = take(payload.get("image_data"));
+        let [frame, original, data] = WHOLE_KEYS.map(|key| payload.get(key));
+        images.frame = take(frame);
+        images.original = take(original);
+        images.data = take(data);
         let crops = lists::texts(payload, "cropped_plates").unwrap_or_default();
         images.crops = crops.iter().take(MAX_CROPS).map(|crop| take(Some(crop))).collect();
+        images.dropped += [frame, original, data].into_iter().flatten().filter(|value| is_blank(value)).count();
         images.dropped += crops.len().saturating_sub(MAX_CROPS);
         while images.crops.last().is_some_and(Option::is_none) {
             images.crops.pop();
@@ -83,10 +86,14 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
+fn is_blank(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.trim().is_empty())
+}
+
 fn decode(value: Option<&Value>) -> Decoded {
     let text = match value {
         None | Some(Value::Null) => return Decoded::Absent,
-        Some(Value::String(text)) if text.trim().is_empty() => return Decoded::Absent,
+        Some(blank) if is_blank(blank) => return Decoded::Absent,
         Some(Value::String(text)) => text.trim(),
         Some(_) => return Decoded::Unreadable,
     };

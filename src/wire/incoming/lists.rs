@@ -5,14 +5,16 @@ use super::envelope::kind;
 use super::json;
 use serde_json::{Map, Number, Value, json};
 
-/// A list, or JSON text of one; empty where absent or null.
+/// A list, or JSON text of one; empty where absent or null. One object alone is a list of one.
 pub fn list(payload: &Map<String, Value>, field: &str) -> Result<Vec<Value>, Invalid> {
     match payload.get(field) {
         None | Some(Value::Null) => Ok(Vec::new()),
         Some(Value::Array(items)) => Ok(items.clone()),
+        Some(one @ Value::Object(_)) => Ok(vec![one.clone()]),
         Some(Value::String(text)) if text.trim().is_empty() => Ok(Vec::new()),
         Some(Value::String(text)) => match json::parse(text) {
             Ok(Value::Array(items)) => Ok(items),
+            Ok(one @ Value::Object(_)) => Ok(vec![one]),
             Ok(Value::Null) => Ok(Vec::new()),
             _ => Err(Invalid::new(field, "must be a list, or JSON text of one")),
         },
@@ -57,12 +59,14 @@ pub fn detection(item: &Value) -> Value {
     let class = ["class", "label", "vehicle_class"]
         .iter()
         .filter_map(|key| clean.remove(*key))
-        .find(|value| value.as_str().is_some_and(|text| !text.is_empty()));
+        // A class by its number in the model's list is kept as text.
+        .map(|value| text_of_leaf(&value))
+        .find(|text| !text.is_empty());
     let bbox = bbox(clean.get("bbox"));
     clean.insert("bbox".into(), bbox);
     clean.insert("confidence".into(), share(confidence.as_ref()));
     if let Some(class) = class {
-        clean.insert("class".into(), class);
+        clean.insert("class".into(), json!(class));
     }
     Value::Object(clean)
 }

@@ -150,6 +150,23 @@ fn a_repeat_without_an_event_id_has_the_same_key_and_another_read_has_not() {
 }
 
 #[test]
+fn without_any_time_only_a_picture_tells_a_repeat_from_the_same_car_another_day() {
+    let zone = TimeZone::UTC;
+    let key = |payload: &Value, received_us| {
+        Detection::read(payload, Context { zone: &zone, received_us }).unwrap().envelope.key
+    };
+    let mut payload = json!({"camera_id": 1, "plate_number": "A", "confidence": 87});
+    assert_ne!(key(&payload, NOW), key(&payload, NOW + 1));
+    payload["image_data"] = json!("a placeholder");
+    assert_ne!(key(&payload, NOW), key(&payload, NOW + 1));
+    payload["image_data"] = json!(JPEG);
+    assert_eq!(key(&payload, NOW), key(&payload, NOW + 1));
+    payload["image_data"] = Value::Null;
+    payload["created_at"] = json!("2024-12-19 10:00:00");
+    assert_eq!(key(&payload, NOW), key(&payload, NOW + 1));
+}
+
+#[test]
 fn health_is_read_in_every_dialect() {
     let base = json!({"type": "health_check", "camera_id": 3, "timestamp": 1_734_602_400,
         "component": "camera", "status": "PASS", "details": "{\"cpu_percent\": 45.2, \"ram_percent\": 60}"});

@@ -1,0 +1,161 @@
+//! The counters in Prometheus' text format.
+
+use super::{COMMIT_BOUNDS, COUNTERS, Kind, Road, VERDICTS};
+use std::fmt::Write;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// What is not counted but looked up when it is asked for. `None` where it cannot be had.
+#[derive(Debug, Default)]
+pub struct Now {
+    pub connections: usize,
+    pub cameras_online: usize,
+    pub cameras_offline: usize,
+    /// What agents say they lost: events, health reports, pictures.
+    pub lost: [i64; 3],
+    pub images_dropped: u64,
+    pub checkpoint: i64,
+    pub database_bytes: Option<u64>,
+    pub log_bytes: Option<u64>,
+    pub disk_free_bytes: Option<u64>,
+    pub resident_bytes: Option<u64>,
+    pub open_files: Option<u64>,
+    pub started_s: f64,
+}
+
+/// The whole page.
+pub fn render(now: &Now) -> String {
+    let mut page = Page::default();
+    page.family("lpr_build_info", "gauge", "The program; always 1.");
+    page.value(&[("version", env!("CARGO_PKG_VERSION"))], 1);
+    events(&mut page);
+    commits(&mut page);
+    page.one("lpr_writes_waiting", "gauge", "Writes that wait for their commit.", load(&COUNTERS.waiting));
+    page.one("lpr_checkpoint", "counter", "Number of the last commit.", now.checkpoint);
+    page.one("lpr_connections", "gauge", "Socket.IO clients.", now.connections);
+    page.family("lpr_cameras", "gauge", "Known cameras.");
+    page.value(&[("status", "online")], now.cameras_online);
+    page.value(&[("status", "offline")], now.cameras_offline);
+    page.family("lpr_lost_total", "counter", "What agents say they lost, since the store was made.");
+    for (kind, count) in ["events", "health_reports", "pictures"].into_iter().zip(now.lost) {
+        page.value(&[("kind", kind)], count);
+    }
+    page.one("lpr_images_written_total", "counter", "Pictures written.", load(&COUNTERS.images));
+    page.one("lpr_images_written_bytes_total", "counter", "Bytes of them.", load(&COUNTERS.image_bytes));
+    page.one("lpr_images_dropped_total", "counter", "Pictures sent that were none.", now.images_dropped);
+    page.family("lpr_database_bytes", "gauge", "Size of the database's files.");
+    page.known(&[("file", "database")], now.database_bytes);
+    page.known(&[("file", "log")], now.log_bytes);
+    page.family("lpr_disk_free_bytes", "gauge", "Free on the data directory's disk.");
+    page.known(&[], now.disk_free_bytes);
+    process(&mut page, now);
+    page.text
+}
+
+fn events(page: &mut Page) {
+    page.family("lpr_events_total", "counter", "Accepted events.");
+    for (road, kinds) in Road::ALL.into_iter().zip(&COUNTERS.events) {
+        for (kind, verdicts) in Kind::ALL.into_iter().zip(kinds) {
+            for ((_, verdict), count) in VERDICTS.into_iter().zip(verdicts) {
+                let labels = [("road", road.as_str()), ("kind", kind.as_str()), ("verdict", verdict)];
+                page.value(&labels, load(count));
+            }
+        }
+    }
+    page.family("lpr_refused_total", "counter", "Refused calls and events.");
+    let refused = COUNTERS.refused.lock().unwrap_or_else(PoisonError::into_inner);
+    for ((road, code), count) in refused.iter() {
+        page.value(&[("road", road.as_str()), ("code", code)], count);
+    }
+}
+
+fn commits(page: &mut Page) {
+    page.family("lpr_commit_seconds", "histogram", "Transactions of the writer, to the end of the sync.");
+    let mut below = 0;
+    for (bound, count) in COMMIT_BOUNDS.iter().zip(&COUNTERS.commits) {
+        below += load(count);
+        page.suffixed("_bucket", &[("le", &bound.to_string())], below);
+    }
+    below += COUNTERS.commits.last().map_or(0, load);
+    page.suffixed("_bucket", &[("le", "+Inf")], below);
+    page.suffixed("_sum", &[], load(&COUNTERS.commit_us) as f64 / 1e6);
+    page.suffixed("_count", &[], below);
+    page.one("lpr_commits_failed_total", "counter", "Transactions that failed.", load(&COUNTERS.commits_failed));
+    page.one("lpr_committed_writes_total", "counter", "Writes in those that did not.", load(&COUNTERS.jobs));
+}
+
+fn process(page: &mut Page, now: &Now) {
+    page.family("process_resident_memory_bytes", "gauge", "Resident memory.");
+    page.known(&[], now.resident_bytes);
+    page.family("process_open_fds", "gauge", "Open files and sockets.");
+    page.known(&[], now.open_files);
+    page.one("process_start_time_seconds", "gauge", "When the process began, in epoch seconds.", now.started_s);
+}
+
+fn load(counter: &AtomicU64) -> u64 {
+    counter.load(Relaxed)
+}
+
+/// Every label here is a word of ours: none needs escaping.
+#[derive(Default)]
+struct Page {
+    text: String,
+    name: &'static str,
+}
+
+impl Page {
+    fn family(&mut self, name: &'static str, kind: &str, help: &str) {
+        self.name = name;
+        // Writing to a text cannot fail.
+        let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn suffixed(&mut self, suffix: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+        let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
+        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+        let _ = writeln!(self.text, "{}{suffix}{labels} {value}", self.name);
+    }
+
+    fn value(&mut self, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+        self.suffixed("", labels, value);
+    }
+
+    fn known(&mut self, labels: &[(&str, &str)], value: Option<u64>) {
+        if let Some(value) = value {
+            self.value(labels, value);
+        }
+    }
+
+    fn one(&mut self, name: &'static str, kind: &str, help: &str, value: impl std::fmt::Display) {
+        self.family(name, kind, help);
+        self.value(&[], value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Waiting, committed};
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn every_line_is_a_comment_or_a_name_with_a_number_and_buckets_only_rise() {
+        committed(Duration::from_millis(3), 2, true);
+        committed(Duration::from_secs(60), 1, true);
+        committed(Duration::from_secs(1), 1, false);
+        let _one = Waiting::new();
+        let text = render(&Now { database_bytes: Some(7), ..Now::default() });
+        let mut last = 0;
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let (name, value) = line.rsplit_once(' ').unwrap();
+            let value: f64 = value.parse().unwrap();
+            assert!(name.starts_with("lpr_") || name.starts_with("process_"), "{line}");
+            if name.starts_with("lpr_commit_seconds_bucket") {
+                assert!(value as u64 >= last, "{line}");
+                last = value as u64;
+            }
+        }
+        assert!(last >= 2 && text.contains("lpr_database_bytes{file=\"database\"} 7\n"));
+        assert!(!text.contains("lpr_database_bytes{file=\"log\"}"), "what is not known is not said to be 0");
+    }
+}

@@ -1,0 +1,93 @@
+//! Is it running, is it ready, how is it: `/healthz`, `/readyz`, `/metrics`, for those who run the server.
+
+use super::fault::{Code, Fault};
+use super::metrics::{self, Now};
+use super::routes::Shared;
+use super::store;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use std::fs;
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// A commit that takes longer than this is none to wait for.
+const COMMIT_WITHIN: Duration = Duration::from_secs(3);
+
+/// However often it is asked, the disk is asked once in so long.
+const ASK_EVERY: Duration = Duration::from_secs(1);
+
+/// `GET /healthz`, `/readyz`, `/metrics`.
+pub fn router() -> Router<Shared> {
+    Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz)).route("/metrics", get(metrics))
+}
+
+/// The process lives and answers: nothing more is looked at, so that a full disk leads to no restart.
+async fn healthz() -> Json<Value> {
+    Json(json!({"success": true, "message": "alive"}))
+}
+
+/// When the last commit for `/readyz` ended, and whether it succeeded.
+static LAST: Mutex<Option<(Instant, bool)>> = Mutex::new(None);
+
+/// Events can be taken: the database commits, and the server is not about to end.
+async fn readyz(State(shared): State<Shared>) -> Result<Json<Value>, Fault> {
+    if shared.app.is_stopping() {
+        return Err(Fault::new(Code::Unavailable, "the server is stopping"));
+    }
+    let last = *LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    let commits = match last {
+        Some((at, commits)) if at.elapsed() < ASK_EVERY => commits,
+        _ => {
+            let commit = tokio::time::timeout(COMMIT_WITHIN, shared.app.store.write(|_| Ok(()))).await;
+            let commits = matches!(commit, Ok(Ok(_)));
+            *LAST.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), commits));
+            commits
+        }
+    };
+    if commits {
+        Ok(Json(json!({"success": true, "message": "ready"})))
+    } else {
+        Err(Fault::new(Code::Unavailable, "the database does not commit; look at the data directory's disk"))
+    }
+}
+
+async fn metrics(State(shared): State<Shared>) -> Result<impl IntoResponse, Fault> {
+    let text = metrics::render(&look(&shared).await?);
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text))
+}
+
+async fn look(shared: &Shared) -> Result<Now, Fault> {
+    let app = &shared.app;
+    // "Today" is of no interest here.
+    let (counts, cameras) = app.store.read(|conn| Ok((store::counts(conn, (0, 0))?, store::cameras(conn)?))).await?;
+    let now_us = app.now_us();
+    let cameras_online = cameras.iter().filter(|row| app.is_online(row, now_us)).count();
+    let data = &app.config.data_dir;
+    let size = |name: &str| fs::metadata(data.join(name)).ok().map(|file| file.len());
+    let disk = rustix::fs::statvfs(data).ok();
+    Ok(Now {
+        connections: shared.hub.connected(),
+        cameras_online,
+        cameras_offline: cameras.len() - cameras_online,
+        lost: [counts.lost_events, counts.lost_health, counts.lost_pictures],
+        images_dropped: app.images_dropped.load(Ordering::Relaxed),
+        checkpoint: app.store.checkpoint(),
+        database_bytes: size("lpr-server.db"),
+        log_bytes: size("lpr-server.db-wal"),
+        disk_free_bytes: disk.map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize)),
+        resident_bytes: resident_bytes(),
+        open_files: fs::read_dir("/proc/self/fd").ok().map(|files| files.count() as u64),
+        started_s: app.started_us as f64 / 1e6,
+    })
+}
+
+fn resident_bytes() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()?.checked_mul(1024)
+}
