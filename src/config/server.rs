@@ -1,6 +1,6 @@
 //! The server's file; `config/server.toml` says the same with comments and a test holds the two together.
 
-use super::{Fault, LogConfig};
+use super::{AuthConfig, Fault, LimitsConfig, LogConfig, TlsConfig};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,6 +21,9 @@ pub struct ServerConfig {
     pub max_records: usize,
     /// Seconds without a word after which a camera no longer counts as active.
     pub active_window_s: u64,
+    pub auth: AuthConfig,
+    pub tls: TlsConfig,
+    pub limits: LimitsConfig,
     pub log: LogConfig,
 }
 
@@ -33,6 +36,9 @@ impl Default for ServerConfig {
             max_event_bytes: 16_000_000,
             max_records: 10_000,
             active_window_s: 300,
+            auth: AuthConfig::default(),
+            tls: TlsConfig::default(),
+            limits: LimitsConfig::default(),
             log: LogConfig::default(),
         }
     }
@@ -55,6 +61,9 @@ impl ServerConfig {
         if !(1..=100_000).contains(&self.max_records) {
             faults.push(Fault::new("max_records", "must be 1 to 100000"));
         }
+        self.auth.check(&mut faults);
+        self.tls.check(&mut faults);
+        self.limits.check(&mut faults);
         faults
     }
 }

@@ -3,6 +3,7 @@
 use super::alarm::Alarm;
 use super::answer::{self, Broadcast, Handshake};
 use super::fault::Fault;
+use super::guard::Guard;
 use super::images::ImageStore;
 use super::presence::Presence;
 use super::records;
@@ -28,6 +29,7 @@ pub struct App {
     pub images_dropped: AtomicU64,
     /// Pictures cannot be written.
     pub image_alarm: Mutex<Alarm>,
+    pub guard: Guard,
 }
 
 /// An accepted call or event: the answer, and what the rooms are told after it.
@@ -46,6 +48,7 @@ impl App {
         images: ImageStore,
     ) -> Self {
         let presence = Presence::new(config.active_window_s);
+        let guard = Guard::new(&config, clock.clone());
         Self {
             config,
             zone,
@@ -55,6 +58,7 @@ impl App {
             presence,
             images_dropped: AtomicU64::new(0),
             image_alarm: Mutex::default(),
+            guard,
         }
     }
 

@@ -42,8 +42,9 @@ impl App {
     async fn accept_detection(&self, payload: &Value) -> Reply {
         let received_us = self.now_us();
         let mut detection = Detection::read(payload, self.context(received_us))?;
-        let images = std::mem::take(&mut detection.images);
+        let mut images = std::mem::take(&mut detection.images);
         let dropped = images.dropped;
+        let oversized = self.guard.sift(&mut images);
         let (record_id, written) = self.keep_images(&detection.envelope, received_us, images).await?;
         let overview = detection.overview();
         let Detection { envelope, captured_us, body, .. } = detection;
@@ -71,7 +72,11 @@ impl App {
         self.images_dropped.fetch_add(dropped as u64, Ordering::Relaxed);
         self.log_detection(&envelope.camera, &accepted, &overview);
         let stored = Stored { envelope: &envelope, accepted: &accepted, store_id: self.store.store_id(), checkpoint };
-        let answer = answer::detection(&stored, dropped, received_us);
+        let mut answer = answer::detection(&stored, dropped, received_us);
+        if let Some(oversized) = oversized {
+            let message = answer["message"].as_str().unwrap_or_default();
+            answer["message"] = json!(format!("{message}; {oversized}"));
+        }
         let broadcasts = answer::detection_broadcast(&envelope.camera, &accepted, &overview);
         killpoint::hit("server.answer.before");
         Ok(Done { answer, broadcasts: broadcasts.into_iter().collect() })

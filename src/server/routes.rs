@@ -3,6 +3,7 @@
 use super::app::{App, Done};
 use super::fault::{Code, Fault};
 use super::socket::{Gate, Hub};
+use super::guard::{self, Who};
 use super::{body, page, records};
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
@@ -11,15 +12,15 @@ use axum::http::{HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use serde_json::Value;
 use std::sync::Arc;
 
 /// What every handler needs.
 #[derive(Clone)]
-struct Shared {
-    app: Arc<App>,
-    hub: Arc<Hub>,
+pub(super) struct Shared {
+    pub(super) app: Arc<App>,
+    pub(super) hub: Arc<Hub>,
 }
 
 /// Everything that is served on the port: REST, Socket.IO, images, the page.
@@ -39,8 +40,10 @@ pub fn router(app: Arc<App>, hub: Arc<Hub>) -> Router {
         .route_service("/socket.io", sockets.clone())
         .route_service("/socket.io/", sockets)
         .merge(page::router())
+        .merge(guard::router())
         .fallback(async || Fault::new(Code::NotFound, "there is nothing at this address"))
         .method_not_allowed_fallback(async || Fault::new(Code::MethodNotAllowed, "this address has other methods"))
+        .layer(middleware::from_fn_with_state(app.clone(), guard::door))
         .layer(middleware::from_fn(guard_headers))
         .with_state(Shared { app, hub })
 }
@@ -67,6 +70,13 @@ impl Shared {
         body::read(request, self.app.config.max_event_bytes).await
     }
 
+    /// What an agent brings, if its sender may bring it.
+    async fn event(&self, who: &Who, request: Request<Body>) -> Result<Value, Fault> {
+        let payload = self.body(request).await?;
+        self.app.guard.admit_event(who, &payload)?;
+        Ok(payload)
+    }
+
     /// The rooms hear of it exactly as if it had come by socket.
     fn publish(&self, done: Done) -> Json<Value> {
         done.broadcasts.iter().for_each(|broadcast| self.hub.publish(broadcast));
@@ -78,20 +88,32 @@ async fn test(State(shared): State<Shared>) -> Json<Value> {
     Json(shared.app.test())
 }
 
-async fn register(State(shared): State<Shared>, request: Request<Body>) -> Result<Json<Value>, Fault> {
-    let payload = shared.body(request).await?;
+async fn register(
+    State(shared): State<Shared>,
+    Extension(who): Extension<Who>,
+    request: Request<Body>,
+) -> Result<Json<Value>, Fault> {
+    let payload = shared.event(&who, request).await?;
     let (_, done) = shared.app.register(&payload).await?;
     Ok(shared.publish(done))
 }
 
-async fn detection(State(shared): State<Shared>, request: Request<Body>) -> Result<Json<Value>, Fault> {
-    let payload = shared.body(request).await?;
+async fn detection(
+    State(shared): State<Shared>,
+    Extension(who): Extension<Who>,
+    request: Request<Body>,
+) -> Result<Json<Value>, Fault> {
+    let payload = shared.event(&who, request).await?;
     let done = shared.app.detection(&payload).await?;
     Ok(shared.publish(done))
 }
 
-async fn health(State(shared): State<Shared>, request: Request<Body>) -> Result<Json<Value>, Fault> {
-    let payload = shared.body(request).await?;
+async fn health(
+    State(shared): State<Shared>,
+    Extension(who): Extension<Who>,
+    request: Request<Body>,
+) -> Result<Json<Value>, Fault> {
+    let payload = shared.event(&who, request).await?;
     let done = shared.app.health(&payload).await?;
     Ok(shared.publish(done))
 }
