@@ -2,8 +2,8 @@
 
 use super::app::{App, Done};
 use super::fault::{Code, Fault};
-use super::socket::{Gate, Hub};
 use super::guard::{self, Who};
+use super::socket::{Gate, Hub};
 use super::{body, page, records};
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;

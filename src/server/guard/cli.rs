@@ -77,7 +77,8 @@ pub fn execute(command: &Command, config: &ServerConfig) -> Result<String, Failu
     match &command.action {
         Action::Create { role, cameras, name } => {
             let name = checked(name, role, cameras)?;
-            let fresh = token::make().map_err(|error| Failure::new(Exit::Internal, format!("no randomness: {error}")))?;
+            let fresh =
+                token::make().map_err(|error| Failure::new(Exit::Internal, format!("no randomness: {error}")))?;
             let row = TokenRow {
                 token_id: fresh.id.clone(),
                 hash: fresh.hash.to_vec(),
@@ -95,7 +96,9 @@ pub fn execute(command: &Command, config: &ServerConfig) -> Result<String, Failu
         Action::List => Ok(table(&file.list().map_err(failed)?)),
         Action::Revoke { id } => match file.revoke(id, &trail("token revoked", id.clone())).map_err(failed)? {
             true => Ok(format!("token {id} is revoked\n")),
-            false => Err(Failure::new(Exit::Config, format!("there is no token {id:?}; lpr-server token list shows all"))),
+            false => {
+                Err(Failure::new(Exit::Config, format!("there is no token {id:?}; lpr-server token list shows all")))
+            }
         },
     }
 }

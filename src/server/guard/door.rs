@@ -143,10 +143,9 @@ impl Guard {
         };
         match &who {
             _ if may => Ok(who),
-            Some(who) if who.role != super::Role::Legacy => Err(Fault::new(
-                Code::Forbidden,
-                format!("a token of the role {} may not do this", who.role.as_str()),
-            )),
+            Some(who) if who.role != super::Role::Legacy => {
+                Err(Fault::new(Code::Forbidden, format!("a token of the role {} may not do this", who.role.as_str())))
+            }
             _ => Err(Fault::new(Code::Unauthorized, "this needs a token: send Authorization: Bearer, or sign in")),
         }
     }
@@ -199,7 +198,8 @@ mod tests {
 
     #[test]
     fn another_scheme_is_not_ours() {
-        let with = |value: &'static str| HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static(value))]);
+        let with =
+            |value: &'static str| HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static(value))]);
         assert_eq!(bearer(&with("bearer  abc ")), Some("abc"));
         assert_eq!(bearer(&with("Basic abc")), None);
         assert_eq!(bearer(&HeaderMap::new()), None);

@@ -110,7 +110,8 @@ mod tests {
         assert_eq!(judged(Some("http://[::1]:8765"), "[::1]:8765"), Origin::Ours);
         assert_eq!(judged(Some("https://control.example"), "127.0.0.1:8765"), Origin::Ours, "behind a proxy");
         assert_eq!(judged(Some("https://maps.example"), "127.0.0.1:8765"), Origin::Listed);
-        for foreign in ["http://127.0.0.1:3000", "null", "https://evil.example", "file://", "", "http://localhost:8765"] {
+        for foreign in ["http://127.0.0.1:3000", "null", "https://evil.example", "file://", "", "http://localhost:8765"]
+        {
             assert_eq!(judged(Some(foreign), "127.0.0.1:8765"), Origin::Foreign, "{foreign}");
         }
         assert_eq!(judge(Some("http://a"), None, &[], &[]), Origin::Foreign);

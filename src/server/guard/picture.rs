@@ -92,8 +92,11 @@ mod tests {
 
     #[test]
     fn what_declares_too_much_is_taken_out_and_the_rest_stays() {
-        let mut images =
-            Images { frame: Some(jpeg_of(60_000, 60_000)), crops: vec![Some(jpeg_of(90, 30)), None], ..Images::default() };
+        let mut images = Images {
+            frame: Some(jpeg_of(60_000, 60_000)),
+            crops: vec![Some(jpeg_of(90, 30)), None],
+            ..Images::default()
+        };
         assert_eq!(sift(&mut images, 1000, 50_000_000), 1);
         assert!(images.frame.is_none() && images.crops[0].is_some());
         assert_eq!(sift(&mut images, 10, 50_000_000), 1, "too many bytes");

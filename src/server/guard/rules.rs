@@ -163,10 +163,13 @@ mod tests {
                 continue;
             };
             let call = arguments(&rest[open..]);
-            let Some(path) = call.trim_start().strip_prefix('"').and_then(|text| text.split('"').next()) else { continue };
+            let Some(path) = call.trim_start().strip_prefix('"').and_then(|text| text.split('"').next()) else {
+                continue;
+            };
             let methods = ["get", "post", "put", "delete", "patch"];
             let named = methods.iter().filter(|method| {
-                call.match_indices(&format!("{method}(")).any(|(at, _)| !call[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'))
+                call.match_indices(&format!("{method}("))
+                    .any(|(at, _)| !call[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'))
             });
             let named: Vec<String> = named.map(|method| method.to_uppercase()).collect();
             let named = if rest.starts_with(".route_service") { vec!["GET".into(), "POST".into()] } else { named };

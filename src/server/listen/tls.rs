@@ -102,7 +102,10 @@ fn read(files: &TlsConfig, provider: &CryptoProvider) -> Result<Arc<CertifiedKey
     if chain.is_empty() {
         return Err(TlsError::NoCertificate(file(&files.cert_file)));
     }
-    let key = PrivateKeyDer::from_pem_file(&files.key_file)
-        .map_err(|reason| TlsError::File { key: "key_file", file: file(&files.key_file), reason })?;
+    let key = PrivateKeyDer::from_pem_file(&files.key_file).map_err(|reason| TlsError::File {
+        key: "key_file",
+        file: file(&files.key_file),
+        reason,
+    })?;
     CertifiedKey::from_der(chain, key, provider).map(Arc::new).map_err(TlsError::Pair)
 }

@@ -13,9 +13,7 @@ mod tally;
 mod write;
 mod writer;
 
-pub use access::{
-    AuditRow, SessionRow, TokenFile, TokenRow, TokenWatch, audit, end_session, purge_access,
-};
+pub use access::{AuditRow, SessionRow, TokenFile, TokenRow, TokenWatch, audit, end_session, purge_access};
 pub use clocks::Timed;
 pub use gaps::{GapRow, gaps};
 pub use health::NewHealth;
