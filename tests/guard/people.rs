@@ -227,3 +227,20 @@ fn the_trail_says_who_did_what_from_where_and_only_an_admin_reads_it() {
     assert_eq!((next["entries"].as_array().unwrap().len(), &next["next_cursor"]), (4, &Value::Null));
     assert_eq!(get(at, "/api/audit?limit=x", &admin.bearer()).refused(), (400, "invalid"));
 }
+
+#[test]
+fn reading_and_signing_in_do_not_raise_the_checkpoint_by_which_agents_notice_a_loss() {
+    let site = Site::new();
+    let viewer = site.viewer();
+    let admin = site.admin();
+    let server = site.start();
+    let at = server.address.as_str();
+    let checkpoint = || get(at, "/api/test", &viewer.bearer()).body["checkpoint"].clone();
+    let before = checkpoint();
+    assert_eq!(sign_in(at, &viewer, "").status, 200);
+    get(at, "/api/records?plate=ABC", &viewer.bearer());
+    site.viewer();
+    let lines = || get(at, "/api/audit", &admin.bearer()).body["entries"].as_array().unwrap().len();
+    noticed("the trail is written", || lines() == 5);
+    assert_eq!(checkpoint(), before);
+}

@@ -2,6 +2,7 @@
 
 use crate::event_client::Socket;
 use crate::site::{Site, call, detection, get, noticed};
+use std::io::Write;
 use std::time::Duration;
 
 /// Every address that shows or takes something.
@@ -132,9 +133,16 @@ fn a_strangers_socket_joins_nothing_and_its_events_are_not_heard() {
     assert!(refused.starts_with("44{"), "{refused}");
     assert_eq!(get(at, "/api/statistics", &viewer.bearer()).body["data"]["total_detections"], 0);
     // Nor does a stranger get memory.
-    let mut socket = Socket::upgrade(at, "").unwrap();
-    socket.send_text(&format!("42[\"lpr_data\",\"{}\"]", "x".repeat(100_000))).unwrap();
-    while socket.text().is_ok() {}
+    for bytes in [100_000, 5_000_000] {
+        let mut socket = Socket::upgrade(at, "").unwrap();
+        let _ = socket.send_text(&format!("42[\"lpr_data\",\"{}\"]", "x".repeat(bytes)));
+        while socket.text().is_ok() {}
+    }
+    // Not even while its message never ends.
+    let mut endless = std::net::TcpStream::connect(at).unwrap();
+    endless.write_all(b"POST /api/signin HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n").unwrap();
+    let taken = (0..1000).take_while(|_| endless.write_all(&[b'x'; 65_536]).is_ok()).count();
+    assert!(taken < 1000, "65 MB were taken from a stranger");
 }
 
 #[test]

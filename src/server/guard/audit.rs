@@ -59,7 +59,7 @@ impl Trail {
             }
             let rest = lines.split_off(lines.len().min(BATCH));
             let written = lines.clone();
-            let result = store.write(move |conn| written.iter().try_for_each(|line| line.insert(conn))).await;
+            let result = store.write_aside(move |conn| written.iter().try_for_each(|line| line.insert(conn))).await;
             let mut waiting = self.waiting();
             let later = std::mem::replace(&mut *waiting, rest);
             waiting.extend(later);

@@ -7,22 +7,35 @@ use super::who::Who;
 use crate::server::app::App;
 use crate::server::fault::{Code, Fault};
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The name of the cookie of those who signed in.
 pub const COOKIE: &str = "lpr_session";
 
 /// Where a request comes from: put there by the listener.
-#[derive(Debug, Clone, Copy)]
-pub struct Visitor(pub SocketAddr);
+#[derive(Debug, Clone)]
+pub struct Visitor {
+    pub address: SocketAddr,
+    /// Shared with the connection, which takes little from those whom nobody knows.
+    pub vouched: Arc<AtomicBool>,
+}
 
 /// Of a request's extensions; a request that no listener marked comes from nowhere that is trusted.
-pub fn address_of(extensions: &axum::http::Extensions) -> IpAddr {
-    extensions.get::<Visitor>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |visitor| visitor.0.ip().to_canonical())
+pub fn address_of(extensions: &Extensions) -> IpAddr {
+    let address = extensions.get::<Visitor>().map(|visitor| visitor.address.ip().to_canonical());
+    address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+}
+
+impl Visitor {
+    /// The connection is of someone who was let in.
+    pub fn vouch(&self) {
+        self.vouched.store(true, Ordering::Relaxed);
+    }
 }
 
 /// The middleware.
@@ -44,9 +57,16 @@ pub async fn door(State(app): State<Arc<App>>, mut request: Request, next: Next)
     };
     let note = guard.line_for(&request, rule, who.as_ref());
     if let Some(who) = who {
+        if let Some(visitor) = request.extensions().get::<Visitor>() {
+            visitor.vouch();
+        }
         request.extensions_mut().insert(who);
     }
-    let response = next.run(request).await;
+    let mut response = next.run(request).await;
+    // What needs a right to be seen is kept in no cache that does not know the right.
+    if rule.need != Need::Nothing && !response.headers().contains_key(header::CACHE_CONTROL) {
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     if let Some((name, action, what, address)) = note
         && response.status().is_success()
     {

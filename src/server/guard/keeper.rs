@@ -93,9 +93,9 @@ async fn tidy(app: &Arc<App>) {
     app.guard.book_mut().forget_ended(now_us);
     let days = i64::try_from(app.config.auth.audit_days).unwrap_or(365);
     let from_us = now_us.saturating_sub(days.saturating_mul(86_400_000_000));
-    let purged = app.store.write(move |conn| store::purge_access(conn, now_us, from_us, MOST_AUDIT_ROWS)).await;
+    let purged = app.store.write_aside(move |conn| store::purge_access(conn, now_us, from_us, MOST_AUDIT_ROWS)).await;
     match purged {
-        Ok(purged) if purged.value > 0 => tracing::info!(lines = purged.value, "old lines of the audit trail removed"),
+        Ok(purged) if purged > 0 => tracing::info!(lines = purged, "old lines of the audit trail removed"),
         Ok(_) => {}
         Err(error) => tracing::warn!(%error, "the audit trail could not be kept short"),
     }

@@ -56,7 +56,7 @@ async fn sign_out(State(shared): State<Shared>, request: Request) -> Result<Resp
     if let Some(Who { name, by: By::Session { session_id, .. }, .. }) = request.extensions().get::<Who>().cloned() {
         guard.book_mut().end_session(&session_id);
         shared.hub.dismiss(guard);
-        app.store.write(move |conn| store::end_session(conn, &session_id)).await?;
+        app.store.write_aside(move |conn| store::end_session(conn, &session_id)).await?;
         guard.note(&name, "signed out", "", address);
     }
     let cookie = guard.set_cookie("", 0)?;
@@ -134,7 +134,7 @@ impl Guard {
             expires_us: self.clock.wall_us().saturating_add(seconds * 1_000_000),
         };
         let kept = row.clone();
-        let ended = app.store.write(move |conn| kept.insert(conn, MOST_SESSIONS)).await?.value;
+        let ended = app.store.write_aside(move |conn| kept.insert(conn, MOST_SESSIONS)).await?;
         let mut book = self.book_mut();
         ended.iter().for_each(|session_id| book.end_session(session_id));
         book.add_session(row);

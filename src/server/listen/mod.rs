@@ -83,10 +83,10 @@ async fn connection(stream: TcpStream, address: SocketAddr, seat: Seat, desk: De
     // A Socket.IO answer is two small messages: they must not wait for each other's acknowledgement.
     let _ = stream.set_nodelay(true);
     let Some(acceptor) = desk.tls.clone() else {
-        return http(Seated::new(stream, seat), address, desk).await;
+        return http(stream, address, seat, desk).await;
     };
     match tokio::time::timeout(HANDSHAKE_WITHIN, acceptor.accept(stream)).await {
-        Ok(Ok(secure)) => http(Seated::new(secure, seat), address, desk).await,
+        Ok(Ok(secure)) => http(secure, address, seat, desk).await,
         Ok(Err(error)) => tracing::debug!(%address, %error, "no TLS"),
         Err(_) => tracing::debug!(%address, "a TLS handshake took too long"),
     }
@@ -97,10 +97,15 @@ async fn stopping(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-async fn http<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, address: SocketAddr, mut desk: Desk) {
+async fn http<S>(stream: S, address: SocketAddr, seat: Seat, mut desk: Desk)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let stream = Seated::new(stream, seat);
+    let visitor = Visitor { address, vouched: stream.vouched.clone() };
     let router = TowerToHyperService::new(desk.router);
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(Visitor(address));
+        request.extensions_mut().insert(visitor.clone());
         router.call(request)
     });
     let connection = http1::Builder::new()

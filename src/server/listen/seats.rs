@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -71,22 +72,37 @@ impl Drop for Seat {
     }
 }
 
+/// Bytes that a connection may bring before anyone has vouched for it: enough for a page and its sign-in, too little to
+/// fill our memory with messages that nobody will read.
+const FROM_STRANGERS: usize = 131_072;
+
 /// A stream that holds its place as long as it lives, also after it became a websocket.
 #[derive(Debug)]
 pub struct Seated<S> {
     stream: S,
     _seat: Seat,
+    /// Someone who was let in speaks here.
+    pub vouched: Arc<AtomicBool>,
+    from_stranger: usize,
 }
 
 impl<S> Seated<S> {
     pub fn new(stream: S, seat: Seat) -> Self {
-        Self { stream, _seat: seat }
+        Self { stream, _seat: seat, vouched: Arc::default(), from_stranger: 0 }
     }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Seated<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if !self.vouched.load(Ordering::Relaxed) {
+            self.from_stranger += buf.filled().len() - before;
+            if self.from_stranger > FROM_STRANGERS {
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, "too much from a stranger")));
+            }
+        }
+        polled
     }
 }
 

@@ -3,7 +3,7 @@
 use super::packet;
 use crate::domain::CameraKey;
 use crate::server::answer::{Broadcast, Room};
-use crate::server::guard::{self, Guard, Who};
+use crate::server::guard::{self, Guard, Visitor, Who};
 use engineioxide::socket::{DisconnectReason, Sid};
 use engineioxide::{Socket, Str};
 use serde_json::Value;
@@ -29,6 +29,7 @@ pub struct Peer {
     pub inbox: mpsc::UnboundedSender<Str>,
     /// Where it comes from.
     pub address: IpAddr,
+    visitor: Option<Visitor>,
     /// Who opened it, where that was clear from the request already.
     pub caller: Option<Who>,
     /// Who joined the namespace.
@@ -60,6 +61,7 @@ impl Peer {
             sid: socket.id,
             inbox,
             address: guard::address_of(extensions),
+            visitor: extensions.get::<Visitor>().cloned(),
             caller: extensions.get::<Who>().cloned(),
             who: OnceLock::new(),
             state: Mutex::default(),
@@ -88,6 +90,9 @@ impl Peer {
 
     /// The root namespace is joined: from now on events count, as theirs. The first word holds.
     pub fn set_joined(&self, who: Who) {
+        if let Some(visitor) = &self.visitor {
+            visitor.vouch();
+        }
         let _ = self.who.set(who);
         self.state().joined = true;
     }

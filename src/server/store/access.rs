@@ -2,8 +2,9 @@
 
 use super::{Connection, Store, StoreError, schema};
 use crate::domain::{CameraId, CameraKey, CheckpointId};
-use rusqlite::{OptionalExtension, Result, TransactionBehavior, params};
+use rusqlite::{OpenFlags, OptionalExtension, Result, TransactionBehavior, params};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A token as it is kept: never the token.
@@ -163,6 +164,27 @@ pub struct TokenWatch {
 }
 
 impl Store {
+    /// Writes what is no event, beside the writer: it must not raise the checkpoint, from which agents tell whether
+    /// events were lost, nor wait in the events' queue. Not synced: a power cut may cost the last moments.
+    pub async fn write_aside<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> std::result::Result<T, StoreError> {
+        let store = self.clone();
+        let written = tokio::task::spawn_blocking(move || {
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let mut conn = Connection::open_with_flags(&store.path, flags)?;
+            conn.busy_timeout(Duration::from_secs(10))?;
+            // Folding the log in is the writer's work.
+            conn.execute_batch("PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON")?;
+            let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let value = work(&tx)?;
+            tx.commit()?;
+            Ok(value)
+        });
+        written.await.map_err(|_| StoreError::Closed)?
+    }
+
     pub fn token_watch(&self) -> std::result::Result<TokenWatch, StoreError> {
         Ok(TokenWatch { conn: self.reader()?, version: None })
     }
