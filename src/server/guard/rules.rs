@@ -86,6 +86,7 @@ pub const RULES: &[Rule] = &[
     rule("GET", "/api/alerts", View, Silent),
     rule("GET", "/api/alerts/{}", View, Silent),
     rule("POST", "/api/alerts/{}/ack", View, Says("alert acknowledged")),
+    rule("GET", "/api/webhook", View, Silent),
     // Changing.
     rule("POST", "/api/watchlists", Admin, Says("watchlist created")),
     rule("PUT", "/api/watchlists/{}", Admin, Says("watchlist changed")),
