@@ -63,6 +63,8 @@ const BOUNDARIES: &[(&str, &[&str])] = &[
     ("reqwest", &["src/uplink/rest.rs"]),
     ("rusqlite", &["src/outbox/", "src/server/store"]),
     ("axum", &["src/server/"]),
+    ("hyper", &["src/server/listen/"]),
+    ("tokio_rustls", &["src/server/listen/"]),
     ("socketioxide", &["src/server/"]),
     ("sysinfo", &["src/health/sample.rs"]),
     ("anyhow", &["src/bin/"]),

@@ -106,7 +106,8 @@ fn sigterm_and_sigint_end_it_cleanly_with_sockets_open_and_nothing_is_lost() {
         let _silent = TcpStream::connect(&server.address).unwrap();
         let mut half = TcpStream::connect(&server.address).unwrap();
         if signal == "TERM" {
-            half.write_all(b"POST /api/detection HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n").unwrap();
+            half.write_all(b"POST /api/detection HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n")
+                .unwrap();
             half.write_all(b"Content-Length: 1000\r\n\r\n{").unwrap();
         }
         request(&server.address, "GET", "/socket.io/?EIO=4&transport=polling", "");

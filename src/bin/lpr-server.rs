@@ -4,8 +4,9 @@
 
 use clap::{Parser, Subcommand};
 use lpr::exit::{Exit, Failure};
-use lpr::server::serve;
+use lpr::server::{TokenCommand, execute_token, serve};
 use lpr::telemetry;
+use std::io::Write;
 use std::process::ExitCode;
 
 /// Accepts, stores and shows what the edge agents read.
@@ -20,18 +21,30 @@ struct Cli {
 enum Command {
     /// Run the server: REST, Socket.IO and the live page on one port
     Serve(serve::Args),
+    /// Who may come in: make, list and revoke tokens, also while the server runs
+    Token(TokenCommand),
 }
 
 fn main() -> ExitCode {
-    let Command::Serve(args) = Cli::parse().command;
-    let result = args.configuration().and_then(|config| {
-        telemetry::start(&config.log.level).map_err(|error| Failure::new(Exit::Config, error))?;
-        serve::execute(config)
-    });
+    let result = match Cli::parse().command {
+        Command::Serve(args) => args.configuration().and_then(|config| {
+            telemetry::start(&config.log.level).map_err(|error| Failure::new(Exit::Config, error))?;
+            serve::execute(config)
+        }),
+        Command::Token(command) => token(&command),
+    };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => fail(&failure),
     }
+}
+
+/// A token that nobody could read was not shown.
+fn token(command: &TokenCommand) -> Result<(), Failure> {
+    let text = execute_token(command, &command.configuration()?)?;
+    let mut out = std::io::stdout();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    written.map_err(|error| Failure::new(Exit::Partly, format!("it is done, but could not be shown: {error}")))
 }
 
 fn fail(failure: &Failure) -> ExitCode {

@@ -1,6 +1,7 @@
 //! Configuration: the models of both programs' files, loading (file < environment < credential files), validation
 //! of everything at once, and secrets that cannot be printed. Pure but for reading the named files.
 
+mod access;
 mod agent;
 mod fault;
 mod load;
@@ -9,6 +10,7 @@ mod server;
 mod source;
 mod uplink;
 
+pub use access::{AuthConfig, LegacyIngest, LimitsConfig, Network, TlsConfig, parse_camera};
 pub use agent::{
     AgentConfig, CameraConfig, EvidenceConfig, HealthConfig, LogConfig, ModelsConfig, OutboxConfig, PipelineConfig,
 };

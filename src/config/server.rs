@@ -1,6 +1,6 @@
 //! The server's file; `config/server.toml` says the same with comments and a test holds the two together.
 
-use super::{Fault, LogConfig};
+use super::{AuthConfig, Fault, LimitsConfig, LogConfig, TlsConfig};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -24,6 +24,9 @@ pub struct ServerConfig {
     pub active_window_s: u64,
     /// The zone of a camera's timestamps without one, where it is another than `timezone`: by `checkpoint/camera`.
     pub camera_timezones: BTreeMap<String, String>,
+    pub auth: AuthConfig,
+    pub tls: TlsConfig,
+    pub limits: LimitsConfig,
     pub log: LogConfig,
 }
 
@@ -37,6 +40,9 @@ impl Default for ServerConfig {
             max_records: 10_000,
             active_window_s: 300,
             camera_timezones: BTreeMap::new(),
+            auth: AuthConfig::default(),
+            tls: TlsConfig::default(),
+            limits: LimitsConfig::default(),
             log: LogConfig::default(),
         }
     }
@@ -68,6 +74,9 @@ impl ServerConfig {
         if !(1..=100_000).contains(&self.max_records) {
             faults.push(Fault::new("max_records", "must be 1 to 100000"));
         }
+        self.auth.check(&mut faults);
+        self.tls.check(&mut faults);
+        self.limits.check(&mut faults);
         faults
     }
 }

@@ -3,6 +3,7 @@
 use super::alarm::Alarm;
 use super::answer::{self, Broadcast, Handshake};
 use super::fault::Fault;
+use super::guard::Guard;
 use super::images::ImageStore;
 use super::metrics;
 use super::presence::Presence;
@@ -36,6 +37,7 @@ pub struct App {
     pub started_us: i64,
     /// No new events are taken.
     stopping: AtomicBool,
+    pub guard: Guard,
 }
 
 /// An accepted call or event: the answer, and what the rooms are told after it.
@@ -63,6 +65,7 @@ impl App {
         let camera_zones = zones.collect();
         let started_us = clock.wall_us();
         let presence = Presence::new(config.active_window_s);
+        let guard = Guard::new(&config, clock.clone());
         Self {
             config,
             zone,
@@ -75,6 +78,7 @@ impl App {
             image_alarm: Mutex::default(),
             started_us,
             stopping: AtomicBool::new(false),
+            guard,
         }
     }
 

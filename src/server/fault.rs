@@ -10,6 +10,12 @@ use serde_json::{Map, Value, json};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
     Invalid,
+    /// Nobody that we know.
+    Unauthorized,
+    /// Someone that we know, who may not.
+    Forbidden,
+    /// Not this camera; others of the same sender may go on.
+    CameraNotAllowed,
     NotFound,
     MethodNotAllowed,
     TooLarge,
@@ -22,6 +28,9 @@ impl Code {
     pub fn as_str(self) -> &'static str {
         match self {
             Code::Invalid => "invalid",
+            Code::Unauthorized => "unauthorized",
+            Code::Forbidden => "forbidden",
+            Code::CameraNotAllowed => "camera_not_allowed",
             Code::NotFound => "not_found",
             Code::MethodNotAllowed => "method_not_allowed",
             Code::TooLarge => "too_large",
@@ -34,6 +43,8 @@ impl Code {
     pub fn status(self) -> StatusCode {
         match self {
             Code::Invalid => StatusCode::BAD_REQUEST,
+            Code::Unauthorized => StatusCode::UNAUTHORIZED,
+            Code::Forbidden | Code::CameraNotAllowed => StatusCode::FORBIDDEN,
             Code::NotFound => StatusCode::NOT_FOUND,
             Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,

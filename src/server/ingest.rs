@@ -45,8 +45,9 @@ impl App {
     async fn accept_detection(&self, payload: &Value) -> Reply {
         let received_us = self.now_us();
         let mut detection = Detection::read(payload, self.context(payload, received_us))?;
-        let images = std::mem::take(&mut detection.images);
+        let mut images = std::mem::take(&mut detection.images);
         let dropped = images.dropped;
+        let oversized = self.guard.sift(&mut images);
         let (record_id, written) = self.keep_images(&detection.envelope, received_us, images).await?;
         let overview = detection.overview();
         let Detection { envelope, captured_us, body, .. } = detection;
@@ -76,7 +77,11 @@ impl App {
         }
         self.log_detection(&envelope.camera, &accepted, &overview);
         let stored = Stored { envelope: &envelope, accepted: &accepted, store_id: self.store.store_id(), checkpoint };
-        let answer = answer::detection(&stored, dropped, received_us);
+        let mut answer = answer::detection(&stored, dropped, received_us);
+        if let Some(oversized) = oversized {
+            let message = answer["message"].as_str().unwrap_or_default();
+            answer["message"] = json!(format!("{message}; {oversized}"));
+        }
         let broadcasts = answer::detection_broadcast(&envelope.camera, &accepted, &overview).into_iter().collect();
         killpoint::hit("server.answer.before");
         Ok(Done { answer, broadcasts, counted: (metrics::Kind::Detection, accepted.verdict) })

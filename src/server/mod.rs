@@ -1,7 +1,7 @@
 //! The companion server: takes what agents send by REST or Socket.IO, stores it, tells the rooms, shows it.
 //!
 //! `ingest` takes what agents bring, `app` answers what is asked; `routes` and `socket` are the two roads there; `store` and
-//! `images` keep; `answer` and `fault` have the words.
+//! `images` keep; `guard` says who may what, `listen` is the port; `answer` and `fault` have the words.
 
 mod alarm;
 mod answer;
@@ -10,8 +10,10 @@ mod body;
 mod days;
 mod errors;
 mod fault;
+mod guard;
 mod images;
 mod ingest;
+mod listen;
 mod metrics;
 mod notify;
 mod openapi;
@@ -24,3 +26,5 @@ pub mod serve;
 mod socket;
 mod store;
 mod sweep;
+
+pub use guard::{TokenCommand, execute_token};

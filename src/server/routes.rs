@@ -2,6 +2,7 @@
 
 use super::app::{App, Done};
 use super::fault::{Code, Fault};
+use super::guard::{self, Who};
 use super::metrics::{self, Road};
 use super::socket::{Gate, Hub};
 use super::{body, errors, openapi, page, records, running};
@@ -13,15 +14,15 @@ use axum::http::{HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use serde_json::Value;
 use std::sync::Arc;
 
 /// What every handler needs.
 #[derive(Clone)]
 pub(super) struct Shared {
-    pub app: Arc<App>,
-    pub hub: Arc<Hub>,
+    pub(super) app: Arc<App>,
+    pub(super) hub: Arc<Hub>,
 }
 
 /// Everything that is served on the port: REST, Socket.IO, images, the page.
@@ -43,9 +44,11 @@ pub fn router(app: Arc<App>, hub: Arc<Hub>) -> Router {
         .merge(page::router())
         .merge(openapi::router())
         .merge(running::router())
+        .merge(guard::router())
         .fallback(async || Fault::new(Code::NotFound, "there is nothing at this address"))
         .method_not_allowed_fallback(async || Fault::new(Code::MethodNotAllowed, "this address has other methods"))
         .layer(middleware::from_fn(errors::as_json))
+        .layer(middleware::from_fn_with_state(app.clone(), guard::door))
         .layer(middleware::from_fn(guard_headers))
         .with_state(Shared { app, hub })
 }
@@ -74,6 +77,13 @@ impl Shared {
         body::read(request, self.app.config.max_event_bytes).await
     }
 
+    /// What an agent brings, if its sender may bring it.
+    async fn event(&self, who: &Who, request: Request<Body>) -> Result<Value, Fault> {
+        let payload = self.body(request).await?;
+        self.app.guard.admit_event(who, &payload)?;
+        Ok(payload)
+    }
+
     /// The rooms hear of it exactly as if it had come by socket.
     fn publish(&self, done: Done) -> Json<Value> {
         metrics::accepted(Road::Rest, done.counted);
@@ -86,20 +96,32 @@ async fn test(State(shared): State<Shared>) -> Json<Value> {
     Json(shared.app.test())
 }
 
-async fn register(State(shared): State<Shared>, request: Request<Body>) -> Result<Json<Value>, Fault> {
-    let payload = shared.body(request).await?;
+async fn register(
+    State(shared): State<Shared>,
+    Extension(who): Extension<Who>,
+    request: Request<Body>,
+) -> Result<Json<Value>, Fault> {
+    let payload = shared.event(&who, request).await?;
     let (_, done) = shared.app.register(&payload).await?;
     Ok(shared.publish(done))
 }
 
-async fn detection(State(shared): State<Shared>, request: Request<Body>) -> Result<Json<Value>, Fault> {
-    let payload = shared.body(request).await?;
+async fn detection(
+    State(shared): State<Shared>,
+    Extension(who): Extension<Who>,
+    request: Request<Body>,
+) -> Result<Json<Value>, Fault> {
+    let payload = shared.event(&who, request).await?;
     let done = shared.app.detection(&payload).await?;
     Ok(shared.publish(done))
 }
 
-async fn health(State(shared): State<Shared>, request: Request<Body>) -> Result<Json<Value>, Fault> {
-    let payload = shared.body(request).await?;
+async fn health(
+    State(shared): State<Shared>,
+    Extension(who): Extension<Who>,
+    request: Request<Body>,
+) -> Result<Json<Value>, Fault> {
+    let payload = shared.event(&who, request).await?;
     let done = shared.app.health(&payload).await?;
     Ok(shared.publish(done))
 }

@@ -1,7 +1,9 @@
 //! `lpr-server serve`: opens everything, says where it listens, ends cleanly.
 
 use super::app::App;
+use super::guard;
 use super::images::ImageStore;
+use super::listen::{self, Certificates, Desk, Seats};
 use super::notify;
 use super::routes;
 use super::socket::Hub;
@@ -10,7 +12,6 @@ use super::sweep;
 use crate::clock::SystemClock;
 use crate::config::{ServerConfig, load_server};
 use crate::exit::{Exit, Failure};
-use axum::serve::ListenerExt;
 use jiff::tz::TimeZone;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File};
@@ -44,15 +45,21 @@ pub struct Args {
 impl Args {
     /// The configuration with what the command line says on top.
     pub fn configuration(&self) -> Result<ServerConfig, Failure> {
-        let mut config = load_server(self.config.as_deref(), std::env::vars())?;
+        let mut config = configuration(self.config.as_deref(), self.data_dir.as_deref())?;
         if let Some(listen) = self.listen {
             config.listen = listen.to_string();
         }
-        if let Some(data_dir) = &self.data_dir {
-            config.data_dir = data_dir.clone();
-        }
         Ok(config)
     }
+}
+
+/// The configuration of any subcommand.
+pub(super) fn configuration(file: Option<&Path>, data_dir: Option<&Path>) -> Result<ServerConfig, Failure> {
+    let mut config = load_server(file, std::env::vars())?;
+    if let Some(data_dir) = data_dir {
+        config.data_dir = data_dir.to_owned();
+    }
+    Ok(config)
 }
 
 /// Serves until SIGTERM or SIGINT.
@@ -67,10 +74,15 @@ pub fn execute(config: ServerConfig) -> Result<(), Failure> {
     let _lock = lock(&data_dir)?;
     let images = ImageStore::open(data_dir.join("images")).map_err(|error| unwritable(&data_dir, &error))?;
     let store = Arc::new(open_store(&data_dir)?);
+    let certificates = match config.tls.is_on() {
+        true => Some(Certificates::load(&config.tls).map_err(|error| Failure::new(Exit::Config, error))?),
+        false => None,
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(Exit::Internal, format!("no threads: {error}")))?;
     let app = Arc::new(App::new(config, zone, Arc::new(SystemClock), store.clone(), images));
-    let result = runtime.block_on(run(app, listen));
+    guard::before_listening(&app.guard, &store, listen)?;
+    let result = runtime.block_on(run(app, listen, certificates));
     runtime.shutdown_timeout(Duration::from_secs(2));
     store.close();
     result
@@ -78,6 +90,17 @@ pub fn execute(config: ServerConfig) -> Result<(), Failure> {
 
 /// One server a folder. The lock ends with the process.
 fn lock(data_dir: &Path) -> Result<File, Failure> {
+    try_lock(data_dir)?.ok_or_else(|| {
+        let message = format!(
+            "{} is in use by another lpr-server; stop that one or name another folder with --data-dir",
+            data_dir.display()
+        );
+        Failure::new(Exit::Storage, message)
+    })
+}
+
+/// As [`lock`]; `None` where a server has the folder.
+pub(super) fn try_lock(data_dir: &Path) -> Result<Option<File>, Failure> {
     fs::create_dir_all(data_dir).map_err(|error| unwritable(data_dir, &error))?;
     let file = File::options()
         .create(true)
@@ -86,14 +109,8 @@ fn lock(data_dir: &Path) -> Result<File, Failure> {
         .open(data_dir.join("lock"))
         .map_err(|error| unwritable(data_dir, &error))?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(Failure::new(
-            Exit::Storage,
-            format!(
-                "{} is in use by another lpr-server; stop that one or name another folder with --data-dir",
-                data_dir.display()
-            ),
-        )),
+        Ok(()) => Ok(Some(file)),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
         Err(error) => Err(unwritable(data_dir, &error.into())),
     }
 }
@@ -123,16 +140,16 @@ fn open_store(data_dir: &Path) -> Result<Store, Failure> {
     })
 }
 
-async fn run(app: Arc<App>, listen: SocketAddr) -> Result<(), Failure> {
+async fn run(app: Arc<App>, listen: SocketAddr, certificates: Option<Arc<Certificates>>) -> Result<(), Failure> {
     let stop = stop_signal()?;
     let listener = TcpListener::bind(listen).await.map_err(|error| cannot_listen(listen, &error))?;
     let address = listener.local_addr().map_err(|error| cannot_listen(listen, &error))?;
-    if !address.ip().is_loopback() {
-        tracing::warn!(%address, "there is no access control: anyone who reaches this address can read and write");
-    }
+    let tls = certificates.as_ref().map(Certificates::acceptor).transpose();
+    let tls = tls.map_err(|error| Failure::new(Exit::Config, error))?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
     tracing::info!(%address, data_dir = %app.config.data_dir.display(), "ready");
     // For people and scripts: the one line on standard output. Nobody has to listen.
-    let _ = writeln!(io::stdout(), "lpr-server: listening on http://{address}");
+    let _ = writeln!(io::stdout(), "lpr-server: listening on {scheme}://{address}");
 
     // After READY: neither may keep the agents waiting.
     tokio::spawn(sweep::run(app.store.clone(), app.images.clone(), app.now_us()));
@@ -141,14 +158,14 @@ async fn run(app: Arc<App>, listen: SocketAddr) -> Result<(), Failure> {
     tokio::spawn(notify::keep_alive(app.store.clone()));
 
     let hub = Arc::new(Hub::default());
-    // A Socket.IO answer is two small messages: they must not wait for each other's acknowledgement.
-    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+    tokio::spawn(guard::keep(app.clone(), hub.clone()));
+    if let Some(certificates) = certificates {
+        tokio::spawn(listen::watch_certificates(certificates));
+    }
+    let seats = Seats::new(app.config.limits.connections, app.config.limits.connections_per_address);
     let (told, stopping) = tokio::sync::watch::channel(false);
-    let mut until = stopping.clone();
-    let server = axum::serve(listener, routes::router(app.clone(), hub.clone())).with_graceful_shutdown(async move {
-        let _ = until.wait_for(|stop| *stop).await;
-    });
-    let serving = tokio::spawn(server.into_future());
+    let desk = Desk { router: routes::router(app.clone(), hub.clone()), tls, stop: stopping };
+    let serving = tokio::spawn(listen::serve(listener, seats, desk));
     stop.await;
     tracing::info!("stopping");
     notify::say("STOPPING=1");
@@ -157,11 +174,11 @@ async fn run(app: Arc<App>, listen: SocketAddr) -> Result<(), Failure> {
     hub.settle(SETTLE).await;
     hub.close_all();
     match tokio::time::timeout(GRACE, serving).await {
-        Ok(Ok(Ok(()))) => {}
-        Ok(Ok(Err(error))) => return Err(Failure::new(Exit::Internal, format!("the listener failed: {error}"))),
+        Ok(Ok(())) => {}
         Ok(Err(error)) => return Err(Failure::new(Exit::Internal, format!("the listener ended: {error}"))),
         Err(_) => tracing::warn!("some requests did not end in time; they are cut off"),
     }
+    app.guard.flush(&app.store).await;
     Ok(())
 }
 

@@ -35,7 +35,7 @@ impl Rest {
 
     pub fn post_bytes(&mut self, path: &str, body: &[u8]) -> io::Result<(u16, Value)> {
         let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
             body.len()
         );
         self.stream.get_mut().write_all(&[head.as_bytes(), body].concat())?;
@@ -44,7 +44,7 @@ impl Rest {
     }
 
     pub fn get(&mut self, path: &str) -> io::Result<(u16, Vec<u8>)> {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         self.stream.get_mut().write_all(request.as_bytes())?;
         self.answer()
     }
@@ -117,11 +117,32 @@ pub struct Socket {
 impl Socket {
     /// Connected and in the root namespace.
     pub fn connect(address: &str) -> io::Result<Self> {
+        Self::connect_as(address, "", "")
+    }
+
+    /// With what CONNECT shows, as JSON, and more headers, each with its line end. A refusal is an error with its text.
+    pub fn connect_as(address: &str, auth: &str, headers: &str) -> io::Result<Self> {
+        let mut socket = Self::upgrade(address, headers)?;
+        socket.send_text(&format!("40{auth}"))?;
+        loop {
+            match socket.text()? {
+                text if text.starts_with("40") => return Ok(socket),
+                text if text.starts_with("44") => return Err(io::Error::other(text)),
+                _ => {}
+            }
+        }
+    }
+
+    /// A websocket that has not joined the namespace.
+    pub fn upgrade(address: &str, headers: &str) -> io::Result<Self> {
         let mut stream = connect(address)?;
-        stream.get_mut().write_all(
-            b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-        )?;
+        let host = if headers.contains("Host: ") { "" } else { "Host: localhost\r\n" };
+        let request = format!(
+            "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\n{host}Connection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
+        );
+        stream.get_mut().write_all(request.as_bytes())?;
+        let mut lines = Vec::new();
         loop {
             let mut line = String::new();
             if stream.read_line(&mut line)? == 0 {
@@ -130,11 +151,12 @@ impl Socket {
             if line.trim().is_empty() {
                 break;
             }
+            lines.push(line);
         }
-        let mut socket = Self { stream };
-        socket.send_text("40")?;
-        while !socket.text()?.starts_with("40") {}
-        Ok(socket)
+        match lines.first() {
+            Some(status) if status.contains(" 101 ") => Ok(Self { stream }),
+            status => Err(io::Error::other(status.cloned().unwrap_or_default())),
+        }
     }
 
     pub fn send(&mut self, event: &str, payload: &str, ack: u64) -> io::Result<()> {
@@ -160,7 +182,7 @@ impl Socket {
         self.stream.get_mut().write_all(&frame)
     }
 
-    fn text(&mut self) -> io::Result<String> {
+    pub fn text(&mut self) -> io::Result<String> {
         loop {
             let mut head = [0; 2];
             self.stream.read_exact(&mut head)?;

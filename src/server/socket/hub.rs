@@ -3,11 +3,13 @@
 use super::packet;
 use crate::domain::CameraKey;
 use crate::server::answer::{Broadcast, Room};
+use crate::server::guard::{self, Guard, Visitor, Who};
 use engineioxide::socket::{DisconnectReason, Sid};
 use engineioxide::{Socket, Str};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -26,6 +28,13 @@ pub struct Peer {
     pub sid: Sid,
     /// Messages for the connection's task.
     pub inbox: mpsc::UnboundedSender<Str>,
+    /// Where it comes from.
+    pub address: IpAddr,
+    visitor: Option<Visitor>,
+    /// Who opened it, where that was clear from the request already.
+    pub caller: Option<Who>,
+    /// Who joined the namespace.
+    who: OnceLock<Who>,
     state: Mutex<PeerState>,
 }
 
@@ -47,7 +56,17 @@ impl std::fmt::Debug for Peer {
 
 impl Peer {
     pub fn new(socket: &Arc<EngineSocket>, inbox: mpsc::UnboundedSender<Str>) -> Self {
-        Self { socket: Arc::downgrade(socket), sid: socket.id, inbox, state: Mutex::default() }
+        let extensions = &socket.req_parts.extensions;
+        Self {
+            socket: Arc::downgrade(socket),
+            sid: socket.id,
+            inbox,
+            address: guard::address_of(extensions),
+            visitor: extensions.get::<Visitor>().cloned(),
+            caller: extensions.get::<Who>().cloned(),
+            who: OnceLock::new(),
+            state: Mutex::default(),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, PeerState> {
@@ -70,9 +89,18 @@ impl Peer {
         state.pending_bytes = state.pending_bytes.saturating_sub(bytes);
     }
 
-    /// The root namespace is joined: from now on events count.
-    pub fn set_joined(&self) {
+    /// The root namespace is joined: from now on events count, as theirs. The first word holds.
+    pub fn set_joined(&self, who: Who) {
+        if let Some(visitor) = &self.visitor {
+            visitor.vouch();
+        }
+        let _ = self.who.set(who);
         self.state().joined = true;
+    }
+
+    /// Who joined.
+    pub fn who(&self) -> Option<&Who> {
+        self.who.get()
     }
 
     pub fn is_joined(&self) -> bool {
@@ -162,6 +190,19 @@ impl Hub {
         };
         if tokio::time::timeout(within, answered).await.is_err() {
             tracing::warn!("some events were not answered in time; their senders will send them again");
+        }
+    }
+
+    /// Closes the connections of those who would not be let in any more.
+    pub fn dismiss(&self, guard: &Guard) {
+        for peer in self.peers() {
+            if let Some(who) = peer.who()
+                && !guard.still_knows(who)
+            {
+                tracing::info!(sid = %peer.sid, name = who.name, "a connection lost its right; closed");
+                peer.send(packet::DISCONNECT);
+                peer.close(DisconnectReason::TransportClose);
+            }
         }
     }
 

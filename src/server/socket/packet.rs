@@ -10,6 +10,8 @@ pub enum Packet {
     /// Wants to join a namespace.
     Connect {
         namespace: String,
+        /// What the client shows of itself; null where it shows nothing.
+        auth: Value,
     },
     /// Leaves the namespace.
     Disconnect,
@@ -51,7 +53,10 @@ pub fn parse(text: &str) -> Result<Packet, Unreadable> {
     }
     let namespace = take_namespace(&mut rest);
     match kind {
-        '0' => return Ok(Packet::Connect { namespace: namespace.to_owned() }),
+        '0' => {
+            let auth = json::parse(rest).unwrap_or_default();
+            return Ok(Packet::Connect { namespace: namespace.to_owned(), auth });
+        }
         '1' => return Ok(Packet::Disconnect),
         '2' | '5' => {}
         '3' | '6' => return Ok(Packet::Ack),
@@ -105,6 +110,11 @@ pub fn refused(namespace: &str, message: &str) -> String {
     format!("4{namespace},{}", serde_json::json!({ "message": message }))
 }
 
+/// Refuses the root namespace: a CONNECT_ERROR with what a fault says as its data.
+pub fn connect_error(fault: &Value) -> String {
+    format!("4{}", serde_json::json!({ "message": fault["message"], "data": fault }))
+}
+
 /// Ends the root namespace.
 pub const DISCONNECT: &str = "1";
 
@@ -130,10 +140,12 @@ mod tests {
 
     #[test]
     fn packets_of_real_clients_are_read() {
-        assert_eq!(parse("0"), Ok(Packet::Connect { namespace: "/".into() }));
-        assert_eq!(parse("0{\"token\":\"x\"}"), Ok(Packet::Connect { namespace: "/".into() }));
-        assert_eq!(parse("0/admin,{}"), Ok(Packet::Connect { namespace: "/admin".into() }));
-        assert_eq!(parse("0/?token=1,"), Ok(Packet::Connect { namespace: "/".into() }));
+        let connect = |namespace: &str, auth| Ok(Packet::Connect { namespace: namespace.into(), auth });
+        assert_eq!(parse("0"), connect("/", json!(null)));
+        assert_eq!(parse("0{\"token\":\"x\"}"), connect("/", json!({"token": "x"})));
+        assert_eq!(parse("0/,{\"token\":\"x\"}"), connect("/", json!({"token": "x"})));
+        assert_eq!(parse("0/admin,{}"), connect("/admin", json!({})));
+        assert_eq!(parse("0/?token=1,"), connect("/", json!(null)));
         assert_eq!(parse("1"), Ok(Packet::Disconnect));
         assert_eq!(parse("2[\"ping\"]"), event_of("ping", vec![], None));
         assert_eq!(parse("217[\"lpr_data\",{\"a\":1}]"), event_of("lpr_data", vec![json!({"a": 1})], Some(17)));

@@ -5,6 +5,7 @@ use super::{Hub, Peer};
 use crate::server::answer::{self, Room};
 use crate::server::app::{App, Done};
 use crate::server::fault::{Code, Fault};
+use crate::server::guard::Need;
 use crate::server::metrics::{self, Road};
 use crate::telemetry::OneLine;
 use crate::wire::incoming::EventRef;
@@ -19,6 +20,9 @@ const AT_A_TIME: usize = 16;
 /// Events' worth of bytes that may wait for one connection; beyond it the sender is told to slow down.
 const PENDING_EVENTS: usize = 4;
 
+/// Bytes of a message from someone who has not said who they are.
+const BEFORE_JOINING: usize = 16_384;
+
 /// Takes a message from Engine.IO; never waits.
 pub fn take(app: &App, peer: &Arc<Peer>, message: Str) {
     if app.is_stopping() {
@@ -27,6 +31,10 @@ pub fn take(app: &App, peer: &Arc<Peer>, message: Str) {
     }
     let limit = app.config.max_event_bytes;
     let size = message.len();
+    // Strangers get no memory: nobody needs more to say who they are.
+    if size > BEFORE_JOINING && !peer.is_joined() && !app.guard.is_open() {
+        return peer.close(engineioxide::DisconnectReason::TransportClose);
+    }
     if size > limit {
         return refuse(peer, ack_of(&message), &Fault::too_large(limit));
     }
@@ -84,17 +92,33 @@ fn is_data(event: &str) -> bool {
 
 fn handle_control(app: &App, hub: &Hub, peer: &Arc<Peer>, packet: Packet) {
     match packet {
-        Packet::Connect { namespace } if namespace == packet::ROOT => {
-            peer.set_joined();
-            peer.send(packet::connected(&peer.sid.to_string()));
-        }
-        Packet::Connect { namespace } => peer.send(packet::refused(&namespace, "Invalid namespace")),
+        Packet::Connect { namespace, auth } if namespace == packet::ROOT => connect(app, peer, &auth),
+        Packet::Connect { namespace, .. } => peer.send(packet::refused(&namespace, "Invalid namespace")),
         Packet::Disconnect => {
             cameras_left(app, hub, peer);
             peer.close(engineioxide::DisconnectReason::TransportClose);
         }
         // Events before the namespace is joined, and acks that nobody asked for.
         Packet::Event(_) | Packet::Ack => {}
+    }
+}
+
+/// Joins the root namespace, for those who may be here: by token, by the page's cookie, or by their network.
+fn connect(app: &App, peer: &Peer, auth: &Value) {
+    let known = match (auth["token"].as_str(), &peer.caller) {
+        (None, Some(caller)) if app.guard.still_knows(caller) => Ok(Some(caller.clone())),
+        (token, _) => app.guard.know(token, peer.address),
+    };
+    let stranger = || Fault::new(Code::Unauthorized, "this needs a token: send it as auth {token} when connecting");
+    match known.and_then(|known| known.ok_or_else(stranger)) {
+        Ok(who) => {
+            peer.set_joined(who);
+            peer.send(packet::connected(&peer.sid.to_string()));
+        }
+        Err(fault) => {
+            tracing::debug!(address = %peer.address, "a socket was refused");
+            peer.send(packet::connect_error(&fault.json()));
+        }
     }
 }
 
@@ -136,11 +160,11 @@ impl Conversation {
                 Ok(done) => self.answer("camera_register", ack, &done),
                 Err(fault) => refuse(&self.peer, ack, &fault),
             },
-            "lpr_data" => match self.app.detection(payload.unwrap_or(&Value::Null)).await {
+            "lpr_data" => match self.detection(payload.unwrap_or(&Value::Null)).await {
                 Ok(done) => self.answer("lpr_response", ack, &done),
                 Err(fault) => refuse(&self.peer, ack, &fault),
             },
-            "health_status" => match self.app.health(payload.unwrap_or(&Value::Null)).await {
+            "health_status" => match self.health(payload.unwrap_or(&Value::Null)).await {
                 Ok(done) => self.answer("health_response", ack, &done),
                 Err(fault) => refuse(&self.peer, ack, &fault),
             },
@@ -154,8 +178,26 @@ impl Conversation {
         }
     }
 
+    /// May the peer bring this?
+    fn admit(&self, payload: &Value) -> Result<(), Fault> {
+        let nobody = || Fault::new(Code::Unauthorized, "nobody has joined here");
+        self.app.guard.admit_event(self.peer.who().ok_or_else(nobody)?, payload)
+    }
+
+    async fn detection(&self, payload: &Value) -> Result<Done, Fault> {
+        self.admit(payload)?;
+        self.app.detection(payload).await
+    }
+
+    async fn health(&self, payload: &Value) -> Result<Done, Fault> {
+        self.admit(payload)?;
+        self.app.health(payload).await
+    }
+
     async fn register(&self, payload: Option<&Value>) -> Result<Done, Fault> {
-        let (camera, done) = self.app.register(payload.unwrap_or(&Value::Null)).await?;
+        let payload = payload.unwrap_or(&Value::Null);
+        self.admit(payload)?;
+        let (camera, done) = self.app.register(payload).await?;
         if self.peer.add_camera(&camera) {
             self.app.presence.arrive(&camera);
         }
@@ -167,6 +209,10 @@ impl Conversation {
     }
 
     fn join(&self, room: Room, ack: Option<u64>) {
+        if !self.peer.who().is_some_and(|who| who.role.may(Need::View)) {
+            let fault = Fault::new(Code::Forbidden, "joining a room needs a token of the role viewer");
+            return refuse(&self.peer, ack, &fault);
+        }
         self.peer.join(room);
         self.reply("status", ack, &answer::joined(room, self.app.now_us()));
     }

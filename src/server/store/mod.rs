@@ -3,6 +3,7 @@
 //! Invariants: an answer follows the commit of what it answers; an image is on the disk before the row that names it;
 //! a receipt outlives its record.
 
+mod access;
 mod clocks;
 mod gaps;
 mod health;
@@ -12,6 +13,7 @@ mod tally;
 mod write;
 mod writer;
 
+pub use access::{AuditRow, SessionRow, TokenFile, TokenRow, TokenWatch, audit, end_session, purge_access};
 pub use clocks::Timed;
 pub use gaps::{GapRow, gaps};
 pub use health::NewHealth;
@@ -38,6 +40,8 @@ pub enum StoreError {
         "{path} was written by a newer lpr-server (schema {version}, this one knows {known}); install that version again"
     )]
     Newer { path: PathBuf, version: usize, known: usize },
+    #[error("{0} is in use by a server of an older version; restart that server first")]
+    Older(PathBuf),
     #[error("{0} cannot be written; give this user the right to write it, or name another folder with --data-dir")]
     ReadOnly(PathBuf),
     #[error(

@@ -1,0 +1,142 @@
+//! `lpr-server token create | list | revoke`, also while the server runs.
+
+use super::token;
+use super::who::Role;
+use crate::clock::{Clock, SystemClock};
+use crate::config::{ServerConfig, parse_camera};
+use crate::domain::CameraKey;
+use crate::exit::{Exit, Failure};
+use crate::server::serve;
+use crate::server::store::{AuditRow, StoreError, TokenFile, TokenRow};
+use crate::wire::timestamp;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+/// Longest name of a token.
+const MOST_NAME_CHARS: usize = 64;
+
+#[derive(Debug, clap::Args)]
+pub struct Command {
+    #[command(subcommand)]
+    action: Action,
+    /// The configuration; without it the defaults hold
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// Where the server's database lives, instead of the configured folder
+    #[arg(long, value_name = "DIR", global = true)]
+    data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Make a token; it is shown once, on standard output
+    Create {
+        /// device brings events of its cameras, viewer reads, admin may everything
+        #[arg(long, value_parser = ["device", "viewer", "admin"])]
+        role: String,
+        /// A camera that the device may write; may be given several times
+        #[arg(long = "camera", value_name = "CHECKPOINT/CAMERA", value_parser = camera)]
+        cameras: Vec<CameraKey>,
+        /// Whose it is: a device, a person
+        #[arg(long)]
+        name: String,
+    },
+    /// Show every token but its secret
+    List,
+    /// Take a token back; its connections are closed within 5 s
+    Revoke {
+        /// As `list` shows it
+        id: String,
+    },
+}
+
+fn camera(text: &str) -> Result<CameraKey, String> {
+    parse_camera(text).ok_or_else(|| "write it as CHECKPOINT/CAMERA, e.g. checkpoint_001/camera_001".into())
+}
+
+impl Command {
+    /// The configuration with what the command line says on top.
+    pub fn configuration(&self) -> Result<ServerConfig, Failure> {
+        serve::configuration(self.config.as_deref(), self.data_dir.as_deref())
+    }
+}
+
+/// Does it; what it prints is for standard output.
+pub fn execute(command: &Command, config: &ServerConfig) -> Result<String, Failure> {
+    let lock = serve::try_lock(&config.data_dir)?;
+    let path = config.data_dir.join("lpr-server.db");
+    let mut file = TokenFile::open(&path, lock.is_some()).map_err(failed)?;
+    let now_us = SystemClock.wall_us();
+    let trail = |action: &str, what: String| AuditRow {
+        at_us: now_us,
+        who: "command line".into(),
+        action: action.into(),
+        what,
+        address: "-".into(),
+    };
+    match &command.action {
+        Action::Create { role, cameras, name } => {
+            let name = checked(name, role, cameras)?;
+            let fresh =
+                token::make().map_err(|error| Failure::new(Exit::Internal, format!("no randomness: {error}")))?;
+            let row = TokenRow {
+                token_id: fresh.id.clone(),
+                hash: fresh.hash.to_vec(),
+                role: role.clone(),
+                name: name.clone(),
+                cameras: cameras.clone(),
+                created_us: now_us,
+                revoked_us: None,
+            };
+            let what = format!("{} {role} \"{name}\" {}", fresh.id, list(cameras));
+            file.add(&row, &trail("token created", what.trim_end().to_owned())).map_err(failed)?;
+            eprintln!("token {} of the role {role} for \"{name}\"; it is shown only now:", fresh.id);
+            Ok(format!("{}\n", fresh.text.reveal()))
+        }
+        Action::List => Ok(table(&file.list().map_err(failed)?)),
+        Action::Revoke { id } => match file.revoke(id, &trail("token revoked", id.clone())).map_err(failed)? {
+            true => Ok(format!("token {id} is revoked\n")),
+            false => {
+                Err(Failure::new(Exit::Config, format!("there is no token {id:?}; lpr-server token list shows all")))
+            }
+        },
+    }
+}
+
+fn failed(error: StoreError) -> Failure {
+    Failure::new(Exit::Storage, error)
+}
+
+/// The name, if the three go together.
+fn checked(name: &str, role: &str, cameras: &[CameraKey]) -> Result<String, Failure> {
+    let fault = |message: &str| Err(Failure::new(Exit::Config, message));
+    let is_device = Role::of_token(role) == Some(Role::Device);
+    let name = name.trim();
+    if is_device && cameras.is_empty() {
+        return fault("a token of the role device needs its cameras: --camera CHECKPOINT/CAMERA, once for each");
+    }
+    if !is_device && !cameras.is_empty() {
+        return fault("--camera goes with --role device only; the other roles are for every camera");
+    }
+    if name.is_empty() || name.chars().count() > MOST_NAME_CHARS || name.chars().any(char::is_control) {
+        return fault("--name must be 1 to 64 characters on one line");
+    }
+    Ok(name.to_owned())
+}
+
+fn list(cameras: &[CameraKey]) -> String {
+    cameras.iter().map(CameraKey::to_string).collect::<Vec<_>>().join(" ")
+}
+
+fn table(rows: &[TokenRow]) -> String {
+    let mut text = format!("{:<12}  {:<6}  {:<20}  {:<20}  {:<8}  cameras\n", "id", "role", "name", "created", "state");
+    for row in rows {
+        let created = timestamp::format(row.created_us);
+        let created = created.get(..19).unwrap_or(&created);
+        let state = if row.revoked_us.is_some() { "revoked" } else { "valid" };
+        let cells = format!("{:<12}  {:<6}  {:<20}  {created:<20}  {state:<8}", row.token_id, row.role, row.name);
+        // Writing to a text does not fail.
+        let _ = writeln!(text, "{}", format!("{cells}  {}", list(&row.cameras)).trim_end());
+    }
+    text
+}

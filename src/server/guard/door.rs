@@ -1,0 +1,227 @@
+//! What every request passes before its handler: is it meant for us, who makes it, may they?
+
+use super::Guard;
+use super::origin::{self, Origin};
+use super::rules::{self, Need, Rule, Trail};
+use super::who::Who;
+use crate::server::app::App;
+use crate::server::fault::{Code, Fault};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The name of the cookie of those who signed in.
+pub const COOKIE: &str = "lpr_session";
+
+/// Where a request comes from: put there by the listener.
+#[derive(Debug, Clone)]
+pub struct Visitor {
+    pub address: SocketAddr,
+    /// Shared with the connection, which takes little from those whom nobody knows.
+    pub vouched: Arc<AtomicBool>,
+}
+
+/// Of a request's extensions; a request that no listener marked comes from nowhere that is trusted.
+pub fn address_of(extensions: &Extensions) -> IpAddr {
+    let address = extensions.get::<Visitor>().map(|visitor| visitor.address.ip().to_canonical());
+    address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+}
+
+impl Visitor {
+    /// The connection is of someone who was let in.
+    pub fn vouch(&self) {
+        self.vouched.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The middleware.
+pub async fn door(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let guard = &app.guard;
+    let origin = match guard.meant_for_us(&request) {
+        Ok(origin) => origin,
+        Err(fault) => return fault.into_response(),
+    };
+    // Only a listed page is told anything about it.
+    let listed = (origin == Origin::Listed).then(|| request.headers().get(header::ORIGIN).cloned()).flatten();
+    if listed.is_some() && request.method() == Method::OPTIONS {
+        return allow(StatusCode::NO_CONTENT.into_response(), listed);
+    }
+    let rule = rule_of(&request);
+    let who = match guard.let_in(&request, rule, origin) {
+        Ok(who) => who,
+        Err(fault) => return allow(refusal(&fault), listed),
+    };
+    let note = guard.line_for(&request, rule, who.as_ref());
+    if let Some(who) = who {
+        if let Some(visitor) = request.extensions().get::<Visitor>() {
+            visitor.vouch();
+        }
+        request.extensions_mut().insert(who);
+    }
+    let mut response = next.run(request).await;
+    // What needs a right to be seen is kept in no cache that does not know the right.
+    if rule.need != Need::Nothing && !response.headers().contains_key(header::CACHE_CONTROL) {
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if let Some((name, action, what, address)) = note
+        && response.status().is_success()
+    {
+        guard.note(&name, action, &what, address);
+    }
+    allow(response, listed)
+}
+
+/// The line of the route; an address that the router does not have needs no one's leave to be missing.
+fn rule_of(request: &Request) -> Rule {
+    match request.extensions().get::<MatchedPath>() {
+        Some(path) => rules::of(request.method().as_str(), path.as_str()),
+        None => Rule { method: "", path: "", need: Need::Nothing, trail: Trail::Silent },
+    }
+}
+
+fn refusal(fault: &Fault) -> Response {
+    let mut response = fault.clone().into_response();
+    if fault.code == Code::Unauthorized {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
+}
+
+/// Lets a listed page read the answer. Never with cookies: it brings a token.
+fn allow(mut response: Response, listed: Option<HeaderValue>) -> Response {
+    if let Some(origin) = listed {
+        let headers = response.headers_mut();
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.append(header::VARY, HeaderValue::from_static("Origin"));
+        let fixed = [
+            (header::ACCESS_CONTROL_ALLOW_HEADERS, "Authorization, Content-Type"),
+            (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PUT, DELETE"),
+            (header::ACCESS_CONTROL_EXPOSE_HEADERS, "Retry-After"),
+            (header::ACCESS_CONTROL_MAX_AGE, "600"),
+        ];
+        for (name, value) in fixed {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
+    response
+}
+
+impl Guard {
+    /// Refuses what was meant for another name, and what another site's page sends.
+    fn meant_for_us(&self, request: &Request) -> Result<Origin, Fault> {
+        let hosts = &self.config.auth.hosts;
+        let named = request.headers().get_all(header::HOST).iter().map(|host| host.to_str().unwrap_or_default());
+        let named: Vec<&str> = named.chain(request.uri().authority().map(|authority| authority.as_str())).collect();
+        if let Some(foreign) = named.iter().find(|host| !origin::host_is_ours(host, hosts)) {
+            let name = super::audit::plain(foreign);
+            let message = format!(
+                "this server is not known by the name \"{name}\"; call it by its address, or list the name in [auth] hosts"
+            );
+            return Err(Fault::new(Code::Forbidden, message));
+        }
+        let said = request.headers().get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or("null"));
+        match origin::judge(said, named.first().copied(), hosts, &self.config.auth.cors_origins) {
+            Origin::Foreign => Err(Fault::new(
+                Code::Forbidden,
+                "pages of another site may not call this server; [auth] cors_origins lists those that may",
+            )),
+            origin => Ok(origin),
+        }
+    }
+
+    /// Who makes the request, where it matters and is allowed.
+    fn let_in(&self, request: &Request, rule: Rule, origin: Origin) -> Result<Option<Who>, Fault> {
+        let address = address_of(request.extensions());
+        let known = match bearer(request.headers()) {
+            Some(token) => self.know(Some(token), address),
+            None => match cookie(request.headers()).and_then(|value| self.know_by_cookie(value)) {
+                Some(who) => Ok(Some(who)),
+                None => self.know(None, address),
+            },
+        };
+        let who = match known {
+            // A door that is open to all is open to those with a wrong token too.
+            Err(_) if rule.need == Need::Nothing => None,
+            known => known?,
+        };
+        if let Some(who) = &who
+            && who.is_by_cookie()
+            && !request.method().is_safe()
+            && origin != Origin::Ours
+        {
+            return Err(Fault::new(Code::Forbidden, "a call by cookie must come from this server's own page"));
+        }
+        let may = match (&who, rule.need) {
+            (_, Need::Nothing) => true,
+            (_, Need::Metrics) if address.is_loopback() => true,
+            (Some(who), need) => who.role.may(need),
+            (None, _) => false,
+        };
+        match &who {
+            _ if may => Ok(who),
+            Some(who) if who.role != super::Role::Legacy => {
+                Err(Fault::new(Code::Forbidden, format!("a token of the role {} may not do this", who.role.as_str())))
+            }
+            _ => Err(Fault::new(Code::Unauthorized, "this needs a token: send Authorization: Bearer, or sign in")),
+        }
+    }
+
+    /// What the audit trail is to say if the call succeeds.
+    fn line_for(
+        &self,
+        request: &Request,
+        rule: Rule,
+        who: Option<&Who>,
+    ) -> Option<(String, &'static str, String, IpAddr)> {
+        let query = request.uri().query().unwrap_or_default();
+        let action = match rule.trail {
+            Trail::Silent => return None,
+            Trail::Search if !rules::looks_for_something(query) => return None,
+            Trail::Search => "search",
+            Trail::Says(action) => action,
+        };
+        let name = who.map_or("-", |who| who.name.as_str()).to_owned();
+        let what = match query {
+            "" => request.uri().path().to_owned(),
+            query => format!("{}?{query}", request.uri().path()),
+        };
+        Some((name, action, what, address_of(request.extensions())))
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    // Another scheme is a proxy's, not ours.
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// The session cookie's value.
+pub fn cookie(headers: &HeaderMap) -> Option<&str> {
+    let pairs = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    pairs.flat_map(|value| value.split(';')).find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cookie_is_found_among_others_and_no_other_is_taken_for_it() {
+        let with = |value: &'static str| HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_static(value))]);
+        assert_eq!(cookie(&with("a=1; lpr_session=lpr_x_y; b=2")), Some("lpr_x_y"));
+        assert_eq!(cookie(&with("xlpr_session=1; lpr_session2=3")), None);
+    }
+
+    #[test]
+    fn another_scheme_is_not_ours() {
+        let with =
+            |value: &'static str| HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static(value))]);
+        assert_eq!(bearer(&with("bearer  abc ")), Some("abc"));
+        assert_eq!(bearer(&with("Basic abc")), None);
+        assert_eq!(bearer(&HeaderMap::new()), None);
+    }
+}
