@@ -10,6 +10,8 @@ import { SEVERITIES, askFor, whyOf } from "./watchlists.js";
 
 /** So many rows are drawn; the filter finds the others. */
 const SHOWN = 500;
+/** And so many are asked for: a longer list is looked at as CSV. */
+const ASKED = 10_000;
 
 const localInput = (value) => {
   const at = moment(value);
@@ -34,12 +36,12 @@ export function entriesOf(list, { onCount }) {
       h("button", { type: "button", class: "primary", on: { click: () => edit(null) } }, icon("plus"), t("entries.new"))]);
 
   async function load() {
-    const answer = await get(`${path}/entries`).catch((refusal) => {
+    const answer = await get(`${path}/entries`, { limit: ASKED }).catch((refusal) => {
       note.textContent = whyOf(refusal);
     });
     if (!answer) return;
     entries = answer.entries;
-    onCount(entries.length);
+    if (!answer.next_cursor) onCount(entries.length);
     draw();
   }
 

@@ -3,13 +3,14 @@
 import { address, get } from "./api.js";
 import { cameraKey, cameras } from "./board.js";
 import { choice, field, h, settle } from "./dom.js";
-import { number, t } from "./i18n.js";
+import { t } from "./i18n.js";
 import { icon } from "./icons.js";
 import { Pane } from "./pane.js";
 import { session } from "./session.js";
 
 const PAGE = 200;
-const TYPING_MS = 250;
+/** Each search is written into the audit trail: not every letter is one. */
+const TYPING_MS = 500;
 
 /** A moment as `<input type=datetime-local>` writes it, in the person's zone. */
 function localInput(value) {
@@ -103,9 +104,7 @@ export function search(root, params, { remember }) {
       records = records.concat(page.filter((record) => !seen.has(record.detection_id)));
       cursor = answer.next_cursor ?? null;
       message = [h("b", {}, t("search.empty")), full && h("span", {}, t("search.empty.more"))];
-      const total = answer.total_count;
-      count.textContent = cursor === null && session.can.search ? t("search.found", { n: records.length })
-        : typeof total === "number" && total >= records.length ? t("search.found", { n: total }) : t("search.some", { n: number(records.length) });
+      count.textContent = countOf(answer);
     } catch (refusal) {
       if (mine !== asking || refusal.status === 401) return;
       cursor = null;
@@ -116,6 +115,12 @@ export function search(root, params, { remember }) {
       if (mine === asking) busy = false;
     }
     pane.set(records);
+  }
+
+  function countOf({ total_count: total, total_count_exact: exact }) {
+    if (session.can.search && cursor === null) return t("search.found", { n: records.length });
+    if (typeof total === "number" && exact !== false && total >= records.length) return t("search.found", { n: total });
+    return t("search.some", { n: records.length });
   }
 
   function more() {
