@@ -1,159 +1,210 @@
-//! The live page in a real headless Chromium, on the real server.
+//! The control room's page in a real headless Chromium, on the real server.
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests are tests")]
 
+#[path = "page/gate.rs"]
+mod gate;
+#[path = "page/live.rs"]
+mod live;
+#[path = "page/looks.rs"]
+mod looks;
 #[path = "common/lpr_server.rs"]
 mod lpr_server;
+#[path = "page/many.rs"]
+mod many;
+#[path = "page/parts.rs"]
+mod parts;
+#[path = "page/served.rs"]
+mod served;
 #[path = "common/webdriver.rs"]
 mod webdriver;
+#[path = "page/words.rs"]
+mod words;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lpr_server::LprServer;
 use serde_json::{Value, json};
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use webdriver::Browser;
 
 const SECOND: Duration = Duration::from_secs(1);
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(30);
+
+const ENTER: &str = "\u{e007}";
+const ESCAPE: &str = "\u{e00c}";
+const DOWN: &str = "\u{e015}";
+const UP: &str = "\u{e013}";
 
 fn picture(name: &str) -> String {
     STANDARD.encode(fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/page").join(name)).unwrap())
 }
 
+fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
+}
+
+/// An HTTP connection that is kept, for what a test asks of the server itself.
+struct Http {
+    stream: BufReader<TcpStream>,
+}
+
+impl Http {
+    fn connect(server: &LprServer) -> Self {
+        let stream = TcpStream::connect(&server.address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self { stream: BufReader::new(stream) }
+    }
+
+    /// The head of the answer, in lower case, and the body.
+    fn ask(&mut self, method: &str, path: &str, headers: &str, body: &str) -> (String, Vec<u8>) {
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        self.stream.get_mut().write_all(request.as_bytes()).unwrap();
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert!(self.stream.read_line(&mut head).unwrap() > 0, "the server hung up: {head}");
+        }
+        let head = head.to_lowercase();
+        let body = if head.contains("transfer-encoding: chunked") { self.chunks() } else { self.whole(&head) };
+        (head, body)
+    }
+
+    fn whole(&mut self, head: &str) -> Vec<u8> {
+        let length = head.split_once("content-length: ").and_then(|(_, rest)| rest.lines().next()?.parse().ok());
+        let mut body = vec![0; length.unwrap_or(0)];
+        self.stream.read_exact(&mut body).unwrap();
+        body
+    }
+
+    fn chunks(&mut self) -> Vec<u8> {
+        let mut body = Vec::new();
+        loop {
+            let mut size = String::new();
+            self.stream.read_line(&mut size).unwrap();
+            let size = usize::from_str_radix(size.trim(), 16).unwrap();
+            let start = body.len();
+            body.resize(start + size + 2, 0);
+            self.stream.read_exact(&mut body[start..]).unwrap();
+            body.truncate(start + size);
+            if size == 0 {
+                return body;
+            }
+        }
+    }
+
+    fn post(&mut self, path: &str, payload: &Value) -> Value {
+        let (_, body) = self.ask("POST", path, "Content-Type: application/json\r\n", &payload.to_string());
+        let answer: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(answer["success"], true, "{path}: {answer}");
+        answer
+    }
+
+    fn status(&mut self, path: &str) -> u16 {
+        let (head, _) = self.ask("GET", path, "", "");
+        head.split(' ').nth(1).unwrap().parse().unwrap()
+    }
+}
+
 fn post(server: &LprServer, path: &str, payload: &Value) -> Value {
-    let body = payload.to_string();
-    let mut stream = TcpStream::connect(&server.address).unwrap();
-    write!(
-        stream,
-        "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let answer: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
-    assert_eq!(answer["success"], true, "{answer}");
-    answer
+    Http::connect(server).post(path, payload)
 }
 
 /// A read captured now.
 fn read(camera: &str, text: &str, crop: &str, confidence: f64, class: &str) -> Value {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
-    json!({"type": "detection_result", "camera_id": camera, "checkpoint_id": "north_gate", "timestamp": now,
+    json!({"type": "detection_result", "camera_id": camera, "checkpoint_id": "north_gate", "timestamp": now(),
         "vehicles_count": 1, "plates_count": 1, "ocr_results": [text],
         "vehicle_detections": [{"bbox": [290, 180, 630, 495], "confidence": 0.93, "class": class}],
-        "plate_detections": [{"bbox": [380, 370, 540, 422], "confidence": confidence, "text": text}],
+        "plate_detections": [{"bbox": [380, 370, 540, 422], "confidence": confidence, "text": text, "text_confidence": 0.9}],
+        "processing_time_ms": 64.2, "province": ["กรุงเทพมหานคร"], "votes": [7], "dwell_ms": [2500],
         "annotated_image": picture("frame.jpg"), "cropped_plates": [picture(crop)]})
 }
 
+/// A read without pictures, with its number as its text.
+fn bare(number: usize) -> Value {
+    json!({"type": "detection_result", "camera_id": format!("lane_{}", number % 7), "checkpoint_id": "north_gate",
+        "timestamp": now(), "vehicles_count": 1, "plates_count": 1, "ocr_results": [format!("{number:05}")],
+        "vehicle_detections": [{"bbox": [290, 180, 630, 495], "confidence": 0.93, "class": "car"}],
+        "plate_detections": [{"bbox": [380, 370, 540, 422], "confidence": 0.9, "text": format!("{number:05}")}]})
+}
+
+/// Sends the reads of these numbers over eight connections at once.
+fn post_many(server: &LprServer, numbers: std::ops::Range<usize>) {
+    std::thread::scope(|scope| {
+        for lane in 0..8 {
+            let numbers = numbers.clone();
+            scope.spawn(move || {
+                let mut http = Http::connect(server);
+                numbers.skip(lane).step_by(8).for_each(|number| drop(http.post("/api/detection", &bare(number))));
+            });
+        }
+    });
+}
+
 fn health(camera: &str, status: &str) -> Value {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
-    json!({"type": "health_check", "camera_id": camera, "checkpoint_id": "north_gate", "timestamp": now,
+    json!({"type": "health_check", "camera_id": camera, "checkpoint_id": "north_gate", "timestamp": now(),
         "component": "camera", "status": status, "message": "", "details": {"cpu_usage": 41}})
 }
 
-/// Finds the card of a read whose crop has loaded.
-fn card(text: &str) -> String {
+/// Opens the page at `place` (`live`, `search`, …) and waits until it is live.
+fn open(browser: &Browser, server: &LprServer, place: &str) {
+    browser.open("about:blank");
+    browser.open(&format!("{}/#/{place}", server.url()));
+    wait_live(browser);
+}
+
+fn wait_live(browser: &Browser) {
+    browser.wait("the page is live", PATIENCE, "return document.getElementById('link')?.dataset.state === 'live'");
+}
+
+/// A condition: the row of a read is there, with its crop loaded.
+fn row(text: &str) -> String {
     format!(
-        "return [...document.querySelectorAll('#reads .read')].some((card) =>
-            card.querySelector('.text').textContent === '{text}' && card.querySelector('.crop img')?.naturalWidth > 0)"
+        "return [...document.querySelectorAll('.rows .row')].some((row) =>
+            row.querySelector('.plate').textContent === '{text}' && row.querySelector('.crop img')?.naturalWidth > 0)"
     )
 }
 
-fn live(browser: &Browser) {
-    browser.wait("the page is live", PATIENCE, "return document.getElementById('link').dataset.state === 'live'");
+/// A condition: the count `name` above the live reads is `text`.
+fn count(name: &str, text: &str) -> String {
+    format!("return document.querySelector('[data-count={name}]')?.textContent === '{text}'")
 }
 
-#[test]
-fn a_read_is_on_the_page_within_a_second_and_the_page_survives_a_restart() {
-    let dir = tempfile::tempdir().unwrap();
-    let data = dir.path().join("data");
-    let server = LprServer::start(&data, "127.0.0.1:0", &[]);
-    let address = server.address.clone();
-    let browser = Browser::start(&dir.path().join("profile"));
-    browser.screen(1280, 800, false, "light");
-    browser.open(&server.url());
-    live(&browser);
-    browser.wait("an empty list says so", PATIENCE, "return document.getElementById('total').textContent === '0'");
-    assert!(browser.text().contains("No reads yet"));
+/// The parts of the API that the page can do without, with an address that shows whether this server has them.
+const PARTS: [(&str, &str); 4] =
+    [("me", "/api/me"), ("alerts", "/api/alerts"), ("watchlists", "/api/watchlists"), ("hours", "/api/hours")];
 
-    post(&server, "/api/detection", &read("lane_1", "ABC1234", "plate-latin.jpg", 0.97, "car"));
-    browser.wait("the read with its crop", SECOND, &card("ABC1234"));
-    post(&server, "/api/detection", &read("lane_2", "กข 1234", "plate-thai.jpg", 0.91, "truck"));
-    browser.wait("the Thai read with its crop", SECOND, &card("กข 1234"));
-    browser.wait("the newest comes first", SECOND, "return document.querySelector('.read .text').lang === 'th'");
-
-    let count = "return document.getElementById('total').textContent === '2'
-        && document.getElementById('today').textContent === '2'
-        && document.getElementById('online').textContent === '2 / 2'
-        && document.querySelectorAll('#reads .read').length === 2
-        && document.querySelectorAll('#cameras .camera[data-status=online]').length === 2";
-    browser.wait("the counts agree", SECOND, count);
-    post(&server, "/api/health", &health("lane_2", "warning"));
-    let warned = "return document.querySelectorAll('.camera[data-health=warning]').length === 1
-        && document.getElementById('checks').textContent === '1'";
-    browser.wait("a camera's warning is shown", SECOND, warned);
-    let markup = "<img src=x onerror=alert(1)>";
-    post(&server, "/api/detection", &read("lane_1", markup, "plate-latin.jpg", 0.5, "car"));
-    browser.wait("markup from a peer is text", SECOND, &card(markup));
-    assert_eq!(browser.console(), Vec::<Value>::new(), "the console is silent");
-
-    assert!(server.stop("TERM", Duration::from_secs(10)).success());
-    let gone = "return document.getElementById('link').dataset.state === 'reconnecting'";
-    browser.wait("the page notices", PATIENCE, gone);
-    let server = LprServer::start(&data, &address, &[]);
-    live(&browser);
-    // What the browser itself says about refused connections while the server was away.
-    browser.console();
-    post(&server, "/api/detection", &read("lane_1", "AFTER99", "plate-latin.jpg", 0.88, "bus"));
-    browser.wait("a read after the restart", SECOND, &card("AFTER99"));
-    let all = "return document.querySelectorAll('#reads .read').length === 4
-        && document.getElementById('total').textContent === '4'";
-    browser.wait("nothing was forgotten", SECOND, all);
-    assert_eq!(browser.console(), Vec::<Value>::new(), "the console is silent after the restart");
+fn has(server: &LprServer, part: &str) -> bool {
+    let path = PARTS.iter().find(|(name, _)| *name == part).unwrap().1;
+    // Without its parameters an address may be refused, but it is there.
+    Http::connect(server).status(path) != 404
 }
 
-#[test]
-fn the_page_fits_a_desk_and_a_phone_by_day_and_by_night() {
-    let dir = tempfile::tempdir().unwrap();
-    let server = LprServer::start(&dir.path().join("data"), "127.0.0.1:0", &[]);
-    let plates = [
-        ("lane_1", "ABC1234", "plate-latin.jpg", 0.97, "car"),
-        ("lane_2", "กข 1234", "plate-thai.jpg", 0.91, "truck"),
-        ("lane_2", "", "plate-thai.jpg", 0.42, "motorcycle"),
-        ("lane_1", "1กท 9999", "plate-thai.jpg", 0.88, "car"),
-        ("south_exit_camera_with_a_long_name", "ABC1234", "plate-latin.jpg", 0.93, "bus"),
-    ];
-    for (camera, text, crop, confidence, class) in plates {
-        post(&server, "/api/detection", &read(camera, text, crop, confidence, class));
-    }
-    post(&server, "/api/health", &health("lane_1", "healthy"));
-    post(&server, "/api/health", &health("lane_2", "warning"));
-    post(&server, "/api/health", &health("south_exit_camera_with_a_long_name", "error"));
+/// Whether this server can search: it says where the next page begins.
+fn can_search(server: &LprServer) -> bool {
+    let (_, body) = Http::connect(server).ask("GET", "/api/records?limit=1&images=none", "", "");
+    serde_json::from_slice::<Value>(&body).unwrap().get("next_cursor").is_some()
+}
 
-    let shots = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/page");
-    fs::create_dir_all(&shots).unwrap();
-    let browser = Browser::start(&dir.path().join("profile"));
-    for (name, width, height, phone) in [("desktop", 1280, 800, false), ("phone", 390, 844, true)] {
-        for scheme in ["light", "dark"] {
-            browser.screen(width, height, phone, scheme);
-            browser.open(&server.url());
-            live(&browser);
-            let loaded = "const crops = [...document.querySelectorAll('.crop img')];
-                return crops.length === 5 && crops.every((crop) => crop.complete && crop.naturalWidth > 0)";
-            browser.wait("all crops", PATIENCE, loaded);
-            let overflow = browser.run("return document.documentElement.scrollWidth - innerWidth");
-            assert!(overflow.as_i64().unwrap() <= 0, "{name}: the page is {overflow} px too wide");
-            browser.screenshot(&shots.join(format!("{name}-{scheme}.png")));
-        }
-    }
-    browser.run("document.querySelector('.open').click()");
-    browser.wait("the whole picture", PATIENCE, "return document.getElementById('picture').naturalWidth > 0");
-    browser.screenshot(&shots.join("phone-picture.png"));
-    assert_eq!(browser.console(), Vec::<Value>::new(), "the console is silent");
+/// What the console says, but for the browser's own remark that a part of the API is not there where it is not.
+fn console(browser: &Browser, server: &LprServer) -> Vec<Value> {
+    let absent: Vec<_> = PARTS.iter().filter(|(name, _)| !has(server, name)).map(|part| part.1).collect();
+    let about_absent = |entry: &Value| {
+        let message = entry["message"].as_str().unwrap_or_default();
+        entry["source"] == "network" && message.contains("404") && absent.iter().any(|path| message.contains(path))
+    };
+    browser.console().into_iter().filter(|entry| !about_absent(entry)).collect()
+}
+
+/// Where `make setup-test` puts what a test needs.
+fn tool(path: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools").join(path);
+    assert!(path.exists(), "{} is missing: run `make setup-test`", path.display());
+    path
 }

@@ -118,6 +118,16 @@ impl Browser {
         self.run("return document.body.innerText").as_str().unwrap_or_default().to_owned()
     }
 
+    /// Presses keys one after the other, as a person would; `\u{e007}` and the like are WebDriver's special keys.
+    #[allow(dead_code, reason = "not every test types")]
+    pub fn press(&self, keys: &str) {
+        let strokes: Vec<Value> = keys
+            .chars()
+            .flat_map(|key| ["keyDown", "keyUp"].map(|kind| json!({"type": kind, "value": key.to_string()})))
+            .collect();
+        self.command("POST", "/actions", json!({"actions": [{"type": "key", "id": "keyboard", "actions": strokes}]}));
+    }
+
     /// What the console got since the last call.
     pub fn console(&self) -> Vec<Value> {
         self.command("POST", "/se/log", json!({"type": "browser"})).as_array().expect("a list").clone()

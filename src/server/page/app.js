@@ -1,207 +1,242 @@
-// The live page. The rooms say that something happened; what happened is asked for by REST, so a burst costs one
-// question and a reconnect misses nothing.
+// The page: which view is shown, the bar above it, and the link to the server.
 
+import { announce, alertList, askAcknowledge, unannounce } from "./alerts.js";
+import { address, onUnauthorised } from "./api.js";
+import { alerts, cameras, counts, heardAlert, heardHealth, isOpen } from "./board.js";
+import { wall } from "./cameras.js";
+import { byId, h, setText } from "./dom.js";
+import { feed } from "./feed.js";
+import { figures } from "./figures.js";
+import { clock, number, onLanguage, t, translate } from "./i18n.js";
+import { icon } from "./icons.js";
+import { listen } from "./keys.js";
+import { live } from "./live.js";
+import { drawMenu } from "./menu.js";
+import { refreshAges } from "./record.js";
+import { search } from "./search.js";
+import { discover, onSession, session, signOut } from "./session.js";
+import { askToken } from "./signin.js";
 import { connect } from "./socket.js";
+import { play } from "./sound.js";
+import { watchlists } from "./watchlists.js";
 
-const SHOWN = 40;
-const GATHER_MS = 120;
 const REFRESH_MS = 20_000;
+const AGES_MS = 1000;
+const AGAIN_MS = 2000;
 
-const byId = (id) => document.getElementById(id);
-const base = new URL(".", document.baseURI);
-const numbers = new Intl.NumberFormat(document.documentElement.lang);
-const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium", hourCycle: "h23" });
-const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
+/** Each view in the order of the bar; `needs` names the part of the server without which it is not shown. */
+const VIEWS = {
+  live: { mount: live },
+  search: { mount: search },
+  cameras: { mount: wall },
+  alerts: { mount: alertList, needs: "alerts" },
+  watchlists: { mount: watchlists, needs: "watchlists" },
+  figures: { mount: figures },
+};
 
-/** An element from the template `id`. */
-const fresh = (id) => byId(id).content.firstElementChild.cloneNode(true);
+// ---- which view
 
-/** An address that the server gave from its root, below the page's own (the server may sit behind a prefix). */
-const local = (path, revision) => new URL(`${path.replace(/^\//, "")}?r=${revision ?? 0}`, base).href;
+let current = null;
+let mounted = {};
 
-async function ask(path) {
-  const answer = await fetch(new URL(path, base), { cache: "no-store" });
-  if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
-  return answer.json();
+const isShown = (name) => !VIEWS[name].needs || session.can[VIEWS[name].needs] === true;
+
+function route() {
+  const [name, query] = location.hash.replace(/^#\/?/, "").split("?");
+  // While it is not known what the server can do, an address is not turned away.
+  const known = name in VIEWS && (isShown(name) || session.can[VIEWS[name].needs] === null);
+  return { name: known ? name : "live", params: new URLSearchParams(query ?? "") };
 }
 
-// ---- refreshing: one question at a time, asked again if something happened meanwhile
-
-let timer = 0;
-let asking = false;
-let again = false;
-
-function refreshSoon() {
-  timer ||= setTimeout(refresh, GATHER_MS);
+/** Writes what a view shows into the address, without a step in the history. */
+function remember(name, values) {
+  const query = new URLSearchParams(Object.entries(values).filter(([, value]) => value));
+  history.replaceState(null, "", `#/${name}${query.size > 0 ? `?${query}` : ""}`);
+  current = location.hash;
 }
 
-async function refresh() {
-  timer = 0;
-  if (asking) {
-    again = true;
-    return;
-  }
-  asking = true;
-  try {
-    const [records, cameras, statistics] = await Promise.all([
-      ask(`api/records?limit=${SHOWN}&images=none`), ask("api/cameras"), ask("api/statistics"),
-    ]);
-    showReads(records.records.reverse());
-    showCameras(cameras.cameras);
-    showCounts(statistics.data);
-  } catch {
-    // The server is away. The socket notices too, and its return asks again.
-  } finally {
-    asking = false;
-    if (again) {
-      again = false;
-      refreshSoon();
-    }
+function show() {
+  const { name, params } = route();
+  current = location.hash;
+  mounted.close?.();
+  const main = byId("main");
+  main.dataset.view = name;
+  main.replaceChildren();
+  mounted = VIEWS[name].mount(main, params, { remember: (values) => remember(name, values) }) ?? {};
+  for (const link of byId("nav").children) {
+    if (link.dataset.view === name) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
   }
 }
 
-// ---- counts
-
-function showCounts(data) {
-  byId("today").textContent = numbers.format(data.today_detections);
-  byId("total").textContent = numbers.format(data.total_detections);
-  byId("online").textContent = `${numbers.format(data.active_cameras)} / ${numbers.format(data.total_cameras)}`;
-  byId("checks").textContent = numbers.format(data.today_health_checks);
-  byId("lost").hidden = !(data.lost_events > 0);
-  byId("lost").textContent = `${numbers.format(data.lost_events)} reads were lost before they reached this server (api/gaps)`;
+function go(name) {
+  if (isShown(name)) location.hash = `#/${name}`;
 }
 
-// ---- lists that keep the elements of what they showed before
-
-/** Makes `list` show `items` in their order; `draw` is called for items that are new or have changed. */
-function keep(list, items, keyOf, draw) {
-  const first = !list.dataset.shown;
-  list.dataset.shown = "yes";
-  const old = new Map([...list.children].map((element) => [element.dataset.key, element]));
-  const wanted = items.map((item) => {
-    const key = keyOf(item);
-    const text = JSON.stringify(item);
-    const known = old.get(key);
-    if (known?.drawnFrom === text) return known;
-    const element = draw(item);
-    element.dataset.key = key;
-    element.drawnFrom = text;
-    if (!known && !first) element.classList.add("new");
-    return element;
-  });
-  wanted.forEach((element, index) => {
-    if (list.children[index] !== element) list.insertBefore(element, list.children[index] ?? null);
-  });
-  while (list.children.length > wanted.length) list.lastElementChild.remove();
+function drawNav() {
+  const shown = Object.keys(VIEWS).filter(isShown);
+  byId("nav").replaceChildren(...shown.map((name) => h("a", { href: `#/${name}`, data: { view: name } },
+    icon(name), h("span", {}, t(`nav.${name}`)), name === "alerts" && h("span", { class: "count", id: "alert-count" }))));
+  byId("nav").querySelector(`[data-view="${byId("main").dataset.view}"]`)?.setAttribute("aria-current", "page");
+  drawAlertCount();
 }
 
-// ---- reads
-
-function showReads(records) {
-  byId("no-reads").hidden = records.length > 0;
-  keep(byId("reads"), records, (record) => record.detection_id, drawRead);
-}
-
-function drawRead(record) {
-  const element = fresh("read");
-  const texts = record.ocr_results.length > 0 ? record.ocr_results : [""];
-  element.querySelector(".plates").append(...texts.map((text, index) => drawPlate(record, text, index)));
-  element.querySelector(".where").textContent = `${record.checkpoint_id} · ${record.camera_id}`;
-  showTime(element.querySelector("time"), record.timestamp);
-  const classes = record.vehicle_detections.map((vehicle) => vehicle.class).filter(Boolean);
-  element.querySelector(".vehicle").textContent = [...new Set(classes)].join(", ");
-  const open = element.querySelector(".open");
-  open.hidden = !record.image_url;
-  open.addEventListener("click", () => openPicture(record, texts));
-  return element;
-}
-
-function drawPlate(record, text, index) {
-  const element = fresh("plate");
-  const crop = element.querySelector(".crop");
-  const url = record.crop_urls[index];
-  if (url) {
-    const image = new Image();
-    image.alt = "";
-    image.decoding = "async";
-    image.src = local(url, record.revision);
-    crop.append(image);
-  } else {
-    crop.classList.add("none");
-    crop.textContent = "no crop";
+function drawAlertCount() {
+  const many = alerts.value.length;
+  const count = byId("alert-count");
+  if (count) {
+    count.hidden = many === 0;
+    setText(count, number(many));
+    count.title = t("alerts.count", { n: many });
   }
-  const label = element.querySelector(".text");
-  label.textContent = text || "not read";
-  label.classList.toggle("none", !text);
-  label.lang = languageOf(text);
-  const province = Array.isArray(record.province) ? record.province[index] : record.province;
-  const confidence = record.plate_detections[index]?.confidence;
-  const facts = [province, typeof confidence === "number" && `${Math.round(100 * confidence)} %`];
-  element.querySelector(".sure").textContent = facts.filter(Boolean).join(" · ");
-  return element;
-}
-
-/** Thai letters want a Thai voice and font; other plates belong to no language. */
-function languageOf(text) {
-  return /\p{Script=Thai}/u.test(text) ? "th" : "zxx";
-}
-
-function showTime(element, timestamp) {
-  const at = new Date(timestamp);
-  element.dateTime = timestamp;
-  const today = at.toDateString() === new Date().toDateString();
-  element.textContent = (today ? clock : calendar).format(at);
-}
-
-function openPicture(record, texts) {
-  byId("picture").src = local(record.image_url, record.revision);
-  byId("caption").textContent =
-    `${texts.filter(Boolean).join("  ")} — ${record.checkpoint_id} · ${record.camera_id}, ${calendar.format(new Date(record.timestamp))}`;
-  byId("viewer").showModal();
-}
-
-// A click beside the picture closes it.
-byId("viewer").addEventListener("click", (event) => event.target === event.currentTarget && event.target.close());
-
-// ---- cameras
-
-function showCameras(cameras) {
-  byId("no-cameras").hidden = cameras.length > 0;
-  keep(byId("cameras"), cameras, (camera) => JSON.stringify([camera.checkpoint_id, camera.camera_id]), drawCamera);
-}
-
-function drawCamera(camera) {
-  const element = fresh("camera");
-  element.dataset.status = camera.status;
-  element.dataset.health = camera.health_status;
-  element.querySelector(".dot").title = camera.status;
-  element.querySelector(".name").textContent = camera.camera_id;
-  element.querySelector(".checkpoint").textContent = camera.checkpoint_id;
-  element.querySelector(".health").textContent =
-    camera.status === "offline" ? "offline" : camera.health_status === "unknown" ? "online" : camera.health_status;
-  const last = document.createElement("time");
-  showTime(last, camera.last_seen);
-  const count = camera.detection_count === 1 ? "1 read" : `${numbers.format(camera.detection_count)} reads`;
-  element.querySelector(".numbers").append(`${count} · last word `, last);
-  return element;
+  const title = many > 0 ? `(${number(many)}) ${t("title")}` : t("title");
+  if (document.title !== title) document.title = title;
 }
 
 // ---- the link
 
+let lostAt = null;
+let socket = null;
+let opened = 0;
+
 function showLink(state) {
-  byId("link").dataset.state = state;
-  byId("link").textContent = state;
+  const link = byId("link");
+  link.dataset.state = state;
+  setText(link, t(`link.${state}`));
+  if (state === "reconnecting") lostAt ??= new Date();
+  else lostAt = null;
+  const banner = byId("lost");
+  banner.hidden = lostAt === null;
+  setText(banner, lostAt ? t("link.lost", { time: clock(lostAt) }) : "");
 }
 
-connect(new URL("socket.io/", base), {
-  onOpen(emit) {
-    showLink("live");
-    emit("join_dashboard");
-    emit("join_health_room");
+function refreshAll() {
+  counts.soon();
+  cameras.soon();
+  alerts.soon();
+  return feed.catchUp().catch(() => {});
+}
+
+const EVENTS = {
+  new_detection() {
+    feed.heard();
+    counts.soon();
+    cameras.soon();
   },
-  // Joining a room is confirmed with an event too, so a fresh connection asks at once.
-  onEvent: refreshSoon,
-  onClose: () => showLink("reconnecting"),
+  detection_update: (payload) => feed.revised(payload?.detection_id),
+  camera_status: () => {
+    cameras.soon();
+    counts.soon();
+  },
+  health_update(payload) {
+    if (payload) heardHealth(payload);
+    cameras.soon();
+    counts.soon();
+  },
+  blacklist_alert(alert) {
+    if (!heardAlert(alert)) return;
+    announce(alert);
+    play(alert.severity);
+  },
+  alert_update(alert) {
+    heardAlert(alert);
+    if (alert && !isOpen(alert)) unannounce(alert.alert_id);
+  },
+};
+
+function join() {
+  socket = connect(address("socket.io/"), {
+    onOpen(emit) {
+      emit("join_dashboard");
+      emit("join_health_room");
+      opened += 1;
+      showLink("live");
+      // Whatever happened while the link was down, and before the rooms were joined.
+      if (opened > 1) discover().catch(() => {});
+      refreshAll();
+    },
+    onEvent: (name, payload) => EVENTS[name]?.(payload),
+    onClose: () => socket && showLink("reconnecting"),
+  });
+}
+
+function leave() {
+  const left = socket;
+  socket = null;
+  left?.close();
+}
+
+// ---- start
+
+async function start() {
+  try {
+    await discover();
+  } catch (refusal) {
+    if (refusal.status === 401) return;
+    showLink("reconnecting");
+    setTimeout(start, AGAIN_MS);
+    return;
+  }
+  if (current === null) show();
+  if (!socket) join();
+}
+
+onUnauthorised(() => {
+  leave();
+  session.role = null;
+  feed.forget();
+  alerts.set([]);
+  byId("announcements").replaceChildren();
+  mounted.close?.();
+  mounted = {};
+  current = null;
+  byId("main").replaceChildren();
+  askToken(start);
 });
-setInterval(refreshSoon, REFRESH_MS);
-refresh();
+
+async function leaveForGood() {
+  await signOut().catch(() => {});
+  location.reload();
+}
+
+onSession(() => {
+  drawNav();
+  drawMenu(leaveForGood);
+});
+onLanguage(() => {
+  drawNav();
+  drawMenu(leaveForGood);
+  showLink(byId("link").dataset.state);
+  show();
+});
+alerts.addEventListener("change", drawAlertCount);
+addEventListener("hashchange", () => location.hash !== current && show());
+
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  byId("main").focus();
+});
+
+listen({
+  search() {
+    if (byId("main").dataset.view !== "search") {
+      location.hash = "#/search";
+      show();
+    }
+    mounted.focus?.();
+  },
+  view: (place) => go(Object.keys(VIEWS)[place - 1]),
+  move: (by) => mounted.move?.(by),
+  enter: () => mounted.enter?.(),
+  escape: () => mounted.escape?.(),
+  acknowledge: () => alerts.value.length > 0 && askAcknowledge(alerts.value[0]),
+});
+
+translate(document);
+drawNav();
+drawMenu(leaveForGood);
+showLink("connecting");
+setInterval(() => !document.hidden && session.role && refreshAll(), REFRESH_MS);
+setInterval(() => !document.hidden && refreshAges(), AGES_MS);
+document.addEventListener("visibilitychange", () => !document.hidden && session.role && refreshAll());
+start();

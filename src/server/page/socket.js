@@ -4,7 +4,7 @@ const FIRST_WAIT = 500;
 const LONGEST_WAIT = 10_000;
 
 /**
- * Connects to `url` (http or https, ending in `/socket.io/`) for as long as the page lives.
+ * Connects to `url` (http or https, ending in `/socket.io/`) and keeps connecting until `close()` of what it returns.
  *
  * `onOpen(emit)` is called after each connect, `onEvent(name, payload)` for each event, `onClose()` after each loss.
  */
@@ -13,9 +13,14 @@ export function connect(url, { onOpen, onEvent, onClose }) {
   address.protocol = address.protocol.replace("http", "ws");
   address.search = "EIO=4&transport=websocket";
   let wait = FIRST_WAIT;
+  let timer = 0;
+  let current = null;
+  let wanted = true;
 
   function open() {
+    clearTimeout(timer);
     const socket = new WebSocket(address);
+    current = socket;
     let silence = 0;
     let allowed = 45_000;
     const send = (text) => socket.readyState === WebSocket.OPEN && socket.send(text);
@@ -28,6 +33,7 @@ export function connect(url, { onOpen, onEvent, onClose }) {
     }
 
     socket.onmessage = ({ data }) => {
+      if (typeof data !== "string") return;
       alive();
       switch (data[0]) {
         case "0": {
@@ -49,7 +55,7 @@ export function connect(url, { onOpen, onEvent, onClose }) {
       if (text[0] === "0") {
         wait = FIRST_WAIT;
         onOpen(emit);
-      } else if (text[0] === "1") {
+      } else if (text[0] === "1" || text[0] === "4") {
         socket.close();
       } else if (text[0] === "2") {
         const [name, payload] = JSON.parse(text.slice(text.indexOf("[")));
@@ -59,12 +65,26 @@ export function connect(url, { onOpen, onEvent, onClose }) {
 
     socket.onclose = () => {
       clearTimeout(silence);
+      if (current !== socket) return;
+      current = null;
       onClose();
-      setTimeout(open, wait * (0.5 + Math.random() / 2));
+      if (!wanted) return;
+      timer = setTimeout(open, wait * (0.5 + Math.random() / 2));
       wait = Math.min(2 * wait, LONGEST_WAIT);
     };
     alive();
   }
 
+  // The network is back: no need to wait out the pause.
+  const hurry = () => wanted && !current && open();
+  addEventListener("online", hurry);
   open();
+  return {
+    close() {
+      wanted = false;
+      clearTimeout(timer);
+      removeEventListener("online", hurry);
+      current?.close();
+    },
+  };
 }

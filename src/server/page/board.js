@@ -1,0 +1,95 @@
+// What every view may need: the cameras, the counts, the alerts. Asked for when a room says something, and now and then.
+
+import { get, post } from "./api.js";
+import { session } from "./session.js";
+
+const GATHER_MS = 300;
+const ALERTS = 200;
+
+/** A value from the server that is asked for at most once at a time and, while things happen, a few times a second. */
+class Kept extends EventTarget {
+  #ask;
+  #timer = 0;
+  #busy = false;
+  #again = false;
+  value;
+
+  constructor(value, ask) {
+    super();
+    this.value = value;
+    this.#ask = ask;
+  }
+
+  set(value) {
+    this.value = value;
+    this.dispatchEvent(new Event("change"));
+  }
+
+  soon() {
+    this.#timer ||= setTimeout(() => this.now(), GATHER_MS);
+  }
+
+  async now() {
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+    if (this.#busy) {
+      this.#again = true;
+      return;
+    }
+    this.#busy = true;
+    try {
+      const value = await this.#ask();
+      if (value !== undefined) this.set(value);
+    } catch {
+      // The server is away; its return asks again.
+    } finally {
+      this.#busy = false;
+      if (this.#again) {
+        this.#again = false;
+        this.soon();
+      }
+    }
+  }
+}
+
+export const counts = new Kept(null, async () => (await get("api/statistics")).data);
+export const cameras = new Kept([], async () => (await get("api/cameras")).cameras);
+export const alerts = new Kept([], async () =>
+  session.can.alerts ? (await get("api/alerts", { state: "open", limit: ALERTS })).alerts : undefined);
+
+export const cameraKey = (camera) => JSON.stringify([camera.checkpoint_id, camera.camera_id]);
+
+export const isOnline = (camera) => camera.online ?? camera.status === "online";
+
+export const isOpen = (alert) => !alert.acknowledged && !alert.ended;
+
+/** The room told of an alert; whether it is news. */
+export function heardAlert(alert) {
+  if (!alert?.alert_id) return false;
+  const others = alerts.value.filter((known) => known.alert_id !== alert.alert_id);
+  const known = others.length < alerts.value.length;
+  alerts.set(isOpen(alert) ? [alert, ...others] : others);
+  return !known && isOpen(alert);
+}
+
+export async function acknowledge(alert, note) {
+  await post(`api/alerts/${encodeURIComponent(alert.alert_id)}/ack`, { note });
+  alerts.set(alerts.value.filter((known) => known.alert_id !== alert.alert_id));
+}
+
+/** The open alert about this read. */
+export const alertOf = (record) => alerts.value.find((alert) => alert.detection_id === record.detection_id);
+
+// The last word of each part of each camera, as the room told it: a server without `health` in its list of cameras
+// still shows what went by.
+const parts = new Map();
+
+export function heardHealth(report) {
+  const key = cameraKey(report);
+  if (!parts.has(key)) parts.set(key, {});
+  parts.get(key)[report.component] = report;
+}
+
+export function healthOf(camera) {
+  return { ...parts.get(cameraKey(camera)), ...camera.health };
+}

@@ -1,0 +1,86 @@
+// A list of reads and, beside it, the chosen one. Where there is no room for both, a chosen read opens over the list.
+
+import { alerts } from "./board.js";
+import { h } from "./dom.js";
+import { drawDetail, openDetail, openScene } from "./detail.js";
+import { t } from "./i18n.js";
+import { List } from "./list.js";
+import { drawRow } from "./record.js";
+import { session } from "./session.js";
+
+const narrow = matchMedia("(max-width: 63.99rem)");
+
+export class Pane {
+  #shown = null;
+  #following;
+  #empty;
+
+  /** `label` of the list; `following`: the newest read is shown while none is chosen; `top`: what stands above the list. */
+  constructor({ label, following = false, onEnd, onTop, top = [], empty }) {
+    this.#following = following;
+    this.#empty = empty;
+    this.list = new List({
+      label, keyOf: (record) => record.detection_id, draw: drawRow, onEnd, onTop,
+      onChoose: () => this.#show(),
+      onClick: (record) => narrow.matches && this.#openDetail(record),
+      onOpen: (record) => (narrow.matches ? this.#openDetail(record) : openScene(record)),
+    });
+    this.beside = h("aside", { class: "beside panel", tabindex: "0", "aria-label": t("detail.title") });
+    this.none = h("div", { class: "empty" });
+    this.element = h("div", { class: "pane" },
+      h("section", { class: "panel listing", "aria-label": label }, top, this.none, this.list.element), this.beside);
+    // A row says whether there is an alert about it.
+    this.redraw = () => this.list.redraw();
+    alerts.addEventListener("change", this.redraw);
+    this.set([]);
+  }
+
+  close() {
+    alerts.removeEventListener("change", this.redraw);
+  }
+
+  #openDetail(record) {
+    openDetail(record, { canSearch: session.can.search });
+  }
+
+  set(records) {
+    this.list.set(records);
+    this.none.hidden = records.length > 0;
+    if (records.length === 0) this.none.replaceChildren(...[this.#empty?.()].flat().filter(Boolean));
+    this.#show();
+  }
+
+  get chosen() {
+    return this.list.chosen;
+  }
+
+  /** Back to the newest read. Whether one was chosen. */
+  release() {
+    const was = this.list.chosen !== null;
+    this.list.choose(null);
+    return was;
+  }
+
+  #show() {
+    const record = this.list.chosen ?? (this.#following ? this.list.items[0] : null) ?? null;
+    const chosen = this.list.chosen !== null;
+    if (record === this.#shown?.record && chosen === this.#shown?.chosen) return;
+    this.#shown = { record, chosen };
+    if (!record) {
+      this.beside.replaceChildren(h("p", { class: "empty" }, t("live.pick")));
+      return;
+    }
+    const title = h("p", { class: "pane-title" }, chosen || !this.#following ? t("live.chosen") : t("live.follow"));
+    this.beside.replaceChildren(title, drawDetail(record, { canSearch: session.can.search }));
+    this.beside.scrollTop = 0;
+  }
+
+  move(by) {
+    this.list.move(by);
+  }
+
+  openChosen() {
+    const record = this.list.chosen ?? (this.#following ? this.list.items[0] : null);
+    if (record) (narrow.matches ? (one) => this.#openDetail(one) : openScene)(record);
+  }
+}
