@@ -31,7 +31,6 @@ pub(super) fn open(dir: &Path, boot: &BootId, now: CaptureTime, disk: &Disk) -> 
     let path = dir.join("outbox.db");
     finish_switch(dir).map_err(|source| OutboxError::Directory { dir: dir.to_owned(), source })?;
     let note = sidecar.read();
-    let fresh = fs::metadata(&path).map_or(true, |file| file.len() == 0);
     let opened = match Store::open(&path, boot.clone(), now.wall_us) {
         Err(error) if error.is_full() && disk.release() => {
             tracing::warn!("the disk is full; the reserve is given free to open the outbox");
@@ -42,7 +41,7 @@ pub(super) fn open(dir: &Path, boot: &BootId, now: CaptureTime, disk: &Disk) -> 
     match opened {
         Ok(mut store) => {
             if let Some(note) = note {
-                report_lost(&mut store, &note, fresh, now)?;
+                report_lost(&mut store, &note, now)?;
             }
             Ok(store)
         }
@@ -169,8 +168,10 @@ fn sync(dir: &Path) -> std::io::Result<()> {
 
 /// A file that opens but lacks what the note knows: its log was damaged (SQLite drops what does not check, silently), or
 /// the file was emptied or removed.
-fn report_lost(store: &mut Store, note: &Note, fresh: bool, now: CaptureTime) -> Result<(), OutboxError> {
+fn report_lost(store: &mut Store, note: &Note, now: CaptureTime) -> Result<(), OutboxError> {
     let behind = note.epoch == store.epoch() && note.last_seq > store.head.last_seq;
+    // Not the file's length tells: one whose log is lost from its first frame on has a first page and no table.
+    let fresh = store.head.last_seq == 0 && store.head.last_id == 0;
     let vanished = fresh && note.epoch != store.epoch() && note.waiting > 0;
     if !behind && !vanished {
         return Ok(());

@@ -155,6 +155,25 @@ fn a_damaged_log_loses_nothing_unnoticed() {
 }
 
 #[test]
+fn a_log_lost_from_its_first_frame_on_leaves_an_outbox_without_a_table_and_that_is_a_loss_that_is_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let outbox = open(dir.path()).unwrap();
+    let handle = outbox.handle();
+    let (epoch, ids) = (handle.epoch(), submit(&handle, 40));
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["outbox.db", "outbox.db-wal", "outbox.seq"] {
+        std::fs::copy(dir.path().join(name), copy.path().join(name)).unwrap();
+    }
+    outbox.close().unwrap();
+    assert!(
+        std::fs::metadata(copy.path().join("outbox.db")).unwrap().len() > 0,
+        "the case is a file that is not empty"
+    );
+    flip(&copy.path().join("outbox.db-wal"), 40, 32);
+    assert_eq!(recovers(copy.path(), epoch, &ids, "the log's first frame"), 0);
+}
+
+#[test]
 fn damage_found_while_running_is_repaired_without_a_restart_and_old_row_numbers_mean_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (_, ids) = filled(dir.path());
