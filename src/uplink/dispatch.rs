@@ -78,7 +78,7 @@ impl Driver {
         skip.extend(self.flights.keys());
         self.fetching = true;
         let outbox = self.outbox.clone();
-        let want = Want { limit: FETCH, skip, newer_than };
+        let want = Want { limit: FETCH, skip, newer_than, held: Vec::new() };
         self.work.push(async move { Done::Fetched(lane, outbox.next(want).await) }.boxed());
     }
 
