@@ -71,7 +71,7 @@ impl<T: Ranked> Lanes<T> {
     /// The link has become usable: all rows up to `newest` are backlog. Gives back what has to be fetched anew.
     pub fn begin(&mut self, newest: RowId) -> Vec<RowId> {
         self.mark = Some(newest);
-        self.dry = [false; 2];
+        self.look_again();
         self.live.drain(..).map(|(id, _)| id).collect()
     }
 
@@ -254,6 +254,18 @@ mod tests {
         let again = lanes.ask(4).expect("what came meanwhile may have been overlooked");
         lanes.fetched(again, Vec::new(), false);
         assert_eq!(lanes.ask(4), None);
+    }
+
+    #[test]
+    fn rows_given_back_while_the_outbox_is_asked_are_asked_for_again() {
+        let mut lanes = Lanes::default();
+        lanes.begin(RowId::for_tests(1));
+        lanes.fetched(asked(Lane::Live), rows([2]), false);
+        let under_way = lanes.ask(4).unwrap();
+        assert_eq!(lanes.begin(RowId::for_tests(2)), [RowId::for_tests(2)]);
+        lanes.fetched(under_way, Vec::new(), false);
+        let asked_for: Vec<Lane> = (0..2).filter_map(|_| lanes.ask(4)).map(|asked| asked.lane).collect();
+        assert!(asked_for.contains(&Lane::Backlog), "{asked_for:?}");
     }
 
     #[test]

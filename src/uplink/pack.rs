@@ -43,7 +43,8 @@ impl Packer {
         if json.len() <= limit {
             return json;
         }
-        let encoded: usize = pictures.frame.iter().chain(pictures.plates.iter().flatten()).map(encoded).sum();
+        let encoded: usize =
+            pictures.frame.iter().chain(pictures.plates.iter().flatten()).map(|picture| encoded(picture)).sum();
         let room = limit.saturating_sub(json.len().saturating_sub(encoded));
         let smaller = self.shrink.as_deref().and_then(|shrink| shrunk(shrink, &pictures, room));
         let smaller = smaller.map(|pictures| payload(row, &pictures));
@@ -64,7 +65,7 @@ impl Packer {
 }
 
 /// Bytes of a picture in the payload.
-fn encoded(picture: &Vec<u8>) -> usize {
+fn encoded(picture: &[u8]) -> usize {
     picture.len().div_ceil(3) * 4
 }
 
@@ -76,7 +77,7 @@ fn decoded(room: usize) -> usize {
 /// The pictures made small enough for `room` bytes in the payload. The frame gives first: plates are small, and what
 /// they show is what matters. Only where that is not enough all give in proportion, except those that cannot.
 fn shrunk(shrink: &dyn Shrink, pictures: &Pictures, room: usize) -> Option<Pictures> {
-    let of_plates = |plates: &[Option<Vec<u8>>]| plates.iter().flatten().map(encoded).sum::<usize>();
+    let of_plates = |plates: &[Option<Vec<u8>>]| plates.iter().flatten().map(|plate| encoded(plate)).sum::<usize>();
     let frame_beside = |plates: Vec<Option<Vec<u8>>>| {
         let room = room.checked_sub(of_plates(&plates))?;
         let frame = match &pictures.frame {
@@ -88,7 +89,7 @@ fn shrunk(shrink: &dyn Shrink, pictures: &Pictures, room: usize) -> Option<Pictu
         Some(Pictures { frame, plates })
     };
     frame_beside(pictures.plates.clone()).or_else(|| {
-        let all = of_plates(&pictures.plates) + pictures.frame.as_ref().map_or(0, encoded);
+        let all = of_plates(&pictures.plates) + pictures.frame.as_deref().map_or(0, encoded);
         let share = room as f64 / all.max(1) as f64;
         let smaller = |plate: &Vec<u8>| {
             let smaller = shrink.shrink(plate, (plate.len() as f64 * share) as usize);
@@ -159,7 +160,7 @@ mod tests {
             floor in 0usize..5_000,
         ) {
             if let Some(smaller) = shrunk(&Floor(floor), &pictures(frame, &plates), room) {
-                let all = smaller.frame.iter().chain(smaller.plates.iter().flatten()).map(encoded).sum::<usize>();
+                let all = smaller.frame.iter().chain(smaller.plates.iter().flatten()).map(|picture| encoded(picture)).sum::<usize>();
                 prop_assert!(all <= room);
             }
         }

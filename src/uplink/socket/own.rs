@@ -269,3 +269,30 @@ async fn read(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+    use tokio_tungstenite::tungstenite::protocol::Role;
+
+    #[tokio::test]
+    async fn a_pong_goes_before_the_events_that_are_queued() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (far, _) = listener.accept().await.unwrap();
+        let near = WebSocketStream::from_raw_socket(MaybeTlsStream::Plain(near), Role::Client, None).await;
+        let mut far = WebSocketStream::from_raw_socket(far, Role::Server, None).await;
+        let (outgoing, received) = mpsc::unbounded_channel();
+        let (pongs, owed) = mpsc::unbounded_channel();
+        (0..3).for_each(|number| outgoing.send(packet::emit("lpr_data", Some(&number.to_string()))).unwrap());
+        pongs.send(()).unwrap();
+        drop(outgoing);
+        write(near.split().0, received, owed).await;
+        let mut heard = Vec::new();
+        while let Some(Ok(Message::Text(text))) = far.next().await {
+            heard.push(text);
+        }
+        assert_eq!(heard, ["3", "42[\"lpr_data\",0]", "42[\"lpr_data\",1]", "42[\"lpr_data\",2]", "41"]);
+    }
+}
