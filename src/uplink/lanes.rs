@@ -100,7 +100,7 @@ impl<T: Ranked> Lanes<T> {
         // What came while the outbox was looking may not be among these.
         self.dry[lane as usize] = !more && !self.news;
         let old = |id: &RowId| self.mark.is_some_and(|mark| *id <= mark);
-        if lane == Lane::Backlog && self.backlog.is_empty() && !rows.iter().any(|(id, _)| old(id)) {
+        if lane == Lane::Backlog && !self.news && self.backlog.is_empty() && !rows.iter().any(|(id, _)| old(id)) {
             // Nothing old is left: one lane again, in which the live rows already taken come first.
             self.mark = None;
             self.backlog = std::mem::take(&mut self.live);
@@ -213,6 +213,7 @@ mod tests {
     fn when_the_backlog_is_used_up_there_is_one_lane_again() {
         let mut lanes = Lanes::default();
         lanes.begin(RowId::for_tests(10));
+        lanes.ask(4).unwrap();
         lanes.fetched(asked(Lane::Live), rows(11..=12), false);
         lanes.fetched(asked(Lane::Backlog), rows(13..=13), false);
         assert_eq!(drain(&mut lanes, 9), [11, 12, 13]);
@@ -266,6 +267,7 @@ mod tests {
         lanes.fetched(under_way, Vec::new(), false);
         let asked_for: Vec<Lane> = (0..2).filter_map(|_| lanes.ask(4)).map(|asked| asked.lane).collect();
         assert!(asked_for.contains(&Lane::Backlog), "{asked_for:?}");
+        assert_eq!(lanes.mark, Some(RowId::for_tests(2)), "nor does the old answer say that there is no backlog");
     }
 
     #[test]
