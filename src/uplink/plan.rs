@@ -210,7 +210,7 @@ impl Plan {
         let alone = self.reserved.is_some() || self.flights.values().any(|flight| flight.alone);
         self.flights.len() < self.window()
             && self.pace.has_room(self.bytes())
-            && !(alone && !self.flights.is_empty())
+            && (!alone || self.flights.is_empty())
             && !self.ledger.is_full()
     }
 
