@@ -1,11 +1,13 @@
 //! Rows on their way out.
 
 use super::keep::base_us;
-use super::store::Store;
+use super::store::{Passed, Store};
 use super::tally::Lane;
 use super::{OutboxError, Row, RowId, Want};
 use crate::domain::{BootId, CameraId, CameraKey, CaptureTime, CheckpointId, EventKind};
 use crate::media::{EvidencePath, EvidenceRefs};
+use rusqlite::OptionalExtension;
+use serde_json::Value;
 use uuid::Uuid;
 
 /// The columns that [`read_row`] reads, in its order.
@@ -24,6 +26,10 @@ impl Store {
     pub(super) fn next(&mut self, want: &Want) -> Result<Vec<Row>, OutboxError> {
         let mut rows = Vec::new();
         let mut unreadable = Vec::new();
+        let held = self.camera_numbers(&want.held)?;
+        if self.refs.passed.held != held {
+            self.refs.passed = Passed { held, ..Passed::default() };
+        }
         for lane in Lane::PENDING {
             self.read_lane(lane, want, &mut rows, &mut unreadable)?;
         }
@@ -68,8 +74,22 @@ impl Store {
         Ok(false)
     }
 
+    /// In the file; a camera that no row knows has none.
+    fn camera_numbers(&self, cameras: &[CameraKey]) -> Result<Vec<i64>, OutboxError> {
+        let number = |key: &CameraKey| {
+            let mut query =
+                self.connection.prepare_cached("SELECT id FROM camera WHERE camera = ?1 AND checkpoint = ?2")?;
+            query.query_row((key.camera.as_str(), key.checkpoint.as_str()), |row| row.get(0)).optional()
+        };
+        let numbers: Result<Vec<Option<i64>>, _> = cameras.iter().map(number).collect();
+        let mut numbers: Vec<i64> =
+            numbers.map_err(OutboxError::sql("look for cameras"))?.into_iter().flatten().collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
     fn read_lane(
-        &self,
+        &mut self,
         lane: Lane,
         want: &Want,
         rows: &mut Vec<Row>,
@@ -79,15 +99,22 @@ impl Store {
             return Ok(());
         }
         let fault = OutboxError::sql("read the next events");
+        let held = Value::from(self.refs.passed.held.as_slice()).to_string();
+        let (newer_than, passed) =
+            (want.newer_than.map_or(0, |id| id.0), self.refs.passed.up_to.get(&lane).copied().unwrap_or(0));
         let mut query = self
             .connection
-            .prepare_cached(&format!("{ROW} WHERE e.lane = ?1 AND e.id > ?2 ORDER BY e.id"))
+            .prepare_cached(&format!(
+                "{ROW} WHERE e.lane = ?1 AND e.id > ?2 AND e.camera NOT IN (SELECT value FROM json_each(?3)) ORDER BY e.id"
+            ))
             .map_err(&fault)?;
-        let mut found = query.query((lane.number(), want.newer_than.map_or(0, |id| id.0))).map_err(&fault)?;
+        let mut found = query.query((lane.number(), newer_than.max(passed), held)).map_err(&fault)?;
+        let mut first = None;
         while rows.len() < want.limit
             && let Some(row) = found.next().map_err(&fault)?
         {
             let id = RowId(row.get(0).map_err(&fault)?);
+            first.get_or_insert(id.0);
             if want.skip.contains(&id) {
                 continue;
             }
@@ -95,6 +122,11 @@ impl Store {
                 Ok(row) => rows.push(row),
                 Err(reason) => unreadable.push((id, reason)),
             }
+        }
+        drop(found);
+        drop(query);
+        if newer_than <= passed && !self.refs.passed.held.is_empty() {
+            self.refs.passed.up_to.insert(lane, first.map_or(self.head.last_id, |first| first - 1));
         }
         Ok(())
     }

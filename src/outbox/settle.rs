@@ -1,7 +1,7 @@
 //! Rows whose fate the server has decided, and servers that forget. Everything here runs inside a transaction.
 
 use super::report::{Gap, Range};
-use super::store::{Store, signed};
+use super::store::{Passed, Store, signed};
 use super::tally::{Lane, Sum};
 use super::{OutboxError, Reconciled, RowId, Settled};
 use crate::domain::{CaptureTime, EventKind};
@@ -89,6 +89,7 @@ impl Store {
     fn send_again(&mut self) -> Result<u64, OutboxError> {
         let fault = OutboxError::sql("send delivered events again");
         let mut again = 0;
+        self.refs.passed = Passed::default();
         for kind in [EventKind::Plate, EventKind::Health] {
             let lane = Lane::waiting(kind);
             let (rows, bytes, evidence): (i64, i64, i64) = self
@@ -151,6 +152,7 @@ impl Store {
     }
 
     pub(super) fn move_row(&mut self, id: RowId, brief: &Brief, to: Lane) -> Result<(), OutboxError> {
+        self.refs.passed = Passed::default();
         self.connection
             .prepare_cached("UPDATE event SET lane = ?2 WHERE id = ?1")
             .and_then(|mut update| update.execute((id.0, to.number())))

@@ -49,7 +49,15 @@ pub(super) struct Refs {
     pub(super) open_gaps: Vec<OpenGap>,
     /// Waiting plates up to this row have no pictures to give up.
     pub(super) stripped: i64,
+    pub(super) passed: Passed,
     reporter: Option<(i64, CameraKey)>,
+}
+
+/// Up to which row everything that waits in a lane belongs to cameras that are held: it is not looked at again and again.
+#[derive(Debug, Default)]
+pub(super) struct Passed {
+    pub(super) held: Vec<i64>,
+    pub(super) up_to: HashMap<Lane, i64>,
 }
 
 impl Store {
@@ -135,6 +143,7 @@ impl Store {
         self.head = read_head(&self.connection)?;
         self.saved = self.head.clone();
         self.data_version = now;
+        self.refs.passed = Passed::default();
         Ok(true)
     }
 

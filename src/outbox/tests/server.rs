@@ -102,6 +102,35 @@ fn live_rows_can_be_had_apart_from_the_backlog() {
 }
 
 #[test]
+fn rows_of_held_cameras_are_passed_over_and_nothing_else_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let outbox = open(dir.path()).unwrap();
+    let handle = outbox.handle();
+    let camera =
+        |id: &str| CameraKey { camera: CameraId::new(id).unwrap(), checkpoint: CheckpointId::new("gate").unwrap() };
+    let submit = |id: &str| {
+        handle.submit_blocking(NewRow { camera: camera(id), ..row(EventKind::Plate) }).unwrap();
+        handle.newest()
+    };
+    let wanted = |held: &[&str], newer_than: Option<RowId>| -> Vec<RowId> {
+        let held = held.iter().map(|id| camera(id)).collect();
+        let want = Want { limit: 9, held, newer_than, ..Want::default() };
+        block_on(handle.next(want)).unwrap().into_iter().map(|row| row.id).collect()
+    };
+    let (first, held, second) = (submit("b"), submit("a"), submit("b"));
+    block_on(handle.quarantine(first, "no".into())).unwrap();
+    assert_eq!(wanted(&["a", "unknown"], Some(held)), [second]);
+    assert_eq!(wanted(&["a", "unknown"], None), [second]);
+    assert_eq!(wanted(&["a", "unknown"], None), [second], "and again, though it is in flight");
+    let third = submit("b");
+    assert_eq!(wanted(&["a"], None), [second, third]);
+    block_on(handle.requeue(vec![first])).unwrap();
+    assert_eq!(wanted(&["a"], None), [first, second, third], "an older row that waits again is found");
+    assert_eq!(wanted(&["a", "b"], None), []);
+    assert_eq!(wanted(&[], None), [first, held, second, third]);
+}
+
+#[test]
 fn one_submitter_alone_does_not_wait_for_company() {
     let dir = tempfile::tempdir().unwrap();
     let config = OutboxConfig { batch_ms: 1000, ..OutboxConfig::default() };
