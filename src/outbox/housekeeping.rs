@@ -45,6 +45,11 @@ impl Writer {
         !self.state.stuck && (self.state.outdated || !self.cuts().is_empty())
     }
 
+    /// Is it time for the next look?
+    pub(super) fn is_due(&self) -> bool {
+        self.clock.monotonic() >= self.state.next_look
+    }
+
     fn caps(&self) -> Caps {
         Caps::new(self.config.max_bytes, self.config.keep_delivered_mb.saturating_mul(1_000_000))
     }
@@ -59,9 +64,8 @@ impl Writer {
 
     /// One slice of work.
     pub(super) fn keep_house(&mut self) {
-        let now = self.clock.monotonic();
-        if now >= self.state.next_look {
-            self.state.next_look = now + LOOK;
+        if self.is_due() {
+            self.state.next_look = self.clock.monotonic() + LOOK;
             self.state.stuck = false;
             self.look();
         }

@@ -152,8 +152,8 @@ impl Writer {
                 }
                 other => self.answer(other),
             }
-            // A slice after each command: whoever waits, waits for no more than one.
-            if self.is_busy() {
+            // A slice after each command: whoever waits, waits for no more than one. Also where commands never cease.
+            if self.is_busy() || self.is_due() {
                 self.keep_house();
             }
         }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::media::EvidenceStore;
+use std::time::Duration;
 
 fn fat(kind: EventKind, bytes: usize) -> NewRow {
     let mut row = NewRow { evidence: EvidenceRefs::default(), ..row(kind) };
@@ -101,11 +102,11 @@ fn delivered_rows_go_by_age_only_by_a_clock_that_can_be_trusted() {
     // Years ahead, but not to be trusted.
     sim.set_synced(false);
     sim.step_wall_us(100_000_000_000_000);
-    sim.advance(std::time::Duration::from_secs(60));
-    std::thread::sleep(std::time::Duration::from_millis(2500));
+    sim.advance(Duration::from_secs(60));
+    std::thread::sleep(Duration::from_millis(2500));
     assert_eq!((handle.counts().kept, handle.counts().pending), (1, 2));
     sim.set_synced(true);
-    sim.advance(std::time::Duration::from_secs(60));
+    sim.advance(Duration::from_secs(60));
     eventually("the outdated are gone", || handle.counts().kept == 0 && handle.counts().pending_plates == 1);
     assert_eq!(gaps(&handle), [("plate".into(), "age".into(), 1)], "that of an unknown time stays");
 }
@@ -122,4 +123,28 @@ fn delivered_rows_are_not_kept_where_nobody_wants_them() {
     eventually("none kept", || handle.counts().kept == 0);
     assert_eq!((handle.counts().delivered, gaps(&handle)), (300, vec![]), "delivered is not lost");
     assert_eq!(number(dir.path(), "SELECT count(*) FROM event"), 0);
+}
+
+#[test]
+fn housekeeping_goes_on_while_commands_never_cease() {
+    let dir = tempfile::tempdir().unwrap();
+    let start = CaptureTime { wall_us: 1_734_602_400_000_000, mono_ms: 5, synced: true };
+    let sim = Arc::new(SimClock::new(start));
+    let config = OutboxConfig { keep_delivered_h: 1.0, ..OutboxConfig::default() };
+    let outbox = Outbox::open(dir.path(), &config, sim.clone()).unwrap();
+    let handle = outbox.handle();
+    handle.submit_blocking(row(EventKind::Plate)).unwrap();
+    let ids: Vec<RowId> = next(&handle, 1, &[]).iter().map(|row| row.id).collect();
+    settle(&handle, ids, None);
+    sim.advance(Duration::from_secs(2 * 3600));
+    // Ten a second, so that the thread never waits for as long as the time between two looks.
+    let mut submitted = 0;
+    while handle.counts().kept > 0 {
+        assert!(submitted < 100, "what is too old stays while events keep coming");
+        handle.submit_blocking(row(EventKind::Plate)).unwrap();
+        submitted += 1;
+        sim.advance(Duration::from_millis(100));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(handle.counts().pending_plates, submitted);
 }
