@@ -9,6 +9,7 @@ mod editor;
 mod error;
 mod gone;
 mod handle;
+mod header;
 mod housekeeping;
 mod inspect;
 mod keep;

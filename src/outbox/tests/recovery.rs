@@ -212,3 +212,28 @@ fn no_more_than_three_damaged_files_are_kept() {
     sets.sort();
     assert_eq!(sets, ["outbox.db.corrupt-000003", "outbox.db.corrupt-000004", "outbox.db.corrupt-000005"]);
 }
+
+#[test]
+fn whichever_byte_of_the_header_is_flipped_events_are_kept_or_counted_and_new_ones_are_taken() {
+    let whole = tempfile::tempdir().unwrap();
+    let (epoch, ids) = filled(whole.path());
+    for at in 0..100 {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["outbox.db", "outbox.seq"] {
+            std::fs::copy(whole.path().join(name), dir.path().join(name)).unwrap();
+        }
+        flip(&dir.path().join("outbox.db"), at, 1);
+        if at == 63 {
+            // Cannot be told from a version to come.
+            assert!(matches!(open(dir.path()).unwrap_err(), OutboxError::Newer { found: 253, .. }));
+            continue;
+        }
+        let kept = recovers(dir.path(), epoch, &ids, &format!("byte {at}"));
+        assert_eq!(kept, EVENTS, "byte {at}: the header holds no event");
+        let check: String = Connection::open(dir.path().join("outbox.db"))
+            .unwrap()
+            .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(check, "ok", "byte {at}");
+    }
+}
