@@ -3,6 +3,7 @@
 use super::keep::Origin;
 use super::read::{ROW, read_row};
 use super::recover::suffixed;
+use super::salvage_sums::carry_sums;
 use super::store::{Store, read_head, signed};
 use super::tally::Lane;
 use super::{NewRow, OutboxError, Row, RowId, header};
@@ -74,6 +75,7 @@ pub(super) fn carry_over(path: &Path, store: &mut Store) -> Result<Salvaged, Out
             Ok(())
         })?;
     }
+    carry_sums(&old, store)?;
     let mut group = Vec::with_capacity(GROUP);
     let evidence = path.parent().map(EvidenceStore::at);
     let mut keep = |found: Found, store: &mut Store, flush: bool| -> Result<(), OutboxError> {
@@ -169,7 +171,7 @@ fn put(store: &mut Store, group: &mut Vec<Found>, evidence: Option<&EvidenceStor
                 found.row;
             let bytes = evidence.map_or(0, |evidence| evidence.bytes(&refs));
             let row = NewRow { event_id, revision, kind, camera, at, body, evidence: refs };
-            let origin = Origin { epoch, seq: signed(seq), boot };
+            let origin = Origin { number: Some((epoch, signed(seq))), boot };
             if let Some(id) = store.insert(&row, found.lane, bytes, Some(&origin))? {
                 let reason = (found.lane == Lane::Quarantined).then(|| found.reason.unwrap_or_default());
                 store.restore(id, reason, found.settled_us, found.checkpoint)?;

@@ -26,6 +26,15 @@ pub(super) fn open(path: &Path, now_us: i64) -> Result<Connection, OutboxError> 
     Ok(connection)
 }
 
+/// [`open_to_read`] of a file that must be there.
+pub(super) fn open_existing(path: &Path) -> Result<Connection, OutboxError> {
+    match path.try_exists() {
+        Ok(true) => open_to_read(path),
+        Ok(false) => Err(OutboxError::Missing { path: path.to_owned() }),
+        Err(source) => Err(OutboxError::Hidden { path: path.to_owned(), source }),
+    }
+}
+
 /// Opens a file beside the agent that owns it; changes nothing.
 pub(super) fn open_to_read(path: &Path) -> Result<Connection, OutboxError> {
     let fault = |source| OutboxError::Open { path: path.to_owned(), source };
