@@ -23,6 +23,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    lpr::exit::allow_closed_output();
     let Command::Serve(args) = Cli::parse().command;
     let result = args.configuration().and_then(|config| {
         telemetry::start(&config.log.level).map_err(|error| Failure::new(Exit::Config, error))?;

@@ -33,16 +33,23 @@ impl Store {
         for lane in Lane::PENDING {
             self.read_lane(lane, want, &mut rows, &mut unreadable)?;
         }
-        if !unreadable.is_empty() {
-            self.transact(|store| {
-                for (id, reason) in &unreadable {
-                    tracing::error!(row = id.0, %reason, "an event in the outbox cannot be read; it is quarantined");
-                    store.quarantine(*id, &format!("unreadable: {reason}"))?;
-                }
-                Ok(())
-            })?;
+        if !unreadable.is_empty()
+            && let Err(error) = self.set_aside(&unreadable)
+        {
+            // They come up again; meanwhile the others go.
+            tracing::error!(%error, count = unreadable.len(), "events that cannot be read cannot be quarantined either");
         }
         Ok(rows)
+    }
+
+    fn set_aside(&mut self, unreadable: &[(RowId, String)]) -> Result<(), OutboxError> {
+        self.transact(|store| {
+            for (id, reason) in unreadable {
+                tracing::error!(row = id.0, %reason, "an event in the outbox cannot be read; it is quarantined");
+                store.quarantine(*id, &format!("unreadable: {reason}"))?;
+            }
+            Ok(())
+        })
     }
 
     /// Of these files, those that no row names.
@@ -162,4 +169,28 @@ pub(super) fn read_row(id: RowId, row: &rusqlite::Row<'_>) -> Result<Row, String
         body: serde_json::from_str(&text(13)?).map_err(|error| error.to_string())?,
         evidence: serde_json::from_str(&text(14)?).map_err(|error| error.to_string())?,
     })
+}
+
+/// What can be read of a row that cannot be read: for a person who looks for it.
+pub(super) fn read_leniently(id: RowId, row: &rusqlite::Row<'_>) -> Row {
+    let text = |index: usize| row.get::<_, String>(index).unwrap_or_default();
+    let number = |index: usize| row.get::<_, i64>(index).unwrap_or_default();
+    let event_id: Vec<u8> = row.get(1).unwrap_or_default();
+    Row {
+        id,
+        event_id: Uuid::from_slice(&event_id).unwrap_or_default(),
+        revision: u32::try_from(number(2)).unwrap_or_default(),
+        kind: if text(3) == "plate" { EventKind::Plate } else { EventKind::Health },
+        camera: CameraKey {
+            camera: CameraId::new(&text(4)).unwrap_or_else(|_| CameraId::unknown()),
+            checkpoint: CheckpointId::new(&text(5)).unwrap_or_else(|_| CheckpointId::unknown()),
+        },
+        epoch: Uuid::parse_str(&text(6)).unwrap_or_default(),
+        seq: number(7).unsigned_abs(),
+        boot: BootId(text(8)),
+        at: CaptureTime { wall_us: number(9), mono_ms: number(10).unsigned_abs(), synced: number(11) != 0 },
+        offset_us: None,
+        body: serde_json::from_str(&text(13)).unwrap_or_default(),
+        evidence: serde_json::from_str(&text(14)).unwrap_or_default(),
+    }
 }
