@@ -12,20 +12,22 @@ pub trait Clock: Send + Sync {
     /// Microseconds since the Unix epoch, UTC; may be wrong and may step.
     fn wall_us(&self) -> i64;
 
-    /// Is the wall clock disciplined by NTP (or the like) right now?
+    /// Is the wall clock known to be right? Once it is, it stays so until the next boot.
     fn synced(&self) -> bool;
 
-    /// All three at once.
+    /// All three at once. Whether the wall clock is right is asked before it is read: set in between, the time is right
+    /// and merely not known to be; the other way round a wrong one would count as right.
     fn stamp(&self) -> CaptureTime {
+        let synced = self.synced();
         CaptureTime {
             wall_us: self.wall_us(),
             mono_ms: u64::try_from(self.monotonic().as_millis()).unwrap_or(u64::MAX),
-            synced: self.synced(),
+            synced,
         }
     }
 }
 
-/// The host's clocks: `CLOCK_BOOTTIME`, `CLOCK_REALTIME`, and the kernel's own word on synchronisation.
+/// The host's clocks: `CLOCK_BOOTTIME`, `CLOCK_REALTIME`, and systemd's word on whether that has been set.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct SystemClock;
 
@@ -41,7 +43,7 @@ impl Clock for SystemClock {
     }
 
     fn synced(&self) -> bool {
-        // systemd-timesyncd and chrony's unit touch this file when the clock is first set after boot.
+        // systemd-timesyncd makes this file when it has first set the clock after boot; for others a unit does (docs/clock.md).
         std::path::Path::new("/run/systemd/timesync/synchronized").exists()
     }
 }
@@ -91,5 +93,35 @@ impl Clock for SimClock {
 
     fn synced(&self) -> bool {
         self.with(|now| now.synced)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    /// Is set by NTP whenever somebody looks at it: between any two questions.
+    #[derive(Default)]
+    struct SetMeanwhile(AtomicBool);
+
+    impl Clock for SetMeanwhile {
+        fn monotonic(&self) -> Duration {
+            Duration::ZERO
+        }
+
+        fn wall_us(&self) -> i64 {
+            if self.0.swap(true, Ordering::SeqCst) { 1_700_000_000_000_000 } else { 0 }
+        }
+
+        fn synced(&self) -> bool {
+            self.0.swap(true, Ordering::SeqCst)
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_while_it_is_read_never_calls_a_wrong_time_right() {
+        let stamp = SetMeanwhile::default().stamp();
+        assert!(!stamp.synced || stamp.wall_us > 0, "{stamp:?}");
     }
 }

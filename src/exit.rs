@@ -59,3 +59,16 @@ impl From<crate::config::ConfigError> for Failure {
         Failure::new(Exit::Config, error)
     }
 }
+
+/// A reader that has seen enough (`… | head -1`) is no fault: the program ends there, quietly. Called first in `main`.
+/// `println!` has no other way to say so than a panic.
+pub fn allow_closed_output() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let closed = |text: &str| text.starts_with("failed printing to std") && text.contains("Broken pipe");
+        if panic.payload_as_str().is_some_and(closed) {
+            std::process::exit(0);
+        }
+        usual(panic);
+    }));
+}

@@ -60,6 +60,7 @@ const BOUNDARIES: &[(&str, &[&str])] = &[
     ("rust_socketio", &["src/uplink/socket/"]),
     ("tokio_tungstenite", &["src/uplink/socket/own.rs"]),
     ("native_tls", &["src/uplink/"]),
+    ("tokio_native_tls", &["src/uplink/socket/own.rs"]),
     ("reqwest", &["src/uplink/rest.rs"]),
     ("rusqlite", &["src/outbox/", "src/server/store"]),
     ("axum", &["src/server/"]),

@@ -3,12 +3,19 @@
 #![cfg(all(feature = "uplink", feature = "server"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests are tests")]
 
+#[path = "common/fault_proxy.rs"]
+mod fault_proxy;
+#[allow(dead_code, reason = "other tests use more of it")]
+#[path = "common/first_generation.rs"]
+mod first_generation;
 #[path = "common/lpr_server.rs"]
 mod lpr_server;
 #[path = "common/scripted_peer.rs"]
 mod scripted_peer;
 #[path = "common/test_agent.rs"]
 mod test_agent;
+#[path = "delivery/trouble.rs"]
+mod trouble;
 
 use lpr::clock::{Clock, SystemClock};
 use lpr::config::{OutboxConfig, Secret, SocketClientKind, Transport, UplinkConfig};

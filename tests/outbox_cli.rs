@@ -15,7 +15,7 @@ use lpr_server::LprServer;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -50,14 +50,14 @@ impl Box {
         Outbox::open(&self.data(), &OutboxConfig::default(), Arc::new(SystemClock)).unwrap()
     }
 
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lpr-agent"));
+        command.arg("outbox").args(arguments).arg("--config").arg(&self.config);
+        command
+    }
+
     fn run(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_lpr-agent"))
-            .arg("outbox")
-            .args(arguments)
-            .arg("--config")
-            .arg(&self.config)
-            .output()
-            .unwrap()
+        self.command(arguments).output().unwrap()
     }
 
     /// Its standard output; it must succeed.
@@ -181,7 +181,7 @@ fn purge_asks_removes_pictures_too_and_reports_what_was_never_delivered() {
     assert!(place.ok(&["purge", "--state", "quarantined", "--yes"]).contains("1 quarantined"));
     assert!(place.ok(&["purge", "--state", "delivered", "--yes"]).contains("1 delivered"));
     assert_eq!(place.stats()["evicted"], json!({"plate": {"purged": 1}}));
-    assert_eq!(evidence.events().into_iter().collect::<Vec<_>>(), [ids[0]]);
+    assert_eq!(evidence.events().collect::<Vec<_>>(), [ids[0]]);
 
     let running = place.open();
     fails(&place.run(&["purge", "--state", "pending", "--yes"]), 13, &["systemctl stop lpr-agent"]);
@@ -244,7 +244,10 @@ fn flush_delivers_everything_and_says_when_only_refused_events_are_left() {
     fails(&place.run(&["flush"]), 3, &["0 event(s) wait, 1 quarantined, 2 delivered"]);
     place.ok(&["requeue", "--all-quarantined"]);
     assert!(place.ok(&["flush"]).contains("0 event(s) wait, 0 quarantined, 3 delivered"));
-    assert_eq!(place.stats()["link"], json!({"state": "stopped", "since": null}));
+    let stats = place.stats();
+    assert_eq!(stats["link"], json!({"state": "stopped", "since": null}));
+    assert!(stats["last_receipt"].is_string(), "what was seen last is kept: {stats}");
+    assert_eq!((&stats["failed"], &stats["dropped"], &stats["in_flight"]), (&json!(0), &json!(0), &json!(0)));
 }
 
 #[test]
@@ -253,4 +256,134 @@ fn without_an_outbox_each_command_says_so() {
     for arguments in [&["stats"][..], &["list"], &["show", "0"], &["requeue", "--all-quarantined"], &["export", "-"]] {
         fails(&place.run(arguments), 13, &["no outbox", "outbox.db"]);
     }
+}
+
+/// As a row that nobody can read.
+fn spoil(place: &Box, event_id: Uuid) {
+    let file = rusqlite::Connection::open(place.data().join("outbox.db")).unwrap();
+    let id = event_id.as_bytes().to_vec();
+    let sql = "UPDATE payload SET body = '{' WHERE id = (SELECT id FROM event WHERE event_id = ?1)";
+    assert_eq!(file.execute(sql, [id]).unwrap(), 1);
+}
+
+#[test]
+fn an_event_that_cannot_be_read_is_seen_by_every_command_and_hides_no_other() {
+    let place = Box::lonely();
+    let [waits, _, refused] = filled(&place);
+    spoil(&place, refused);
+    spoil(&place, waits);
+    let rows = place.json(&["list", "--json"]);
+    assert_eq!(rows.len(), 3);
+    assert!(rows[0]["reason"].as_str().unwrap().contains("unreadable"), "{}", rows[0]);
+    assert_eq!(place.json(&["show", "--json", &refused.to_string()])[0]["reason"], "422: bad box");
+    assert!(place.ok(&["list", "--limit", "1"]).contains(&waits.to_string()));
+    let output = place.run(&["export", "-"]);
+    fails(&output, 1, &["0 event(s) written, 2 unreadable", &refused.to_string(), "cannot be read"]);
+    assert!(place.ok(&["requeue", "--all-quarantined"]).contains("1 event(s)"));
+}
+
+#[test]
+fn an_export_without_all_its_pictures_says_so() {
+    let place = Box::lonely();
+    filled(&place);
+    let evidence = EvidenceStore::at(&place.data());
+    let day = place.data().join("evidence").join(&evidence.folders()[0]);
+    fs::remove_dir_all(day).unwrap();
+    fails(&place.run(&["export", "-"]), 1, &["2 event(s) written", "4 picture(s) missing"]);
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_ends_a_command_quietly() {
+    let place = Box::lonely();
+    filled(&place);
+    for arguments in [&["list", "--json"][..], &["stats"], &["export", "-"], &["list"]] {
+        let mut child = place.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // Nobody reads: the pipe is closed before the first line.
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{arguments:?}: {}", said(&output));
+    }
+}
+
+#[test]
+fn commands_of_root_leave_nothing_of_roots_in_the_services_directory() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+    const SERVICE: u32 = 12_345;
+    if fs::metadata("/proc/self").unwrap().uid() != 0 {
+        return eprintln!("SKIPPED: only root can be another");
+    }
+    fn all(dir: &std::path::Path) -> Vec<PathBuf> {
+        let inside = fs::read_dir(dir).unwrap().flatten().map(|entry| entry.path());
+        let deeper = |path: PathBuf| if path.is_dir() { all(&path) } else { vec![path] };
+        inside.flat_map(deeper).chain([dir.to_owned()]).collect()
+    }
+    let (place, other) = (Box::lonely(), Box::lonely());
+    filled(&other);
+    let file = other.dir.path().join("events.jsonl");
+    let file = file.to_str().unwrap();
+    other.ok(&["export", file]);
+    filled(&place);
+    fs::set_permissions(place.dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    for path in all(&place.data()) {
+        chown(path, Some(SERVICE), Some(SERVICE)).unwrap();
+    }
+    fs::remove_file(place.data().join("outbox.seq")).unwrap();
+    fs::remove_file(place.data().join("lpr-agent.lock")).unwrap();
+    // Root's own file, which the service's user could not open.
+    place.ok(&["import", file]);
+    place.ok(&["requeue", "--all-quarantined"]);
+    place.ok(&["purge", "--state", "pending", "--yes"]);
+    place.ok(&["stats"]);
+    let roots: Vec<PathBuf> =
+        all(&place.data()).into_iter().filter(|path| fs::metadata(path).unwrap().uid() != SERVICE).collect();
+    assert_eq!(roots, Vec::<PathBuf>::new());
+}
+
+#[test]
+fn what_an_import_cannot_take_is_named_and_everything_else_is_taken() {
+    let place = Box::lonely();
+    let file = place.dir.path().join("events.jsonl");
+    let id = Uuid::now_v7();
+    let event = |changes: Value| {
+        let mut event = json!({"type": "detection_result", "camera_id": "c", "checkpoint_id": "g", "revision": 0,
+            "timestamp": "2024-12-19T10:00:00Z", "ocr_results": ["A"], "event_id": id, "annotated_image": "anBlZw=="});
+        event.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        event.to_string()
+    };
+    let lines = [
+        event(json!({})),
+        event(json!({"revision": 1, "annotated_image": "data:image/jpeg;base64,anBlZzI="})),
+        event(json!({"camera_id": "another"})),
+        event(json!({"event_id": Uuid::now_v7(), "annotated_image": "%%%", "cropped_plates": [null, "", "?"]})),
+        format!("{{\"x\":\"{}\"}}", "x".repeat(64_000_001)),
+        event(json!({"event_id": Uuid::now_v7(), "clock_synced": false, "timestamp": "1970-01-02T00:00:00Z"})),
+    ];
+    fs::write(&file, lines.join("\n")).unwrap();
+    let output = place.run(&["import", file.to_str().unwrap()]);
+    let words =
+        ["4 event(s) imported, 0 known already, 2 line(s)", "2 picture(s) left out", "line 3", "another", "line 4"];
+    fails(&output, 1, &words);
+    fails(&output, 1, &["annotated_image is no base64", "line 5: longer than"]);
+
+    // A later start sets its clock: those of no boot are not corrected by it.
+    let outbox = place.open();
+    let camera = CameraKey { camera: CameraId::new("c").unwrap(), checkpoint: CheckpointId::new("g").unwrap() };
+    block_on(outbox.handle().clock_set(SystemClock.stamp(), camera)).unwrap();
+    let rows = block_on(outbox.handle().next(Want { limit: 9, ..Want::default() })).unwrap();
+    assert_eq!(rows.iter().filter(|row| row.kind == EventKind::Plate).count(), 4);
+    assert!(rows.iter().all(|row| row.offset_us.is_none()), "{rows:?}");
+    let evidence = EvidenceStore::at(&place.data());
+    let frames: Vec<Vec<u8>> = (rows.iter().filter(|row| row.event_id == id))
+        .map(|row| evidence.read(row.evidence.frame.as_ref().unwrap()).unwrap())
+        .collect();
+    assert_eq!(frames, [b"jpeg".to_vec(), b"jpeg2".to_vec()], "each revision has its own");
+}
+
+#[test]
+fn of_several_ids_those_that_are_known_are_requeued_and_the_others_named() {
+    let place = Box::lonely();
+    let [_, _, refused] = filled(&place);
+    let output = place.run(&["requeue", "ffffffff", &refused.to_string()]);
+    fails(&output, 1, &["ffffffff", "1 event(s) wait"]);
+    assert_eq!(place.stats()["quarantined"], 0);
 }

@@ -21,7 +21,7 @@ use lpr_server::LprServer;
 use std::path::Path;
 use std::process::Command;
 use test_agent::Agent;
-use tls::{Authority, door};
+use tls::{Authority, door, door_on};
 
 /// Each way on which an event can go.
 const ROADS: [(Transport, SocketClientKind); 3] = [
@@ -89,6 +89,17 @@ async fn a_server_is_trusted_only_with_the_right_authority_and_the_right_name() 
         assert!(!scene.delivers(&good, road, |config| config.ca_file = text(&other)).await, "another's: {road:?}");
         assert!(!scene.delivers(&misnamed, road, |config| config.ca_file = text(&right)).await, "the name: {road:?}");
         assert_eq!(scene.peer.see(|peer| peer.records.len()), before, "nothing was said to a stranger");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_named_by_its_ipv6_address_is_reached_on_both_roads() {
+    let scene = Scene::new();
+    let ca = scene.right.file(scene.dir.path(), "right.pem");
+    let port = door_on("[::1]:0", scene.target(), &scene.right.vouch_for("::1"), None);
+    for road in [ROADS[0], ROADS[2]] {
+        let url = format!("https://[::1]:{port}");
+        assert!(scene.delivers(&url, road, |config| config.ca_file = text(&ca)).await, "{road:?}");
     }
 }
 

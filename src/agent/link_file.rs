@@ -22,9 +22,9 @@ pub struct LinkFile {
     /// When the state last changed.
     pub since: String,
     pub in_flight: usize,
-    /// When the server last confirmed an event, since the agent started.
+    /// When the server last confirmed an event.
     pub last_receipt: Option<String>,
-    /// The last thing that went wrong, since the agent started.
+    /// The last thing that went wrong.
     pub last_error: Option<String>,
 }
 
@@ -32,7 +32,7 @@ fn path(data_dir: &Path) -> PathBuf {
     data_dir.join("uplink-status.json")
 }
 
-/// What an agent wrote last; means nothing once no agent runs.
+/// What an agent wrote last; state and events in flight mean nothing once no agent runs.
 pub fn read(data_dir: &Path) -> Option<LinkFile> {
     serde_json::from_slice(&std::fs::read(path(data_dir)).ok()?).ok()
 }
@@ -52,7 +52,9 @@ pub async fn keep(
     clock: Arc<dyn Clock>,
 ) {
     let now = || timestamp::format(clock.wall_us());
-    let mut file = LinkFile::default();
+    let before = read(&data_dir).unwrap_or_default();
+    let mut file = LinkFile { last_receipt: before.last_receipt, last_error: before.last_error, ..LinkFile::default() };
+    let mut ended = false;
     loop {
         let current = status.borrow_and_update().clone();
         if file.state != current.link.as_str() {
@@ -61,20 +63,27 @@ pub async fn keep(
         }
         file.in_flight = current.in_flight;
         file.last_error = current.trouble.or(file.last_error.take());
-        if let Err(error) = write(&data_dir, &file) {
-            tracing::debug!(%error, "uplink-status.json cannot be written");
-        }
-        tokio::time::sleep(PAUSE).await;
-        tokio::select! {
-            changed = status.changed() => if changed.is_err() { return },
-            // A receiver that lags has missed receipts, but there was one.
-            received = delivered.recv() => match received {
-                Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => file.last_receipt = Some(now()),
-                Err(broadcast::error::RecvError::Closed) => return,
-            },
-        }
+        // A receiver that lags has missed receipts, but there was one.
         while let Ok(_) | Err(broadcast::error::TryRecvError::Lagged(_)) = delivered.try_recv() {
             file.last_receipt = Some(now());
         }
+        if let Err(error) = write(&data_dir, &file) {
+            tracing::debug!(%error, "uplink-status.json cannot be written");
+        }
+        if ended {
+            return;
+        }
+        tokio::time::sleep(PAUSE).await;
+        // Once more at the end: how it was then is what a person asks for later.
+        ended = tokio::select! {
+            changed = status.changed() => changed.is_err(),
+            received = delivered.recv() => match received {
+                Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {
+                    file.last_receipt = Some(now());
+                    false
+                }
+                Err(broadcast::error::RecvError::Closed) => true,
+            },
+        };
     }
 }

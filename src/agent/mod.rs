@@ -9,6 +9,7 @@ mod evidence;
 #[cfg(feature = "vision")]
 mod infer;
 mod link_file;
+mod owner;
 #[cfg(feature = "vision")]
 mod reports;
 #[cfg(feature = "vision")]

@@ -18,6 +18,7 @@ use crate::outbox::Outbox;
 use crate::supervise::{self, Shutdown};
 use crate::track::TrackSettings;
 use crate::uplink::{self, Uplink};
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::sync_channel;
@@ -204,7 +205,9 @@ async fn print_deliveries(mut deliveries: tokio::sync::broadcast::Receiver<uplin
         match deliveries.recv().await {
             Ok(delivered) => {
                 for plate in &delivered.plates {
-                    println!("read  {plate}  {}  via {}", delivered.camera.camera, delivered.via.as_str());
+                    let line = format!("read  {plate}  {}  via {}", delivered.camera.camera, delivered.via.as_str());
+                    // Nobody may be looking any more; the agent goes on.
+                    let _ = writeln!(std::io::stdout(), "{line}");
                 }
             }
             Err(RecvError::Lagged(missed)) => warn!(missed, "deliveries not shown"),

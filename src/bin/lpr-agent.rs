@@ -37,6 +37,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    lpr::exit::allow_closed_output();
     let result = match Cli::parse().command {
         #[cfg(feature = "vision")]
         Command::Run(args) => cmds::run::execute(&args),

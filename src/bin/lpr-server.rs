@@ -26,6 +26,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    lpr::exit::allow_closed_output();
     let result = match Cli::parse().command {
         Command::Serve(args) => args.configuration().and_then(|config| {
             telemetry::start(&config.log.level).map_err(|error| Failure::new(Exit::Config, error))?;

@@ -19,4 +19,4 @@ pub use load::{agent_from, load_agent, load_server, server_from};
 pub use secret::Secret;
 pub use server::ServerConfig;
 pub use source::{SourceError, SourceSpec};
-pub use uplink::{SocketClientKind, Transport, UplinkConfig, is_plain_to_another_machine};
+pub use uplink::{SocketClientKind, Transport, UplinkConfig, is_plain_to_another_machine, shown_url, url_fault};

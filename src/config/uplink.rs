@@ -75,12 +75,8 @@ impl Default for UplinkConfig {
 impl UplinkConfig {
     pub(super) fn check(&self, faults: &mut Vec<Fault>) {
         let url = &self.server_url;
-        let known = ["http://", "https://", "ws://", "wss://"];
-        if !known.iter().any(|scheme| url.len() > scheme.len() && url.starts_with(scheme)) {
-            faults.push(Fault::new(
-                "uplink.server_url",
-                "must begin with http://, https://, ws:// or wss:// and name a host",
-            ));
+        if let Some(reason) = url_fault(url) {
+            faults.push(Fault::new("uplink.server_url", reason));
         }
         if !self.allow_insecure && is_plain_to_another_machine(url) {
             faults.push(Fault::new("uplink.server_url", INSECURE));
@@ -93,6 +89,41 @@ impl UplinkConfig {
         range(faults, "uplink.max_socket_bytes", self.max_socket_bytes as f64, 10_000.0, 1e8);
         range(faults, "uplink.window", self.window as f64, 1.0, 256.0);
     }
+}
+
+/// Why this cannot be a server's URL; `None`: it can.
+pub fn url_fault(url: &str) -> Option<&'static str> {
+    const SCHEME: &str = "must begin with http://, https://, ws:// or wss:// and name a host";
+    let Some((scheme, rest)) = url.trim().split_once("://") else { return Some(SCHEME) };
+    if !["http", "https", "ws", "wss"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+        return Some(SCHEME);
+    }
+    if rest.contains('@') {
+        return Some("holds a user name or password; put the token into uplink.token_file");
+    }
+    if rest.contains(['?', '#']) || rest.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Some("may have no query, no fragment and no spaces");
+    }
+    let authority = rest.split('/').next().unwrap_or_default();
+    if authority.is_empty() || authority.starts_with(':') {
+        return Some("names no host");
+    }
+    let port = authority.rsplit_once(']').map_or(authority, |(_, port)| port).split_once(':').map(|(_, port)| port);
+    port.is_some_and(|port| port.parse::<u16>().is_err()).then_some("has a port that is no number from 0 to 65535")
+}
+
+/// A URL as it may be shown: of one that may carry a secret, the scheme and the host.
+pub fn shown_url(url: &str) -> String {
+    let line: String = url.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();
+    if !line.contains(['@', '?', '#']) {
+        return line;
+    }
+    let (scheme, rest) = line.split_once("://").map_or(("", line.as_str()), |(scheme, rest)| (scheme, rest));
+    let plain = rest.split(['?', '#']).next().unwrap_or_default();
+    // A password may hold a slash: the host is what follows the last @ there is.
+    let host = plain.rsplit('@').next().unwrap_or_default().split('/').next().unwrap_or_default();
+    let host = if rest.contains('@') && !plain.contains('@') { "" } else { host };
+    if scheme.is_empty() { format!("{host}…") } else { format!("{scheme}://{host}/…") }
 }
 
 /// What is said of a plain URL that leaves the machine.
@@ -128,6 +159,33 @@ mod tests {
         }
         for url in ["http://10.0.0.1:8765", "WS://host", "http://127.0.0.1.example.com", "http://[fd00::1]:80"] {
             assert!(is_plain_to_another_machine(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_url_with_a_secret_is_a_fault_and_is_shown_without_it() {
+        for url in [
+            "https://user:hunter2@host/x",
+            "https://host/x?token=hunter2",
+            "https://host/#hunter2",
+            "https://user:hunt?er2hunter2@host",
+            "https://user:a/hunter2@host/x",
+            "user:hunter2@host",
+        ] {
+            let config = UplinkConfig { server_url: url.into(), ..UplinkConfig::default() };
+            let mut faults = Vec::new();
+            config.check(&mut faults);
+            assert!(!faults.is_empty(), "{url}");
+            let said = format!("{faults:?} {}", shown_url(url));
+            assert!(!said.contains("hunter2"), "{said}");
+        }
+        assert_eq!(shown_url("https://user:pw@host:1/x"), "https://host:1/…");
+        assert_eq!(shown_url("https://host:1/x"), "https://host:1/x");
+        for url in ["", "host:8765", "ftp://host", "http://", "http://:80", "http://h:x/", "http://h /"] {
+            assert!(url_fault(url).is_some(), "{url}");
+        }
+        for url in ["http://h", "WSS://h/lpr//", "https://[::1]:8/x"] {
+            assert_eq!(url_fault(url), None, "{url}");
         }
     }
 

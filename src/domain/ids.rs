@@ -53,6 +53,11 @@ macro_rules! id {
                 checked(text).map(Self)
             }
 
+            /// Stands for one that cannot be read.
+            pub fn unknown() -> Self {
+                Self("?".into())
+            }
+
             pub fn as_str(&self) -> &str {
                 &self.0
             }

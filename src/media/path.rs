@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use uuid::Uuid;
 
-/// `YYYY-MM-DD/EVENT-frame.jpg` or `YYYY-MM-DD/EVENT-plate-N.jpg`, relative to the evidence folder.
+/// `YYYY-MM-DD/EVENT-frame.jpg` or `YYYY-MM-DD/EVENT-plate-N.jpg`, relative to the evidence folder. Pictures of a later
+/// revision have `-rN` behind `EVENT`.
 ///
 /// The day is the UTC day of capture as the wall clock stood then; it spreads the files, nothing is read from it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -21,12 +22,22 @@ pub struct PathError(String);
 impl EvidencePath {
     /// The annotated frame of an event captured at `wall_us`.
     pub fn frame(event_id: Uuid, wall_us: i64) -> Self {
-        Self(format!("{}/{event_id}-frame.jpg", day(wall_us)))
+        Self::frame_of(event_id, 0, wall_us)
+    }
+
+    /// Likewise, of a revision.
+    pub fn frame_of(event_id: Uuid, revision: u32, wall_us: i64) -> Self {
+        Self(format!("{}/{event_id}{}-frame.jpg", day(wall_us), mark(revision)))
     }
 
     /// Crop number `index` (from 0, as in `ocr_results`) of an event captured at `wall_us`.
     pub fn plate(event_id: Uuid, wall_us: i64, index: usize) -> Self {
-        Self(format!("{}/{event_id}-plate-{index}.jpg", day(wall_us)))
+        Self::plate_of(event_id, 0, wall_us, index)
+    }
+
+    /// Likewise, of a revision.
+    pub fn plate_of(event_id: Uuid, revision: u32, wall_us: i64, index: usize) -> Self {
+        Self(format!("{}/{event_id}{}-plate-{index}.jpg", day(wall_us), mark(revision)))
     }
 
     /// Reads back what [`fmt::Display`] wrote; everything else is refused.
@@ -52,6 +63,11 @@ impl EvidencePath {
     }
 }
 
+/// Nothing for the first.
+fn mark(revision: u32) -> String {
+    if revision == 0 { String::new() } else { format!("-r{revision}") }
+}
+
 fn day(wall_us: i64) -> String {
     // A clock before the epoch or beyond 9999 says nothing; such pictures share one folder.
     let at = Timestamp::from_microsecond(wall_us.clamp(0, 253_370_764_800_000_000)).unwrap_or_default();
@@ -71,6 +87,12 @@ fn is_name(name: &str) -> bool {
     let Some(stem) = name.strip_suffix(".jpg") else { return false };
     let Some((event, what)) = stem.split_at_checked(36) else { return false };
     let is_event = Uuid::try_parse(event).is_ok_and(|id| id.to_string() == event);
+    let what = match what.strip_prefix("-r").and_then(|rest| rest.split_once('-')) {
+        Some((revision, _)) if revision.parse::<u32>().is_ok_and(|n| n > 0 && n.to_string() == revision) => {
+            &what[2 + revision.len()..]
+        }
+        _ => what,
+    };
     let number = what.strip_prefix("-plate-");
     is_event
         && (what == "-frame"
@@ -111,6 +133,9 @@ mod tests {
             format!("2026-01-01/{id}-frame.jpg/x"),
             format!("2026-01-01/{id}-plate-.jpg"),
             format!("2026-01-01/{id}-frame.jpg\0"),
+            format!("2026-01-01/{id}-r0-frame.jpg"),
+            format!("2026-01-01/{id}-r01-frame.jpg"),
+            format!("2026-01-01/{id}-r/../x-frame.jpg"),
             format!("....-..-../{id}-frame.jpg"),
             format!("{id}-frame.jpg"),
             String::new(),
@@ -121,10 +146,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_name_we_make_reads_back(id in any::<u128>(), wall_us in any::<i64>(), index in 0usize..1000) {
+        fn every_name_we_make_reads_back(
+            id in any::<u128>(), revision in any::<u32>(), wall_us in any::<i64>(), index in 0usize..1000,
+        ) {
             let id = Uuid::from_u128(id);
-            for path in [EvidencePath::frame(id, wall_us), EvidencePath::plate(id, wall_us, index)] {
+            let named = [EvidencePath::frame(id, wall_us), EvidencePath::plate(id, wall_us, index)];
+            let of = [EvidencePath::frame_of(id, revision, wall_us), EvidencePath::plate_of(id, revision, wall_us, index)];
+            for path in named.into_iter().chain(of) {
                 prop_assert_eq!(EvidencePath::parse(path.as_str()), Ok(path.clone()));
+                prop_assert_eq!(path.event_id(), id);
             }
         }
 

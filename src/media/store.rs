@@ -79,11 +79,16 @@ impl EvidenceStore {
         Self { root: data_dir.join("evidence"), spare: 0, fresh: Arc::default() }
     }
 
-    /// Every event that has files, readable or not.
-    pub fn events(&self) -> BTreeSet<Uuid> {
+    /// Every event that has pictures, readable or not; each once, whatever their number. Nothing is held in memory.
+    pub fn events(&self) -> impl Iterator<Item = Uuid> {
         let folders = fs::read_dir(&self.root).into_iter().flatten().flatten();
         let files = folders.flat_map(|folder| fs::read_dir(folder.path()).into_iter().flatten().flatten());
-        files.filter_map(|file| Uuid::try_parse(file.file_name().to_str()?.get(..36)?).ok()).collect()
+        files.filter_map(|file| {
+            let name = file.file_name().into_string().ok()?;
+            let (id, what) = name.split_at_checked(36)?;
+            let is_first = stands_for_event(&file.path(), id, what);
+            is_first.then(|| Uuid::try_parse(id).ok()).flatten()
+        })
     }
 
     /// Bytes of an event's files on the disk; those that are missing count nothing.
@@ -100,10 +105,23 @@ impl EvidenceStore {
         frame: Option<&[u8]>,
         plates: &[Option<Vec<u8>>],
     ) -> Result<EvidenceRefs, MediaError> {
+        self.save_revision(event_id, 0, captured, frame, plates)
+    }
+
+    /// [`EvidenceStore::save`] of a revision, whose pictures are its own.
+    pub fn save_revision(
+        &self,
+        event_id: Uuid,
+        revision: u32,
+        captured: CaptureTime,
+        frame: Option<&[u8]>,
+        plates: &[Option<Vec<u8>>],
+    ) -> Result<EvidenceRefs, MediaError> {
+        let at = captured.wall_us;
         let refs = EvidenceRefs {
-            frame: frame.map(|_| EvidencePath::frame(event_id, captured.wall_us)),
+            frame: frame.map(|_| EvidencePath::frame_of(event_id, revision, at)),
             plates: (plates.iter().enumerate())
-                .map(|(index, jpeg)| jpeg.as_ref().map(|_| EvidencePath::plate(event_id, captured.wall_us, index)))
+                .map(|(index, jpeg)| jpeg.as_ref().map(|_| EvidencePath::plate_of(event_id, revision, at, index)))
                 .collect(),
         };
         let pictures = frame.into_iter().chain(plates.iter().flatten().map(Vec::as_slice));
@@ -184,22 +202,20 @@ impl EvidenceStore {
 
     /// The pictures in a day's folder that this process has not written itself; half-written ones are removed on the way.
     /// While the agent runs: what it writes has no row yet.
-    pub fn sweep_folder(&self, day: &str) -> Vec<EvidencePath> {
+    pub fn sweep_folder(&self, day: &str) -> impl Iterator<Item = EvidencePath> {
         let files = fs::read_dir(self.root.join(day)).into_iter().flatten().flatten();
-        let names = files.filter_map(|file| file.file_name().into_string().ok());
-        let mut found = Vec::new();
-        for name in names {
-            let Some(id) = name.get(..36).and_then(|id| Uuid::try_parse(id).ok()) else { continue };
+        files.filter_map(move |file| {
+            let name = file.file_name().into_string().ok()?;
+            let id = name.get(..36).and_then(|id| Uuid::try_parse(id).ok())?;
             if self.is_ours(id) {
-                continue;
+                return None;
             }
-            match EvidencePath::parse(&format!("{day}/{name}")) {
-                Ok(path) => found.push(path),
-                Err(_) if name.ends_with(TEMPORARY) => drop(fs::remove_file(self.root.join(day).join(&name))),
-                Err(_) => {}
+            let path = EvidencePath::parse(&format!("{day}/{name}"));
+            if path.is_err() && name.ends_with(TEMPORARY) {
+                let _ = fs::remove_file(file.path());
             }
-        }
-        found
+            path.ok()
+        })
     }
 
     /// Removes files that no row names; returns how many.
@@ -227,13 +243,25 @@ impl EvidenceStore {
 
 const TEMPORARY: &str = ".jpg.tmp";
 
+/// Of an event's pictures, which lie side by side, one: its frame, or else its first crop.
+fn stands_for_event(file: &Path, id: &str, what: &str) -> bool {
+    let beside = |rest: &str| file.with_file_name(format!("{id}{rest}")).exists();
+    let crop = what.strip_prefix("-plate-").and_then(|rest| rest.strip_suffix(".jpg")?.parse::<usize>().ok());
+    what == "-frame.jpg"
+        || !(beside("-frame.jpg") || (0..crop.unwrap_or(0)).any(|lesser| beside(&format!("-plate-{lesser}.jpg"))))
+}
+
 fn write_file(target: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = target.with_extension("jpg.tmp");
-    let mut file = File::create(&temporary)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    hit("media.file");
-    fs::rename(&temporary, target)
+    let write = || {
+        let mut file = File::create(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        hit("media.file");
+        fs::rename(&temporary, target)
+    };
+    // What takes room and is nothing.
+    write().inspect_err(|_| drop(fs::remove_file(&temporary)))
 }
 
 fn sync_folder(folder: &Path) -> io::Result<()> {
@@ -270,7 +298,7 @@ mod tests {
 
         store.remove(&refs);
         assert_eq!(files(dir.path()), Vec::<String>::new());
-        assert_eq!(store.sweep_folder("2024-12-19"), []);
+        assert_eq!(store.sweep_folder("2024-12-19").count(), 0);
         store.remove_if_empty("2024-12-19");
         assert_eq!(fs::read_dir(dir.path().join("evidence")).unwrap().count(), 0);
     }
@@ -287,7 +315,7 @@ mod tests {
         let store = EvidenceStore::open(dir.path()).unwrap();
         let fresh = store.clone().save(Uuid::now_v7(), at(), Some(b"just written, no row yet"), &[]).unwrap();
         assert_eq!(store.folders(), ["2024-12-19"]);
-        assert_eq!(store.sweep_folder("2024-12-19"), left.paths().cloned().collect::<Vec<_>>());
+        assert_eq!(store.sweep_folder("2024-12-19").collect::<Vec<_>>(), left.paths().cloned().collect::<Vec<_>>());
         assert_eq!(store.remove_orphans(&[left.frame.unwrap(), fresh.frame.clone().unwrap()]), 1);
         assert!(store.read(fresh.frame.as_ref().unwrap()).is_ok());
         assert_eq!(files(dir.path()).len(), 2);
@@ -301,6 +329,46 @@ mod tests {
         let error = store.save(Uuid::now_v7(), at(), Some(b"frame"), &[]).unwrap_err().to_string();
         assert!(error.contains("5 bytes") && error.contains("free"), "{error}");
         assert!(store.save(Uuid::now_v7(), at(), None, &[]).is_ok(), "an event without pictures needs none");
+    }
+
+    #[test]
+    fn each_event_with_pictures_is_counted_once_whichever_it_has() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = EvidenceStore::open(dir.path()).unwrap();
+        let crop = || Some(b"crop".to_vec());
+        let mut ids = [Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7()];
+        store.save(ids[0], at(), Some(b"frame"), &[crop(), crop()]).unwrap();
+        store.save_revision(ids[0], 1, at(), Some(b"frame"), &[]).unwrap();
+        store.save(ids[1], at(), None, &[None, crop(), crop()]).unwrap();
+        store.save(ids[2], at(), Some(b"frame"), &[]).unwrap();
+        let mut found: Vec<Uuid> = store.events().collect();
+        found.sort();
+        ids.sort();
+        assert_eq!(found, ids);
+    }
+
+    #[test]
+    fn revisions_of_an_event_have_pictures_of_their_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = EvidenceStore::open(dir.path()).unwrap();
+        let id = Uuid::now_v7();
+        let [first, second] =
+            [0u32, 1].map(|revision| store.save_revision(id, revision, at(), Some(&[revision as u8]), &[]).unwrap());
+        let read = |refs: &EvidenceRefs| store.read(refs.frame.as_ref().unwrap()).unwrap();
+        assert_eq!((read(&first), read(&second)), (vec![0], vec![1]));
+        store.remove(&first);
+        assert_eq!(read(&second), [1]);
+    }
+
+    #[test]
+    fn a_picture_that_cannot_be_written_leaves_nothing_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = EvidenceStore::open(dir.path()).unwrap();
+        let id = Uuid::now_v7();
+        // Written, but cannot get its name: something is in the way.
+        fs::create_dir_all(dir.path().join(format!("evidence/2024-12-19/{id}-frame.jpg"))).unwrap();
+        store.save(id, at(), Some(b"frame"), &[]).unwrap_err();
+        assert_eq!(files(dir.path()), [format!("{id}-frame.jpg")]);
     }
 
     #[test]

@@ -5,6 +5,10 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+/// The log may grow so far beyond the file; it needs room as well.
+const LOG_ROOM: u64 = 20_000_000;
+const LOW: u64 = 256_000;
+
 /// The filesystem under the data directory, and the reserve on it.
 #[derive(Debug)]
 pub(super) struct Disk {
@@ -26,6 +30,17 @@ impl Disk {
     /// Bytes that can still be written; plenty where the system does not say.
     pub(super) fn free(&self) -> u64 {
         room(&self.dir).map_or(u64::MAX, |(free, _)| free)
+    }
+
+    /// So little that any failure to write is put down to it.
+    pub(super) fn is_low(&self) -> bool {
+        self.free() < LOW
+    }
+
+    /// Bytes by which the outbox file may grow.
+    pub(super) fn growth(&self) -> u64 {
+        let free = self.free();
+        free.saturating_sub(LOG_ROOM.min(free / 2))
     }
 
     pub(super) fn reserve(&self) -> u64 {

@@ -10,10 +10,10 @@ use super::store::{Store, signed};
 use super::tally::Lane;
 use super::{NewRow, OutboxError, RowId, recover, schema};
 use crate::clock::Clock;
-use crate::domain::BootId;
+use crate::domain::{BootId, CameraKey};
 use crate::media::EvidenceStore;
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// Rows in one commit: the agent, where it runs, waits for no more.
@@ -22,9 +22,17 @@ const SLICE: usize = 256;
 /// Where an imported event was first kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Foreign {
-    pub epoch: Uuid,
-    pub seq: u64,
+    /// Epoch and number; `None`: it gets a number of this outbox.
+    pub number: Option<(Uuid, u64)>,
     pub boot: BootId,
+}
+
+/// What [`Editor::purge`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Purged {
+    pub gone: u64,
+    /// Left, since nobody knows how old they are.
+    pub of_unknown_time: u64,
 }
 
 /// An outbox opened to change.
@@ -32,6 +40,7 @@ pub struct Foreign {
 pub struct Editor {
     store: Store,
     evidence: EvidenceStore,
+    disk: Disk,
     sidecar: Option<Sidecar>,
     _lock: Option<DirLock>,
 }
@@ -43,75 +52,82 @@ impl Editor {
     /// [`OutboxError::Locked`] while an agent runs.
     pub fn alone(dir: &Path, reserve_mb: u64, clock: &dyn Clock) -> Result<Editor, OutboxError> {
         let lock = DirLock::take(dir)?;
-        let store = recover::open(dir, &boot_id(), clock.stamp(), &Disk::new(dir, reserve_mb))?;
-        Ok(Editor { store, evidence: EvidenceStore::at(dir), sidecar: Some(Sidecar::at(dir)), _lock: Some(lock) })
+        let disk = Disk::new(dir, reserve_mb);
+        let store = recover::open(dir, &boot_id(), clock.stamp(), &disk)?;
+        store.limit_growth(disk.growth())?;
+        Ok(Editor { store, evidence: EvidenceStore::at(dir), disk, sidecar: Some(Sidecar::at(dir)), _lock: Some(lock) })
     }
 
     /// Beside an agent that may be running, which takes notice within seconds.
     ///
     /// # Errors
     /// No outbox there, or not one of this version.
-    pub fn beside(dir: &Path, clock: &dyn Clock) -> Result<Editor, OutboxError> {
+    pub fn beside(dir: &Path, reserve_mb: u64, clock: &dyn Clock) -> Result<Editor, OutboxError> {
         let path: PathBuf = dir.join("outbox.db");
-        if !path.exists() {
-            return Err(OutboxError::Missing { path });
-        }
-        schema::check_newest(&schema::open_to_read(&path)?, &path)?;
+        schema::check_newest(&schema::open_existing(&path)?, &path)?;
         let store = Store::open(&path, boot_id(), clock.wall_us())?;
-        Ok(Editor { store, evidence: EvidenceStore::at(dir), sidecar: None, _lock: None })
+        let disk = Disk::new(dir, reserve_mb);
+        Ok(Editor { store, evidence: EvidenceStore::at(dir), disk, sidecar: None, _lock: None })
+    }
+
+    /// A transaction; on a full disk once more with the reserve given free, which is what it is for.
+    fn transact<T>(&mut self, act: impl Fn(&mut Store) -> Result<T, OutboxError>) -> Result<T, OutboxError> {
+        match self.store.transact(&act) {
+            Err(error) if error.is_full() && self.disk.release() => {
+                self.store.restart_log();
+                self.store.limit_growth(self.disk.growth())?;
+                self.store.transact(&act)
+            }
+            done => done,
+        }
     }
 
     /// Quarantined rows wait again; returns how many.
     pub fn requeue(&mut self, ids: &[RowId]) -> Result<u64, OutboxError> {
         let mut moved = 0;
         for slice in ids.chunks(SLICE) {
-            moved += self.store.transact(|store| store.requeue(slice))?;
+            moved += self.transact(|store| store.requeue(slice))?;
         }
         Ok(moved)
     }
 
-    /// Removes rows of a state, those captured before `before_us` only; each is counted and reported like any other that
-    /// is given up, delivered ones excepted. Returns how many.
-    pub fn purge(&mut self, state: State, before_us: Option<i64>, clock: &dyn Clock) -> Result<u64, OutboxError> {
-        let nothing = HashSet::new();
-        let mut gone = 0;
+    /// Removes rows of a state, with `older_than` only those captured so long ago; each is counted and reported like any
+    /// other that is given up, delivered ones excepted.
+    pub fn purge(
+        &mut self,
+        state: State,
+        older_than: Option<Duration>,
+        clock: &dyn Clock,
+    ) -> Result<Purged, OutboxError> {
+        let limit_us = older_than.map(|age| i64::try_from(age.as_micros()).unwrap_or(i64::MAX));
+        let mut purged = Purged::default();
         for lane in state.lanes().iter().filter(|lane| **lane != Lane::Report) {
-            loop {
+            let mut after = Some(RowId(0));
+            while let Some(from) = after {
                 let now = clock.stamp();
-                let taken = self.store.transact(|store| store.purge(*lane, before_us, SLICE, &nothing, now))?;
-                for files in &taken.files {
+                let slice = self.transact(|store| store.purge(*lane, limit_us, from, SLICE, now))?;
+                for files in &slice.taken.files {
                     self.evidence.remove(files);
                 }
-                gone += taken.rows;
-                if taken.rows == 0 {
-                    break;
-                }
+                purged.gone += slice.taken.rows;
+                purged.of_unknown_time += slice.of_unknown_time;
+                after = slice.next;
             }
         }
-        Ok(gone)
+        Ok(purged)
     }
 
-    /// Keeps events, with their origin where it is known. Their pictures are on the disk already. Returns for each whether
-    /// it is new.
-    pub fn import(&mut self, rows: &[(NewRow, Option<Foreign>)]) -> Result<Vec<bool>, OutboxError> {
-        let evidence = self.evidence.clone();
-        self.store.transact(|store| {
-            let keep = |(row, foreign): &(NewRow, Option<Foreign>)| {
-                let origin = (foreign.as_ref()).map(|foreign| Origin {
-                    epoch: foreign.epoch,
-                    seq: signed(foreign.seq),
-                    boot: foreign.boot.clone(),
-                });
-                let bytes = evidence.bytes(&row.evidence);
-                store.insert(row, Lane::waiting(row.kind), bytes, origin.as_ref()).map(|id| id.is_some())
-            };
-            rows.iter().map(keep).collect()
-        })
+    /// Keeps an event, with what is known of where it comes from. Its pictures are on the disk already.
+    pub fn import(&mut self, row: &NewRow, foreign: &Foreign) -> Result<(), OutboxError> {
+        let number = foreign.number.map(|(epoch, seq)| (epoch, signed(seq)));
+        let origin = Origin { number, boot: foreign.boot.clone() };
+        let bytes = self.evidence.bytes(&row.evidence);
+        self.transact(|store| store.insert(row, Lane::waiting(row.kind), bytes, Some(&origin)).map(drop))
     }
 
-    /// Whether this revision of an event is here.
-    pub fn has_revision(&self, event_id: Uuid, revision: u32) -> Result<bool, OutboxError> {
-        self.store.has(event_id, revision)
+    /// The camera whose event this is; `None`: this revision of it is not here.
+    pub fn camera_of(&self, event_id: Uuid, revision: u32) -> Result<Option<CameraKey>, OutboxError> {
+        self.store.camera_of(event_id, revision)
     }
 }
 

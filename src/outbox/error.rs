@@ -23,18 +23,22 @@ pub enum OutboxError {
     Damaged { path: PathBuf, what: &'static str },
     #[error("there is no outbox {path}; the agent makes it when it first runs")]
     Missing { path: PathBuf },
+    #[error("cannot look for the outbox {path}: {source}; run this as the user of the service, or as root")]
+    Hidden { path: PathBuf, source: std::io::Error },
     #[error(
         "the outbox {path} was made by an older lpr-agent (schema {found}); start this version of the service once, which brings it up to date"
     )]
     Older { path: PathBuf, found: i64 },
     #[error("the outbox cannot {doing}: {reason}; check free space and the health of the disk under data_dir")]
-    Sql { doing: &'static str, reason: String, code: Option<rusqlite::ErrorCode> },
+    Sql { doing: &'static str, reason: String, code: Option<rusqlite::ffi::Error> },
+    #[error("the outbox has more to write than it can; this health report is dropped and counted")]
+    Overload,
     #[error("the outbox is closed")]
     Closed,
 }
 
 impl OutboxError {
     pub(super) fn sql(doing: &'static str) -> impl Fn(rusqlite::Error) -> OutboxError {
-        move |error| OutboxError::Sql { doing, reason: error.to_string(), code: error.sqlite_error_code() }
+        move |error| OutboxError::Sql { doing, reason: error.to_string(), code: error.sqlite_error().copied() }
     }
 }

@@ -1,6 +1,6 @@
 //! Rows that go: by age, for room, by a person's order. Each call inside a transaction, with the reports of what is lost.
 
-use super::policy::{Class, Load, outlived};
+use super::policy::{Class, Load, age_us, kept_us};
 use super::report::{Gap, Range};
 use super::store::Store;
 use super::tally::{Lane, Sum};
@@ -30,11 +30,17 @@ pub(super) struct Goer {
     epoch: i64,
     seq: i64,
     sum: Sum,
-    /// Wall time of its capture and of its receipt, where they can be trusted.
-    captured_us: Option<i64>,
-    settled_us: Option<i64>,
     checkpoint: Option<i64>,
     evidence: EvidenceRefs,
+}
+
+/// What a slice of [`Store::purge`] did.
+#[derive(Debug)]
+pub(super) struct Purge {
+    pub(super) taken: Taken,
+    pub(super) of_unknown_time: u64,
+    /// Where to go on; `None`: it is done.
+    pub(super) next: Option<RowId>,
 }
 
 /// Bytes and rows that a slice may take at the most.
@@ -74,7 +80,7 @@ impl Store {
             Class::Quarantined => Lane::Quarantined,
         };
         let mut left = slice.bytes;
-        let mut goers = self.oldest(lane, slice.rows, pinned, None)?;
+        let mut goers = self.oldest(lane, slice.rows, pinned)?;
         goers.retain(|goer| {
             let wanted = left > 0;
             left = left.saturating_sub(goer.sum.total());
@@ -92,29 +98,38 @@ impl Store {
         pinned: &HashSet<RowId>,
         now: CaptureTime,
     ) -> Result<Taken, OutboxError> {
-        let now_us = now.synced.then_some(now.wall_us);
-        let mut goers = self.oldest(Lane::Delivered, rows, pinned, None)?;
-        goers.retain(|goer| keep_us == 0 || outlived(goer.settled_us, now_us, keep_us));
-        if let Some(limit) = max_age_us {
-            for lane in [Lane::Plate, Lane::Health, Lane::Quarantined] {
-                let waiting = self.oldest(lane, rows, pinned, None)?;
-                goers.extend(waiting.into_iter().filter(|goer| outlived(goer.captured_us, now_us, limit)));
-            }
+        let present = self.present(now)?;
+        let mut goers = Vec::new();
+        for lane in [Lane::Delivered, Lane::Plate, Lane::Health, Lane::Quarantined] {
+            let limit = if lane == Lane::Delivered { Some(keep_us) } else { max_age_us };
+            let Some(limit) = limit.filter(|_| self.head.tally.of(lane).rows > 0) else { continue };
+            let after = self.refs.aged.get(&lane).copied().unwrap_or(RowId(0));
+            let aged = self.aged(lane, after, rows, |id, times| {
+                let age = if lane == Lane::Delivered { kept_us(times, present) } else { age_us(times, present) };
+                Some(!pinned.contains(&id) && (limit == 0 || age? >= limit))
+            })?;
+            self.refs.aged.insert(lane, aged.next.unwrap_or(RowId(0)));
+            goers.extend(self.goers(&aged.ids)?);
         }
         self.remove(goers, "age", now)
     }
 
-    /// By a person's order: the oldest of a lane, up to `rows`; of the quarantined and delivered only.
+    /// By a person's order: a slice of a lane, from `after` on; with `limit_us` those older than that.
     pub(super) fn purge(
         &mut self,
         lane: Lane,
-        before_us: Option<i64>,
+        limit_us: Option<i64>,
+        after: RowId,
         rows: usize,
-        pinned: &HashSet<RowId>,
         now: CaptureTime,
-    ) -> Result<Taken, OutboxError> {
-        let goers = self.oldest(lane, rows, pinned, before_us)?;
-        self.remove(goers, "purged", now)
+    ) -> Result<Purge, OutboxError> {
+        let present = self.present(now)?;
+        let aged = self.aged(lane, after, rows, |_, times| match limit_us {
+            None => Some(true),
+            Some(limit) => age_us(times, present).map(|age| age >= limit),
+        })?;
+        let goers = self.goers(&aged.ids)?;
+        Ok(Purge { taken: self.remove(goers, "purged", now)?, of_unknown_time: aged.unknown, next: aged.next })
     }
 
     /// Pictures of the oldest waiting plates go; the reads stay.
@@ -213,38 +228,33 @@ impl Store {
         Ok(())
     }
 
-    fn oldest(
-        &self,
-        lane: Lane,
-        rows: usize,
-        pinned: &HashSet<RowId>,
-        before_us: Option<i64>,
-    ) -> Result<Vec<Goer>, OutboxError> {
+    fn oldest(&self, lane: Lane, rows: usize, pinned: &HashSet<RowId>) -> Result<Vec<Goer>, OutboxError> {
         // Pinned ones are the oldest, mostly: enough are read to find others behind them.
         let limit = (rows + pinned.len()) as i64;
-        let mut goers = match before_us {
-            None => self.select("WHERE e.lane = ?1 ORDER BY e.id LIMIT ?2", (lane.number(), limit))?,
-            Some(before) => self.select(
-                "WHERE e.lane = ?1 AND e.wall_us < ?3 ORDER BY e.id LIMIT ?2",
-                (lane.number(), limit, before),
-            )?,
-        };
+        let mut goers = self.select("WHERE e.lane = ?1 ORDER BY e.id LIMIT ?2", (lane.number(), limit))?;
         goers.retain(|goer| !pinned.contains(&goer.id));
         goers.truncate(rows);
+        Ok(goers)
+    }
+
+    fn goers(&self, ids: &[RowId]) -> Result<Vec<Goer>, OutboxError> {
+        let mut goers = Vec::with_capacity(ids.len());
+        for id in ids {
+            goers.extend(self.select("WHERE e.id = ?1", [id.0])?);
+        }
         Ok(goers)
     }
 
     fn select(&self, which: &str, parameters: impl rusqlite::Params) -> Result<Vec<Goer>, OutboxError> {
         let sql = format!(
             "SELECT e.id, e.lane, e.kind, e.epoch, e.seq, e.bytes, e.evidence_bytes,
-                    CASE WHEN e.synced THEN e.wall_us ELSE b.base_us + e.mono_ms * 1000 END, e.settled_us, e.checkpoint,
-                    y.evidence
-             FROM event e LEFT JOIN payload y ON y.id = e.id LEFT JOIN boot b ON b.id = e.boot {which}"
+                    e.checkpoint, y.evidence
+             FROM event e LEFT JOIN payload y ON y.id = e.id {which}"
         );
         let fault = OutboxError::sql("find what can go");
         let mut query = self.connection.prepare_cached(&sql).map_err(&fault)?;
         let found = query.query_map(parameters, |row| {
-            let evidence: Option<String> = row.get(10)?;
+            let evidence: Option<String> = row.get(8)?;
             Ok(Goer {
                 id: RowId(row.get(0)?),
                 lane: Lane::from_number(row.get(1)?).unwrap_or(Lane::Quarantined),
@@ -252,9 +262,7 @@ impl Store {
                 epoch: row.get(3)?,
                 seq: row.get(4)?,
                 sum: Sum::of(row.get::<_, i64>(5)?.unsigned_abs(), row.get::<_, i64>(6)?.unsigned_abs()),
-                captured_us: row.get(7)?,
-                settled_us: row.get(8)?,
-                checkpoint: row.get(9)?,
+                checkpoint: row.get(7)?,
                 evidence: evidence.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
             })
         });

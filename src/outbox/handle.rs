@@ -8,7 +8,7 @@ use super::{Counts, NewRow, OutboxError, Reconciled, Row, RowId, Settled, Want};
 use super::{housekeeping, recover};
 use crate::clock::Clock;
 use crate::config::OutboxConfig;
-use crate::domain::{BootId, CameraKey, CaptureTime};
+use crate::domain::{BootId, CameraKey, CaptureTime, EventKind};
 use crate::media::{EvidencePath, EvidenceStore};
 use std::fs::File;
 use std::path::Path;
@@ -104,13 +104,32 @@ impl Outbox {
 }
 
 impl OutboxHandle {
-    /// Keeps an event; durable when it returns `Ok`. The same event again is no error and changes nothing.
+    /// Keeps an event; durable when it returns `Ok`. The same event again is no error and changes nothing. A plate waits
+    /// until there is a place for it; a health report that finds none is dropped and counted.
     pub async fn submit(&self, row: NewRow) -> Result<(), OutboxError> {
+        if row.kind == EventKind::Health {
+            return self.try_submit(row)?.await.map_err(|_| OutboxError::Closed)?.map(drop);
+        }
         self.change(self.submission(row)).await.map(drop)
+    }
+
+    fn try_submit(&self, row: NewRow) -> Result<oneshot::Receiver<Result<Done, OutboxError>>, OutboxError> {
+        let (answer, done) = oneshot::channel();
+        match self.commands.try_send(Command::Change(self.submission(row), answer)) {
+            Ok(()) => Ok(done),
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(OutboxError::Closed),
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                self.shared.drop_one();
+                Err(OutboxError::Overload)
+            }
+        }
     }
 
     /// [`OutboxHandle::submit`] for a thread of its own. Must not be called in a task.
     pub fn submit_blocking(&self, row: NewRow) -> Result<(), OutboxError> {
+        if row.kind == EventKind::Health {
+            return self.try_submit(row)?.blocking_recv().map_err(|_| OutboxError::Closed)?.map(drop);
+        }
         let (answer, done) = oneshot::channel();
         let command = Command::Change(self.submission(row), answer);
         self.commands.blocking_send(command).map_err(|_| OutboxError::Closed)?;

@@ -3,10 +3,13 @@
 
 use super::gone::{Slice, Taken};
 use super::policy::{self, Caps, Class};
+use super::report::Gap;
 use super::store::Store;
 use super::tally::Lane;
 use super::writer::Writer;
 use super::{OutboxError, recover};
+use crate::domain::EventKind;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Rows that go in one commit.
@@ -16,9 +19,38 @@ pub(super) const LOOK: Duration = Duration::from_secs(2);
 /// Between two tries to open a file that could not be written, and between two complaints.
 const RETRY: Duration = Duration::from_secs(5);
 const COMPLAIN: Duration = Duration::from_secs(60);
-/// The log may grow so far beyond the file; it needs room as well.
-const LOG_ROOM: u64 = 20_000_000;
 const HOUR_US: f64 = 3.6e9;
+
+/// Failures to read the same file after which it is rebuilt from what still reads.
+const UNREAD_MAX: u32 = 3;
+
+/// What is done on a full disk, one after the other until a change can be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RoomStep {
+    /// The reserve is given free.
+    Release,
+    /// The log begins anew, within what room there is now.
+    Restart,
+    /// A slice of what matters less goes.
+    Evict,
+}
+
+impl RoomStep {
+    pub(super) const ALL: [RoomStep; 5] =
+        [RoomStep::Release, RoomStep::Restart, RoomStep::Evict, RoomStep::Evict, RoomStep::Evict];
+}
+
+/// Events that were not taken, by kind and reason, until that can be written down.
+#[derive(Debug, Default)]
+pub(super) struct Refused(BTreeMap<(EventKind, &'static str), u64>);
+
+impl Refused {
+    pub(super) fn add(&mut self, kind: EventKind, reason: &'static str, count: u64) {
+        if count > 0 {
+            *self.0.entry((kind, reason)).or_default() += count;
+        }
+    }
+}
 
 /// What is under way.
 #[derive(Debug, Default)]
@@ -31,6 +63,10 @@ pub(super) struct State {
     outdated: bool,
     next_look: Duration,
     retry_at: Option<Duration>,
+    /// Times in a row that the file could not be read, each after it had been opened again.
+    unread: u32,
+    /// Events that were not taken, not reported yet.
+    pub(super) refused: Refused,
     complained: Option<Duration>,
 }
 
@@ -43,6 +79,11 @@ impl Writer {
     /// Is there something to do that cannot wait for the next look?
     pub(super) fn is_busy(&self) -> bool {
         !self.state.stuck && (self.state.outdated || !self.cuts().is_empty())
+    }
+
+    /// Is it time for the next look?
+    pub(super) fn is_due(&self) -> bool {
+        self.clock.monotonic() >= self.state.next_look
     }
 
     fn caps(&self) -> Caps {
@@ -59,9 +100,8 @@ impl Writer {
 
     /// One slice of work.
     pub(super) fn keep_house(&mut self) {
-        let now = self.clock.monotonic();
-        if now >= self.state.next_look {
-            self.state.next_look = now + LOOK;
+        if self.is_due() {
+            self.state.next_look = self.clock.monotonic() + LOOK;
             self.state.stuck = false;
             self.look();
         }
@@ -110,12 +150,12 @@ impl Writer {
         }
         self.disk.take();
         self.set_limit();
+        self.report_refused();
         self.state.outdated = true;
     }
 
     fn set_limit(&self) {
-        let free = self.disk.free();
-        let limited = self.store.limit_growth(free.saturating_sub(LOG_ROOM.min(free / 2)));
+        let limited = self.store.limit_growth(self.disk.growth());
         // The reserve must hold what is in the log, or the log could not be written back on a full disk.
         if let Err(error) = limited.and_then(|()| self.store.limit_log(self.disk.reserve() / 4)) {
             tracing::debug!(%error, "the outbox cannot be limited");
@@ -158,20 +198,23 @@ impl Writer {
         taken.rows
     }
 
-    /// Makes room on a full disk: the reserve first, then the least important rows. `true`: worth another try.
-    pub(super) fn make_room(&mut self) -> bool {
-        if self.disk.release() {
+    /// A step towards room on a full disk; of the classes of `may_go` only, the least important first. `true`: worth another try.
+    pub(super) fn make_room(&mut self, step: RoomStep, may_go: &[Class]) -> bool {
+        if step == RoomStep::Release {
+            if !self.disk.release() {
+                return false;
+            }
             tracing::warn!(free = self.disk.free(), "the disk is full; the reserve is given free");
-            self.store.restart_log();
-            self.set_limit();
-            return true;
         }
         // Even a deletion writes to the log: from its start again, where it has its room already.
         self.store.restart_log();
         self.set_limit();
+        if step != RoomStep::Evict {
+            return true;
+        }
         let bytes = self.store.head.tally.total() / 20 + 1;
-        for class in Class::ORDER {
-            match self.take_out(class, Slice { bytes, rows: ROWS }, "disk") {
+        for class in may_go {
+            match self.take_out(*class, Slice { bytes, rows: ROWS }, "disk") {
                 Ok(rows) if rows > 0 => {
                     tracing::warn!(?class, rows, "the disk is full; events or pictures are given up");
                     return true;
@@ -186,12 +229,42 @@ impl Writer {
         false
     }
 
+    /// Writes down what was not taken, and reports it to the server, once something can be written again.
+    pub(super) fn report_refused(&mut self) {
+        self.state.refused.add(EventKind::Health, "overload", self.shared.take_dropped());
+        if self.state.refused.0.is_empty() || self.state.retry_at.is_some() {
+            return;
+        }
+        let now = self.clock.stamp();
+        let refused = &self.state.refused.0;
+        let written = self.store.transact(|store| {
+            refused.iter().try_for_each(|((kind, reason), count)| {
+                let kind = kind.as_str().to_owned();
+                store.report_gap(&Gap { kind, reason, range: None, count: *count }, now)
+            })
+        });
+        match written {
+            Ok(()) => {
+                self.state.refused.0.clear();
+                self.publish();
+            }
+            Err(error) => self.trouble(&error),
+        }
+    }
+
     /// Takes note of a failure: damage is repaired now, a file out of reach is opened again later. Says so, not too often.
     pub(super) fn trouble(&mut self, error: &OutboxError) {
         let now = self.clock.monotonic();
         if error.is_broken() {
             self.repair(&error.to_string());
             return;
+        }
+        if error.is_unread() && self.state.retry_at.is_none_or(|at| at <= now) {
+            self.state.unread += 1;
+            if self.state.unread >= UNREAD_MAX {
+                self.repair(&error.to_string());
+                return;
+            }
         }
         if self.state.retry_at.is_none() && error.code().is_some() {
             self.state.retry_at = Some(now + RETRY);
@@ -207,12 +280,14 @@ impl Writer {
             tracing::info!("the outbox can be written again");
         }
         self.state.retry_at = None;
+        self.state.unread = 0;
     }
 
     fn reopen(&mut self) {
         self.state.retry_at = Some(self.clock.monotonic() + RETRY);
         let path = self.dir.join("outbox.db");
         match Store::open(&path, self.store.boot().clone(), self.clock.wall_us()) {
+            // The same file: what is in flight is so still.
             Ok(store) => self.replace(store),
             Err(error) if error.is_damage() => self.repair(&error.to_string()),
             Err(error) => tracing::debug!(%error, "the outbox cannot be opened again yet"),
@@ -224,8 +299,16 @@ impl Writer {
         let last_id = self.store.head.last_id;
         self.store.let_go();
         match recover::rebuild(&self.dir, &self.store.boot().clone(), self.clock.stamp(), why, last_id) {
-            Ok(store) => self.replace(store),
+            Ok(store) => {
+                // Numbers of another file mean nothing in this one.
+                self.shared.forget_pins();
+                self.state.unread = 0;
+                self.replace(store);
+            }
             Err(error) => {
+                if error.is_full_on(&self.disk) {
+                    self.disk.release();
+                }
                 tracing::error!(%error, "the damaged outbox cannot be rebuilt yet");
                 self.state.retry_at = Some(self.clock.monotonic() + RETRY);
             }
@@ -234,8 +317,6 @@ impl Writer {
 
     fn replace(&mut self, store: Store) {
         self.store = store;
-        // Numbers of another file mean nothing in this one.
-        self.shared.forget_pins();
         self.shared.set_epoch(self.store.epoch());
         self.set_limit();
         self.publish();

@@ -1,6 +1,6 @@
 //! Looking into an outbox without changing it, also while the agent works with it.
 
-use super::read::{ROW, read_row};
+use super::read::{ROW, read_leniently, read_row};
 use super::store::{Head, read_head};
 use super::tally::Lane;
 use super::{Counts, OutboxError, Row, RowId, schema};
@@ -52,6 +52,8 @@ pub struct Kept {
     pub reason: Option<String>,
     /// Of the row and its pictures.
     pub bytes: u64,
+    /// Why it cannot be read: then only what could be is in `row`.
+    pub unreadable: Option<String>,
 }
 
 /// How an outbox stands.
@@ -77,10 +79,7 @@ impl Inspector {
     /// No outbox there, not one of this version, or not readable.
     pub fn open(dir: &Path) -> Result<Inspector, OutboxError> {
         let path = dir.join("outbox.db");
-        if !path.exists() {
-            return Err(OutboxError::Missing { path });
-        }
-        let connection = schema::open_to_read(&path)?;
+        let connection = schema::open_existing(&path)?;
         schema::check_newest(&connection, &path)?;
         let head = read_head(&connection)?;
         Ok(Inspector { connection, head })
@@ -123,11 +122,7 @@ impl Inspector {
 
     /// Rows of a state (`None`: of all), oldest first; those after `after`, up to `limit`. With it the mark to go on from.
     pub fn list(&self, state: Option<State>, after: i64, limit: usize) -> Result<(Vec<Kept>, i64), OutboxError> {
-        let lanes: Vec<String> = match state {
-            Some(state) => state.lanes().iter().map(|lane| lane.number().to_string()).collect(),
-            None => Lane::ALL.iter().map(|lane| lane.number().to_string()).collect(),
-        };
-        let which = format!("WHERE e.lane IN ({}) AND e.id > ?1 ORDER BY e.id LIMIT ?2", lanes.join(", "));
+        let which = format!("{} ORDER BY e.id LIMIT ?2", page_of(state));
         let rows = self.select(&which, (after, i64::try_from(limit).unwrap_or(i64::MAX)))?;
         let mark = rows.last().map_or(after, |kept| kept.row.id.0);
         Ok((rows, mark))
@@ -145,25 +140,61 @@ impl Inspector {
 
     fn select(&self, which: &str, parameters: impl rusqlite::Params) -> Result<Vec<Kept>, OutboxError> {
         let fault = OutboxError::sql("list its events");
-        let sql = format!(
-            "{} LEFT JOIN quarantine q ON q.id = e.id {which}",
-            ROW.trim_end().replacen("y.evidence", "y.evidence, e.lane, q.reason, e.bytes + e.evidence_bytes", 1)
-        );
-        let mut query = self.connection.prepare(&sql).map_err(&fault)?;
+        let mut query = self.connection.prepare(&selection(which)).map_err(&fault)?;
         let mut rows = query.query(parameters).map_err(&fault)?;
         let mut found = Vec::new();
         while let Some(row) = rows.next().map_err(&fault)? {
             let id = RowId(row.get(0).map_err(&fault)?);
-            match read_row(id, row) {
-                Ok(read) => found.push(Kept {
-                    row: read,
-                    state: State::of(Lane::from_number(row.get(15).map_err(&fault)?).unwrap_or(Lane::Quarantined)),
-                    reason: row.get(16).map_err(&fault)?,
-                    bytes: row.get::<_, i64>(17).map_err(&fault)?.unsigned_abs(),
-                }),
-                Err(reason) => tracing::warn!(row = id.0, %reason, "an event cannot be read"),
-            }
+            let (read, unreadable) = match read_row(id, row) {
+                Ok(read) => (read, None),
+                Err(why) => (read_leniently(id, row), Some(why)),
+            };
+            found.push(Kept {
+                row: read,
+                state: State::of(Lane::from_number(row.get(15).map_err(&fault)?).unwrap_or(Lane::Quarantined)),
+                reason: row.get(16).unwrap_or_default(),
+                bytes: row.get::<_, i64>(17).unwrap_or_default().unsigned_abs(),
+                unreadable,
+            });
         }
         Ok(found)
+    }
+}
+
+/// The rows of a state, by their number. Where a state has several lanes the index on them is of no use: it would have
+/// every row sorted for each page.
+fn page_of(state: Option<State>) -> String {
+    match state.map(State::lanes) {
+        None => "WHERE e.id > ?1".into(),
+        Some([one]) => format!("WHERE e.lane = {} AND e.id > ?1", one.number()),
+        Some(several) => {
+            let numbers: Vec<String> = several.iter().map(|lane| lane.number().to_string()).collect();
+            format!("WHERE +e.lane IN ({}) AND e.id > ?1", numbers.join(", "))
+        }
+    }
+}
+
+fn selection(which: &str) -> String {
+    format!(
+        "{} LEFT JOIN quarantine q ON q.id = e.id {which}",
+        ROW.trim_end().replacen("y.evidence", "y.evidence, e.lane, q.reason, e.bytes + e.evidence_bytes", 1)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_page_of_a_list_has_all_rows_sorted() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = schema::open(&dir.path().join("outbox.db"), 0).unwrap();
+        for state in [None, Some(State::Pending), Some(State::Delivered), Some(State::Quarantined)] {
+            let which = format!("{} ORDER BY e.id LIMIT ?2", page_of(state));
+            let mut plan = file.prepare(&format!("EXPLAIN QUERY PLAN {}", selection(&which))).unwrap();
+            let steps = plan.query_map((0, 64), |row| row.get::<_, String>(3)).unwrap();
+            let steps: Vec<String> = steps.map(Result::unwrap).collect();
+            assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE")), "{state:?}: {steps:?}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::store::{Store, signed};
 use super::tally::{Lane, Sum};
 use super::{NewRow, OutboxError, RowId};
-use crate::domain::{BootId, CaptureTime};
+use crate::domain::{BootId, CameraId, CameraKey, CaptureTime, CheckpointId};
 use rusqlite::OptionalExtension;
 use uuid::Uuid;
 
@@ -15,8 +15,8 @@ const BASE_TOLERANCE_US: i64 = 10_000;
 /// Where a row comes from that was not made by this outbox: salvaged or imported.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Origin {
-    pub(super) epoch: Uuid,
-    pub(super) seq: i64,
+    /// `None`: it had none, and gets one here.
+    pub(super) number: Option<(Uuid, i64)>,
     pub(super) boot: BootId,
 }
 
@@ -41,14 +41,22 @@ impl Store {
             return Ok(None);
         }
         let camera = self.camera_ref(&row.camera)?;
-        let (epoch, boot) = match origin {
-            Some(origin) => (self.epoch_ref(origin.epoch)?, self.boot_ref(&origin.boot)?),
-            None => (self.epoch_ref(self.epoch())?, self.boot_ref(&self.boot().clone())?),
+        let number = origin.and_then(|origin| origin.number);
+        let epoch = self.epoch_ref(number.map_or(self.epoch(), |(epoch, _)| epoch))?;
+        let boot = match origin {
+            Some(origin) => self.boot_ref(&origin.boot)?,
+            None => self.boot_ref(&self.boot().clone())?,
         };
         self.head.last_id += 1;
         let (id, bytes) = (self.head.last_id, (body.len() + ROW_OVERHEAD) as u64);
-        let seq = match origin {
-            Some(origin) => origin.seq,
+        let seq = match number {
+            Some((epoch, seq)) => {
+                // One of our own that comes back: its number must not be given again.
+                if epoch == self.epoch() {
+                    self.head.last_seq = self.head.last_seq.max(seq);
+                }
+                seq
+            }
             None => {
                 self.head.last_seq += 1;
                 self.head.last_seq
@@ -89,6 +97,24 @@ impl Store {
             self.note_base(boot, row.at)?;
         }
         Ok(Some(RowId(id)))
+    }
+
+    /// The camera whose event this is; `None`: it is not here.
+    pub(super) fn camera_of(&self, event_id: Uuid, revision: u32) -> Result<Option<CameraKey>, OutboxError> {
+        let names: Option<(String, String)> = self
+            .connection
+            .prepare_cached(
+                "SELECT coalesce(c.camera, ''), coalesce(c.checkpoint, '') FROM event e LEFT JOIN camera c ON c.id = e.camera
+                 WHERE e.event_id = ?1 AND e.revision = ?2",
+            )
+            .and_then(|mut query| {
+                query.query_row((event_id.as_bytes().as_slice(), revision), |row| Ok((row.get(0)?, row.get(1)?))).optional()
+            })
+            .map_err(OutboxError::sql("look for an event"))?;
+        Ok(names.map(|(camera, checkpoint)| CameraKey {
+            camera: CameraId::new(&camera).unwrap_or_else(|_| CameraId::unknown()),
+            checkpoint: CheckpointId::new(&checkpoint).unwrap_or_else(|_| CheckpointId::unknown()),
+        }))
     }
 
     pub(super) fn has(&self, event_id: Uuid, revision: u32) -> Result<bool, OutboxError> {

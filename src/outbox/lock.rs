@@ -4,6 +4,11 @@ use super::OutboxError;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
+use std::time::Duration;
+
+/// For a second.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Held as long as it lives; the kernel lets go of it when the process dies, however it dies.
 #[derive(Debug)]
@@ -22,7 +27,16 @@ impl DirLock {
             .truncate(false)
             .open(dir.join("lpr-agent.lock"))
             .map_err(fault)?;
-        match file.try_lock() {
+        let mut tries = TRIES;
+        let locked = loop {
+            match file.try_lock() {
+                // `is_held` takes it for a moment, in whatever process.
+                Err(TryLockError::WouldBlock) if tries > 0 => std::thread::sleep(PAUSE),
+                other => break other,
+            }
+            tries -= 1;
+        };
+        match locked {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(OutboxError::Locked { dir: dir.to_owned(), holder: holder(&mut file) });

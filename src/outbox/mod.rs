@@ -4,11 +4,13 @@
 //! [`OutboxHandle`]: bounded commands, answered after the commit. Evidence files are written before the row that
 //! names them and removed after it.
 
+mod age;
 mod disk;
 mod editor;
 mod error;
 mod gone;
 mod handle;
+mod header;
 mod housekeeping;
 mod inspect;
 mod keep;
@@ -19,6 +21,7 @@ mod recover;
 mod report;
 mod row;
 mod salvage;
+mod salvage_sums;
 mod schema;
 mod settle;
 mod sidecar;
@@ -30,7 +33,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use editor::{Editor, Foreign};
+pub use editor::{Editor, Foreign, Purged};
 pub use error::OutboxError;
 pub use handle::{Outbox, OutboxHandle};
 pub use inspect::{Inspector, Kept, State, Stats};

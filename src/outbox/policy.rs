@@ -1,5 +1,8 @@
 //! What has to go when there is not room for all (DESIGN 6). Pure: sizes in, cuts out.
 
+use super::store::signed;
+use crate::domain::CaptureTime;
+
 /// What can be given up, the first first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Class {
@@ -15,6 +18,11 @@ pub(super) enum Class {
 impl Class {
     pub(super) const ORDER: [Class; 5] =
         [Class::Delivered, Class::Health, Class::Pictures, Class::Plates, Class::Quarantined];
+
+    /// What may go on a full disk so that something can be written: plates and what belongs to them for a plate only.
+    pub(super) fn to_make_room(for_plate: bool) -> &'static [Class] {
+        if for_plate { &Class::ORDER } else { &Class::ORDER[..2] }
+    }
 }
 
 /// Bytes there are, by class. `Plates` are the rows without the pictures of `Pictures`.
@@ -96,10 +104,40 @@ pub(super) fn cuts(load: &Load, caps: &Caps, cutting: bool) -> Vec<Cut> {
     cuts
 }
 
-/// Has a moment passed `limit_us` ago? Never where either clock was not to be trusted: an event must not be given up
-/// because the clock was wrong.
-pub(super) fn outlived(then_us: Option<i64>, now_us: Option<i64>, limit_us: i64) -> bool {
-    then_us.zip(now_us).is_some_and(|(then, now)| now.saturating_sub(then) >= limit_us)
+/// What a row tells of its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Times {
+    pub(super) at: CaptureTime,
+    /// Of the boot that still runs: the monotonic clock tells, whatever the other says.
+    pub(super) this_boot: bool,
+    /// True wall time at the start of its boot, where it has become known.
+    pub(super) base_us: Option<i64>,
+    /// Wall time of its receipt.
+    pub(super) settled_us: Option<i64>,
+}
+
+/// The present. `us`: by the wall clock, where it can be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Present {
+    pub(super) us: Option<i64>,
+    pub(super) mono_ms: u64,
+}
+
+/// Microseconds since a row was captured. `None` where either clock was not to be trusted: an event must not be given up
+/// because the clock was wrong. Of two clocks that contradict each other, the one that makes it younger.
+pub(super) fn age_us(times: &Times, now: Present) -> Option<i64> {
+    let CaptureTime { wall_us, mono_ms, synced } = times.at;
+    if times.this_boot {
+        return Some(signed(now.mono_ms.saturating_sub(mono_ms)).saturating_mul(1000));
+    }
+    let by_base = times.base_us.map(|base| base.saturating_add(signed(mono_ms).saturating_mul(1000)));
+    let then = by_base.max(synced.then_some(wall_us));
+    then.zip(now.us).map(|(then, now)| now.saturating_sub(then))
+}
+
+/// Microseconds since the receipt.
+pub(super) fn kept_us(times: &Times, now: Present) -> Option<i64> {
+    times.settled_us.zip(now.us).map(|(then, now)| now.saturating_sub(then))
 }
 
 #[cfg(test)]
@@ -170,9 +208,27 @@ mod tests {
         }
 
         #[test]
-        fn without_a_trusted_clock_nothing_is_too_old(then in any::<i64>(), now in any::<i64>(), limit in 0i64..1_000_000) {
-            prop_assert!(!outlived(None, Some(now), limit) && !outlived(Some(then), None, limit));
-            prop_assert_eq!(outlived(Some(then), Some(then.saturating_add(limit)), limit + 1), false);
+        fn without_a_trusted_clock_no_age_is_known(wall_us in any::<i64>(), mono_ms: u64, now_us: i64, synced: bool) {
+            let times = Times {
+                at: CaptureTime { wall_us, mono_ms, synced },
+                this_boot: false,
+                base_us: None,
+                settled_us: synced.then_some(wall_us),
+            };
+            let now = |us| Present { us, mono_ms: 5 };
+            prop_assert_eq!(age_us(&times, now(None)), None);
+            prop_assert_eq!(kept_us(&times, now(None)), None);
+            prop_assert_eq!(age_us(&times, now(Some(now_us))).is_some(), synced);
+        }
+
+        #[test]
+        fn in_one_boot_no_step_of_the_wall_clock_makes_an_event_older(
+            wall_us: i64, now_us: Option<i64>, synced: bool, base_us: Option<i64>, mono_ms in 0u64..1 << 40, later in 0u64..1 << 30,
+        ) {
+            let at = CaptureTime { wall_us, mono_ms, synced };
+            let times = Times { at, this_boot: true, base_us, settled_us: None };
+            let now = Present { us: now_us, mono_ms: mono_ms + later };
+            prop_assert_eq!(age_us(&times, now), Some(later as i64 * 1000));
         }
     }
 }

@@ -16,7 +16,7 @@ use super::tally::Lane;
 use crate::domain::{BootId, CameraId, CameraKey, CaptureTime, CheckpointId};
 use crate::media::EvidenceStore;
 use crate::wire::outgoing::report_body;
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,9 +31,8 @@ pub(super) fn open(dir: &Path, boot: &BootId, now: CaptureTime, disk: &Disk) -> 
     let path = dir.join("outbox.db");
     finish_switch(dir).map_err(|source| OutboxError::Directory { dir: dir.to_owned(), source })?;
     let note = sidecar.read();
-    let fresh = fs::metadata(&path).map_or(true, |file| file.len() == 0);
     let opened = match Store::open(&path, boot.clone(), now.wall_us) {
-        Err(error) if error.is_full() && disk.release() => {
+        Err(error) if error.is_full_on(disk) && disk.release() => {
             tracing::warn!("the disk is full; the reserve is given free to open the outbox");
             Store::open(&path, boot.clone(), now.wall_us)
         }
@@ -41,15 +40,20 @@ pub(super) fn open(dir: &Path, boot: &BootId, now: CaptureTime, disk: &Disk) -> 
     };
     match opened {
         Ok(mut store) => {
-            if let Some(note) = note {
-                report_lost(&mut store, &note, fresh, now)?;
+            let mut reported = report_missing(&mut store, dir, note.as_ref(), now);
+            if reported.as_ref().is_err_and(|error| error.is_full_on(disk)) && disk.release() {
+                reported = report_missing(&mut store, dir, note.as_ref(), now);
+            }
+            if let Err(error) = reported {
+                // The agent starts all the same.
+                tracing::error!(%error, "a loss of events cannot be written down");
             }
             Ok(store)
         }
         Err(error) if error.is_damage() => {
             let why = error.to_string();
             rebuild(dir, boot, now, &why, 0).or_else(|error| {
-                if !error.is_full() {
+                if !error.is_full_on(disk) {
                     return Err(error);
                 }
                 tracing::warn!(%error, "no room to rebuild the outbox; the reserve and older damaged files are given up");
@@ -167,6 +171,24 @@ fn sync(dir: &Path) -> std::io::Result<()> {
     fs::File::open(dir)?.sync_all()
 }
 
+fn report_missing(store: &mut Store, dir: &Path, note: Option<&Note>, now: CaptureTime) -> Result<(), OutboxError> {
+    // Not the file's length tells: one whose log is lost from its first frame on has a first page and no table.
+    let fresh = store.head.last_seq == 0 && store.head.last_id == 0;
+    match note {
+        Some(note) => report_lost(store, note, fresh, now),
+        // Neither file nor note: pictures of events that nobody knows tell that there were some.
+        None if fresh => match strangers(dir, store) {
+            0 => Ok(()),
+            count => {
+                tracing::error!(count, "the outbox is gone; there are pictures of events that it must have had");
+                let gap = Gap { kind: "event".into(), reason: "corrupt", range: None, count };
+                store.transact(|store| store.report_gap(&gap, now))
+            }
+        },
+        None => Ok(()),
+    }
+}
+
 /// A file that opens but lacks what the note knows: its log was damaged (SQLite drops what does not check, silently), or
 /// the file was emptied or removed.
 fn report_lost(store: &mut Store, note: &Note, fresh: bool, now: CaptureTime) -> Result<(), OutboxError> {
@@ -230,8 +252,7 @@ fn report_rebuilt(
 fn strangers(dir: &Path, store: &Store) -> u64 {
     let known = |id: &Uuid| store.has_any(*id).unwrap_or(true);
     let kept = store.counts().pending + store.counts().quarantined;
-    let events = EvidenceStore::at(dir).events();
-    kept + events.iter().filter(|id| !known(id)).count() as u64
+    kept + EvidenceStore::at(dir).events().filter(|id| !known(id)).count() as u64
 }
 
 fn adopt_reporter(store: &mut Store, note: Option<&Note>) -> Result<(), OutboxError> {
@@ -253,8 +274,12 @@ fn alarm(store: &mut Store, now: CaptureTime, message: String, details: serde_js
 
 impl OutboxError {
     pub(super) fn code(&self) -> Option<ErrorCode> {
+        self.sqlite().map(|error| error.code)
+    }
+
+    fn sqlite(&self) -> Option<ffi::Error> {
         match self {
-            OutboxError::Open { source, .. } => source.sqlite_error_code(),
+            OutboxError::Open { source, .. } => source.sqlite_error().copied(),
             OutboxError::Sql { code, .. } => *code,
             _ => None,
         }
@@ -281,8 +306,22 @@ impl OutboxError {
         matches!(self.code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
     }
 
+    /// There is no room.
     pub(super) fn is_full(&self) -> bool {
-        matches!(self.code(), Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure | ErrorCode::CannotOpen))
+        self.code() == Some(ErrorCode::DiskFull)
+    }
+
+    /// SQLite calls it full only where it writes rows; a log that cannot be made or mapped is a failure like any other. On
+    /// a disk with room it is one.
+    pub(super) fn is_full_on(&self, disk: &Disk) -> bool {
+        let failed = matches!(self.code(), Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen));
+        self.is_full() || (failed && disk.is_low())
+    }
+
+    /// The disk does not give back what was written to it: no matter of room.
+    pub(super) fn is_unread(&self) -> bool {
+        let codes = [ffi::SQLITE_IOERR_READ, ffi::SQLITE_IOERR_SHORT_READ, ffi::SQLITE_IOERR_CORRUPTFS];
+        self.sqlite().is_some_and(|error| codes.contains(&error.extended_code))
     }
 }
 

@@ -65,6 +65,8 @@ pub struct Want {
     pub skip: HashSet<RowId>,
     /// Only rows made after this one: the live lane. `None`: all.
     pub newer_than: Option<RowId>,
+    /// None of these cameras' rows, however many there are.
+    pub held: Vec<CameraKey>,
 }
 
 /// A row that a server's answer has named.

@@ -3,9 +3,10 @@
 use super::keep::Origin;
 use super::read::{ROW, read_row};
 use super::recover::suffixed;
+use super::salvage_sums::carry_sums;
 use super::store::{Store, read_head, signed};
 use super::tally::Lane;
-use super::{NewRow, OutboxError, Row, RowId};
+use super::{NewRow, OutboxError, Row, RowId, header};
 use crate::media::EvidenceStore;
 use rusqlite::{Connection, OpenFlags};
 use std::collections::BTreeSet;
@@ -74,6 +75,7 @@ pub(super) fn carry_over(path: &Path, store: &mut Store) -> Result<Salvaged, Out
             Ok(())
         })?;
     }
+    carry_sums(&old, store)?;
     let mut group = Vec::with_capacity(GROUP);
     let evidence = path.parent().map(EvidenceStore::at);
     let mut keep = |found: Found, store: &mut Store, flush: bool| -> Result<(), OutboxError> {
@@ -169,7 +171,7 @@ fn put(store: &mut Store, group: &mut Vec<Found>, evidence: Option<&EvidenceStor
                 found.row;
             let bytes = evidence.map_or(0, |evidence| evidence.bytes(&refs));
             let row = NewRow { event_id, revision, kind, camera, at, body, evidence: refs };
-            let origin = Origin { epoch, seq: signed(seq), boot };
+            let origin = Origin { number: Some((epoch, signed(seq))), boot };
             if let Some(id) = store.insert(&row, found.lane, bytes, Some(&origin))? {
                 let reason = (found.lane == Lane::Quarantined).then(|| found.reason.unwrap_or_default());
                 store.restore(id, reason, found.settled_us, found.checkpoint)?;
@@ -188,7 +190,9 @@ fn open_damaged(path: &Path) -> Option<(Connection, String)> {
         "{} LEFT JOIN quarantine q ON q.id = e.id",
         ROW.trim_end().replacen("y.evidence", "y.evidence, e.lane, q.reason, e.settled_us, e.checkpoint", 1)
     );
-    for page_bytes in [None, Some(1024u16), Some(4096)] {
+    let own = page_bytes_of(path);
+    let sound = header::damage(path, 0).is_none().then_some(None);
+    for page_bytes in sound.into_iter().chain([own, Some(1024), Some(4096)]) {
         if let Some(bytes) = page_bytes {
             mend_header(path, bytes)?;
         }
@@ -202,6 +206,12 @@ fn open_damaged(path: &Path) -> Option<(Connection, String)> {
         }
     }
     None
+}
+
+fn page_bytes_of(path: &Path) -> Option<u16> {
+    let mut bytes = [0u8; header::BYTES];
+    std::fs::File::open(path).ok()?.read_exact_at(&mut bytes, 0).ok()?;
+    header::page_bytes(&bytes)
 }
 
 /// Puts a sound header over a damaged one, which is kept beside it. The file itself is about to be set aside.

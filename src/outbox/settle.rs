@@ -1,7 +1,7 @@
 //! Rows whose fate the server has decided, and servers that forget. Everything here runs inside a transaction.
 
 use super::report::{Gap, Range};
-use super::store::{Store, signed};
+use super::store::{Passed, Store, signed};
 use super::tally::{Lane, Sum};
 use super::{OutboxError, Reconciled, RowId, Settled};
 use crate::domain::{CaptureTime, EventKind};
@@ -13,7 +13,16 @@ pub(super) struct Brief {
     pub(super) lane: Lane,
     pub(super) kind: EventKind,
     pub(super) sum: Sum,
+    /// It has been delivered before, to a server that lost it.
+    pub(super) again: bool,
 }
+
+/// In place of the server's number: delivered before, and counted then.
+const AGAIN: i64 = -1;
+/// Of a row of `event`: whether it is a report of the outbox itself, which is never given up.
+const IS_REPORT: &str =
+    "kind = 'health' AND EXISTS (SELECT 1 FROM payload y WHERE y.id = event.id AND json_valid(y.body)
+                         AND json_extract(y.body, '$.component') IN ('outbox', 'clock'))";
 
 impl Store {
     /// Rows become `delivered`. An id that is gone meanwhile changes nothing.
@@ -35,8 +44,8 @@ impl Store {
                 })
                 .map_err(OutboxError::sql("settle an event"))?;
             self.head.tally.shift(brief.lane, Lane::Delivered, brief.sum);
-            self.head.delivered += 1;
-            self.head.duplicates += u64::from(one.duplicate);
+            self.head.delivered += u64::from(!brief.again);
+            self.head.duplicates += u64::from(one.duplicate && !brief.again);
             self.head.server_checkpoint = self.head.server_checkpoint.max(checkpoint);
         }
         Ok(())
@@ -57,7 +66,8 @@ impl Store {
         for id in ids {
             let Some(brief) = self.brief(*id)?.filter(|brief| brief.lane == Lane::Quarantined) else { continue };
             self.drop_reason(*id)?;
-            self.move_row(*id, &brief, Lane::waiting(brief.kind))?;
+            let lane = if self.is_report(*id)? { Lane::Report } else { Lane::waiting(brief.kind) };
+            self.move_row(*id, &brief, lane)?;
             moved += 1;
         }
         Ok(moved)
@@ -89,32 +99,42 @@ impl Store {
     fn send_again(&mut self) -> Result<u64, OutboxError> {
         let fault = OutboxError::sql("send delivered events again");
         let mut again = 0;
-        for kind in [EventKind::Plate, EventKind::Health] {
-            let lane = Lane::waiting(kind);
+        self.refs.passed = Passed::default();
+        let lanes = [
+            (Lane::Plate, "kind = 'plate'"),
+            (Lane::Report, IS_REPORT),
+            // All that are left.
+            (Lane::Health, "1"),
+        ];
+        for (lane, which) in lanes {
             let (rows, bytes, evidence): (i64, i64, i64) = self
                 .connection
-                .prepare_cached(
+                .prepare_cached(&format!(
                     "SELECT count(*), coalesce(sum(bytes), 0), coalesce(sum(evidence_bytes), 0)
-                     FROM event WHERE lane = ?1 AND kind = ?2",
-                )
+                     FROM event WHERE lane = ?1 AND {which}"
+                ))
                 .and_then(|mut query| {
-                    query.query_row((Lane::Delivered.number(), kind.as_str()), |row| {
-                        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-                    })
+                    query.query_row([Lane::Delivered.number()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
                 })
                 .map_err(&fault)?;
             self.connection
-                .prepare_cached(
-                    "UPDATE event SET lane = ?3, settled_us = NULL, checkpoint = NULL WHERE lane = ?1 AND kind = ?2",
-                )
-                .and_then(|mut update| update.execute((Lane::Delivered.number(), kind.as_str(), lane.number())))
+                .prepare_cached(&format!(
+                    "UPDATE event SET lane = ?2, settled_us = NULL, checkpoint = ?3 WHERE lane = ?1 AND {which}"
+                ))
+                .and_then(|mut update| update.execute((Lane::Delivered.number(), lane.number(), AGAIN)))
                 .map_err(&fault)?;
             let sum = Sum { rows: rows.unsigned_abs(), bytes: bytes.unsigned_abs(), evidence: evidence.unsigned_abs() };
             self.head.tally.shift(Lane::Delivered, lane, sum);
             again += sum.rows;
         }
-        self.head.delivered = self.head.delivered.saturating_sub(again);
         Ok(again)
+    }
+
+    fn is_report(&self, id: RowId) -> Result<bool, OutboxError> {
+        self.connection
+            .prepare_cached(&format!("SELECT {IS_REPORT} FROM event WHERE id = ?1"))
+            .and_then(|mut query| query.query_row([id.0], |row| row.get(0)))
+            .map_err(OutboxError::sql("look for an event"))
     }
 
     /// Rows delivered after `since` (`None`: ever) that are no longer kept.
@@ -151,6 +171,7 @@ impl Store {
     }
 
     pub(super) fn move_row(&mut self, id: RowId, brief: &Brief, to: Lane) -> Result<(), OutboxError> {
+        self.refs.passed = Passed::default();
         self.connection
             .prepare_cached("UPDATE event SET lane = ?2 WHERE id = ?1")
             .and_then(|mut update| update.execute((id.0, to.number())))
@@ -168,18 +189,21 @@ impl Store {
     }
 
     pub(super) fn brief(&self, id: RowId) -> Result<Option<Brief>, OutboxError> {
-        let found: Option<(i64, String, i64, i64)> = self
+        let found: Option<(i64, String, i64, i64, Option<i64>)> = self
             .connection
-            .prepare_cached("SELECT lane, kind, bytes, evidence_bytes FROM event WHERE id = ?1")
+            .prepare_cached("SELECT lane, kind, bytes, evidence_bytes, checkpoint FROM event WHERE id = ?1")
             .and_then(|mut query| {
-                query.query_row([id.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).optional()
+                query
+                    .query_row([id.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)))
+                    .optional()
             })
             .map_err(OutboxError::sql("look for an event"))?;
-        Ok(found.and_then(|(lane, kind, bytes, evidence)| {
+        Ok(found.and_then(|(lane, kind, bytes, evidence, checkpoint)| {
             Some(Brief {
                 lane: Lane::from_number(lane)?,
                 kind: if kind == "plate" { EventKind::Plate } else { EventKind::Health },
                 sum: Sum::of(bytes.unsigned_abs(), evidence.unsigned_abs()),
+                again: checkpoint == Some(AGAIN),
             })
         }))
     }

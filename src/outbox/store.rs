@@ -4,7 +4,7 @@
 use super::report::OpenGap;
 use super::sidecar::Note;
 use super::tally::{Lane, Sum, Tally};
-use super::{Counts, OutboxError, schema};
+use super::{Counts, OutboxError, RowId, schema};
 use crate::domain::{BootId, CameraKey};
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::HashMap;
@@ -36,6 +36,8 @@ pub(super) struct Store {
     saved: Head,
     data_version: i64,
     pub(super) refs: Refs,
+    /// The earliest that the wall clock, being trusted, put the start of this boot.
+    pub(super) lowest_base: Option<i64>,
 }
 
 /// Numbers of what rows share, learnt as they are needed.
@@ -49,7 +51,17 @@ pub(super) struct Refs {
     pub(super) open_gaps: Vec<OpenGap>,
     /// Waiting plates up to this row have no pictures to give up.
     pub(super) stripped: i64,
+    pub(super) passed: Passed,
+    /// Of each lane, the row up to which ages have been looked at in this round.
+    pub(super) aged: HashMap<Lane, RowId>,
     reporter: Option<(i64, CameraKey)>,
+}
+
+/// Up to which row everything that waits in a lane belongs to cameras that are held: it is not looked at again and again.
+#[derive(Debug, Default)]
+pub(super) struct Passed {
+    pub(super) held: Vec<i64>,
+    pub(super) up_to: HashMap<Lane, i64>,
 }
 
 impl Store {
@@ -57,7 +69,7 @@ impl Store {
         let connection = schema::open(path, now_us)?;
         let head = read_head(&connection)?;
         let data_version = data_version(&connection)?;
-        Ok(Self { connection, boot, saved: head.clone(), head, data_version, refs: Refs::default() })
+        Ok(Self { connection, boot, saved: head.clone(), head, data_version, refs: Refs::default(), lowest_base: None })
     }
 
     /// Closes the file, so that it can be moved. Nothing but [`Store::boot`] and the head is of use afterwards.
@@ -135,6 +147,7 @@ impl Store {
         self.head = read_head(&self.connection)?;
         self.saved = self.head.clone();
         self.data_version = now;
+        self.refs.passed = Passed::default();
         Ok(true)
     }
 

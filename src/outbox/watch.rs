@@ -26,9 +26,14 @@ pub(super) fn run(handle: &OutboxHandle, evidence: &EvidenceStore) {
 fn sweep(handle: &OutboxHandle, evidence: &EvidenceStore) -> usize {
     let mut removed = 0;
     for folder in evidence.folders() {
-        let files = evidence.sweep_folder(&folder);
-        for slice in files.chunks(SLICE) {
-            let Ok(orphans) = handle.orphans(slice.to_vec()) else { return removed };
+        let mut files = evidence.sweep_folder(&folder);
+        loop {
+            // A day's names are not held in memory together.
+            let slice: Vec<_> = files.by_ref().take(SLICE).collect();
+            if slice.is_empty() {
+                break;
+            }
+            let Ok(orphans) = handle.orphans(slice) else { return removed };
             removed += evidence.remove_orphans(&orphans);
         }
         evidence.remove_if_empty(&folder);

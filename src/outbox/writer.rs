@@ -1,19 +1,20 @@
 //! The outbox thread: takes commands, groups what is written into few commits, answers after the commit.
 
 use super::disk::Disk;
-use super::housekeeping::{LOOK, State};
+use super::housekeeping::{LOOK, RoomStep, State};
+use super::policy::Class;
 use super::sidecar::Sidecar;
 use super::store::Store;
 use super::tally::Lane;
 use super::{Counts, NewRow, OutboxError, Reconciled, Row, RowId, Settled, Want};
 use crate::clock::Clock;
 use crate::config::OutboxConfig;
-use crate::domain::{CameraKey, CaptureTime};
+use crate::domain::{CameraKey, CaptureTime, EventKind};
 use crate::killpoint::hit;
 use crate::media::{EvidencePath, EvidenceStore};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -23,7 +24,7 @@ use uuid::Uuid;
 /// Changes in one commit at the most, when so many wait already.
 const GROUP: usize = 512;
 /// For one change, each after something has been done about what stopped it.
-const TRIES: usize = 4;
+const TRIES: usize = 6;
 
 pub(super) type Answer<T> = oneshot::Sender<Result<T, OutboxError>>;
 
@@ -37,6 +38,12 @@ pub(super) enum Change {
     Requeue(Vec<RowId>),
     ClockSet(CaptureTime, CameraKey),
     ServerSeen(String, Option<u64>),
+}
+
+impl Change {
+    fn is_plate(&self) -> bool {
+        matches!(self, Change::Submit(row, _) if row.kind == EventKind::Plate)
+    }
 }
 
 /// What a change comes to; most have nothing to tell.
@@ -65,12 +72,14 @@ pub(super) struct Shared {
     newest: AtomicI64,
     epoch: Mutex<Uuid>,
     file: PathBuf,
+    /// Health reports dropped since the thread last took note.
+    dropped: AtomicU64,
 }
 
 impl Shared {
     pub(super) fn new(store: &Store, file: PathBuf) -> Self {
         let newest = AtomicI64::new(store.head.last_id);
-        Self { pins: Mutex::default(), newest, epoch: Mutex::new(store.epoch()), file }
+        Self { pins: Mutex::default(), newest, epoch: Mutex::new(store.epoch()), file, dropped: AtomicU64::new(0) }
     }
 
     fn pins(&self) -> MutexGuard<'_, HashSet<RowId>> {
@@ -102,6 +111,15 @@ impl Shared {
 
     pub(super) fn set_epoch(&self, epoch: Uuid) {
         *self.epoch.lock().unwrap_or_else(PoisonError::into_inner) = epoch;
+    }
+
+    /// There was no place for a health report.
+    pub(super) fn drop_one(&self) {
+        self.dropped.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn take_dropped(&self) -> u64 {
+        self.dropped.swap(0, Ordering::AcqRel)
     }
 
     pub(super) fn file(&self) -> &Path {
@@ -147,19 +165,18 @@ impl Writer {
                     next = follower;
                 }
                 Command::Close(answer) => {
-                    let _ = answer.send(self.end());
+                    self.end();
+                    let _ = answer.send(Ok(()));
                     return;
                 }
                 other => self.answer(other),
             }
-            // A slice after each command: whoever waits, waits for no more than one.
-            if self.is_busy() {
+            // A slice after each command: whoever waits, waits for no more than one. Also where commands never cease.
+            if self.is_busy() || self.is_due() {
                 self.keep_house();
             }
         }
-        if let Err(error) = self.end() {
-            tracing::warn!(%error, "the outbox was closed without writing its log back");
-        }
+        self.end();
     }
 
     /// The next command; keeps house while there is none. `None`: nobody is left.
@@ -206,10 +223,14 @@ impl Writer {
         }
     }
 
-    fn end(&mut self) -> Result<(), OutboxError> {
+    /// A log that cannot be written back (the disk is full) is no fault of the end: the next start does it.
+    fn end(&mut self) {
+        self.report_refused();
         self.note();
         self.sidecar.sync();
-        self.store.checkpoint()
+        if let Err(error) = self.store.checkpoint() {
+            tracing::warn!(%error, "the outbox was closed without writing its log back");
+        }
     }
 
     /// What waits already, and as many more as came together the last time. For those it waits `batch_ms` at the most, and
@@ -270,10 +291,16 @@ impl Writer {
         let one = std::slice::from_ref(change);
         let first = |done: Vec<Done>| done.first().copied().unwrap_or_default();
         let mut result = self.commit(one).map(first);
+        let mut steps = RoomStep::ALL.iter();
         for _ in 0..TRIES {
             match &result {
                 Ok(_) => break,
-                Err(error) if error.is_full() && self.make_room() => {}
+                Err(error) if error.is_full_on(&self.disk) => {
+                    let goes = Class::to_make_room(change.is_plate());
+                    if !steps.any(|step| self.make_room(*step, goes)) {
+                        break;
+                    }
+                }
                 Err(error) if error.is_broken() => self.repair(&error.to_string()),
                 Err(_) => break,
             }
@@ -283,6 +310,9 @@ impl Writer {
             Ok(_) => self.worked(),
             Err(error) => {
                 self.counts.send_modify(|counts| counts.failed += 1);
+                if let Change::Submit(row, _) = change {
+                    self.state.refused.add(row.kind, "refused", 1);
+                }
                 self.trouble(error);
             }
         }

@@ -1,7 +1,7 @@
 //! What the uplink remembers of rows that did not go at once. Pure, and forgotten at a restart: nothing here decides
 //! whether a row is kept, only when and how it is tried.
 
-use crate::domain::CameraKey;
+use crate::domain::{CameraKey, EventKind};
 use crate::outbox::RowId;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -16,6 +16,9 @@ const BREAKS: u32 = 2;
 /// Longest time such a row is set aside: mostly it was the network after all.
 const BREAK_ASIDE: Duration = Duration::from_secs(30);
 
+/// Times that the server asked us to wait because of a row, after which others get their turn.
+const BUSY: u32 = 3;
+
 /// Doubts about a row, each with others accepted meanwhile, that condemn it.
 const DOUBTS: u32 = 5;
 
@@ -26,6 +29,10 @@ struct Note {
     by_rest: bool,
     /// Connections that broke while it was in flight.
     breaks: u32,
+    /// Answers in succession that asked us to wait.
+    busy: u32,
+    /// Its pictures are to be made as small as a socket message needs: it was too large for REST as it is.
+    small: bool,
     doubts: u32,
     /// One more than [`Desk::accepted`] was at the last doubt; 0: never doubted.
     doubted_at: u64,
@@ -45,9 +52,8 @@ pub struct Desk {
     aside: (Duration, Duration),
     notes: HashMap<RowId, Note>,
     held: HashMap<CameraKey, Duration>,
-    /// Confirmed, and that not yet committed.
-    settling: HashSet<RowId>,
-    refused: u32,
+    /// In succession, plates and health reports each for themselves: a server may refuse the ones and take the others.
+    refused: [u32; 2],
     /// Rows confirmed so far.
     accepted: u64,
 }
@@ -55,18 +61,18 @@ pub struct Desk {
 impl Desk {
     /// Sets rows aside for twice the first of `aside`, doubling up to the second.
     pub fn new(aside: (Duration, Duration)) -> Self {
-        Self { aside, notes: HashMap::new(), held: HashMap::new(), settling: HashSet::new(), refused: 0, accepted: 0 }
+        Self { aside, notes: HashMap::new(), held: HashMap::new(), refused: [0; 2], accepted: 0 }
     }
 
     /// Rows not to be sent now.
     pub fn skip(&self, now: Duration) -> HashSet<RowId> {
-        let aside = self.notes.iter().filter(|(_, note)| note.until > now).map(|(id, _)| *id);
-        aside.chain(self.settling.iter().copied()).collect()
+        self.notes.iter().filter(|(_, note)| note.until > now).map(|(id, _)| *id).collect()
     }
 
-    /// When a row set aside is due again.
+    /// When a row set aside, or a camera that is held, is due again.
     pub fn wake_at(&self, now: Duration) -> Option<Duration> {
-        self.notes.values().map(|note| note.until).filter(|until| *until > now).min()
+        let until = self.notes.values().map(|note| note.until).chain(self.held.values().copied());
+        until.filter(|until| *until > now).min()
     }
 
     /// Puts a row aside for a time that doubles with each strike.
@@ -97,6 +103,30 @@ impl Desk {
         self.notes.entry(id).or_default().by_rest = true;
     }
 
+    /// The server asks us to wait because of this row: mostly it means everything. `true`: this row so often that it is
+    /// put aside.
+    pub fn busy(&mut self, id: RowId, now: Duration) -> bool {
+        let note = self.notes.entry(id).or_default();
+        note.busy += 1;
+        let aside = note.busy >= BUSY;
+        if aside {
+            note.busy = 0;
+            self.later(id, now);
+        }
+        aside
+    }
+
+    /// The row is too large for REST. `true`: it gets another try with smaller pictures, by whichever road.
+    pub fn smaller(&mut self, id: RowId) -> bool {
+        let note = self.notes.entry(id).or_default();
+        note.by_rest = false;
+        !std::mem::replace(&mut note.small, true)
+    }
+
+    pub fn wants_small(&self, id: RowId) -> bool {
+        self.notes.get(&id).is_some_and(|note| note.small)
+    }
+
     pub fn wants_rest(&self, id: RowId) -> bool {
         self.notes.get(&id).is_some_and(|note| note.by_rest)
     }
@@ -112,6 +142,11 @@ impl Desk {
         }
         // The roads in turn: where one does not work at all, the other must have its chance.
         note.by_rest = note.breaks >= BREAKS && by_socket;
+    }
+
+    /// Connections that broke while the row was in flight: so often its time to cross the link is doubled.
+    pub fn breaks(&self, id: RowId) -> u32 {
+        self.notes.get(&id).map_or(0, |note| note.breaks)
     }
 
     /// Must nothing else be in flight with it?
@@ -130,42 +165,29 @@ impl Desk {
         before.is_none_or(|until| until <= now)
     }
 
-    /// Is this row's camera held? Then the row is put aside until it no longer is.
-    pub fn held_back(&mut self, id: RowId, camera: &CameraKey, now: Duration) -> bool {
-        match self.held.get(camera) {
-            Some(until) if *until > now => {
-                self.notes.entry(id).or_default().until = *until;
-                true
-            }
-            _ => false,
-        }
+    /// Is this camera held?
+    pub fn holds(&self, camera: &CameraKey, now: Duration) -> bool {
+        self.held.get(camera).is_some_and(|until| *until > now)
     }
 
-    /// Confirmed by the server; the commit of that is under way.
-    pub fn confirmed(&mut self, id: RowId) {
-        self.refused = 0;
+    /// The cameras that are held, none of whose rows is wanted.
+    pub fn held(&self, now: Duration) -> Vec<CameraKey> {
+        self.held.iter().filter(|(_, until)| **until > now).map(|(camera, _)| camera.clone()).collect()
+    }
+
+    /// Confirmed by the server.
+    pub fn confirmed(&mut self, id: RowId, kind: EventKind) {
+        self.refused[kind as usize] = 0;
         self.accepted += 1;
         self.notes.remove(&id);
-        self.settling.insert(id);
-    }
-
-    /// That it was delivered has been committed, or could not be: then the row is sent again later.
-    pub fn settled(&mut self, id: RowId, kept: bool, now: Duration) {
-        self.settling.remove(&id);
-        if !kept {
-            self.later(id, now);
-        }
-    }
-
-    pub fn settling(&self) -> usize {
-        self.settling.len()
     }
 
     /// A row was refused for good. `true`: it may be quarantined; `false`: too many in succession, nothing more is
-    /// quarantined until something is accepted.
-    pub fn refused(&mut self, id: RowId, now: Duration) -> bool {
-        self.refused = self.refused.saturating_add(1);
-        if self.refused <= BREAKER {
+    /// quarantined until something of its kind is accepted.
+    pub fn refused(&mut self, id: RowId, kind: EventKind, now: Duration) -> bool {
+        let refused = &mut self.refused[kind as usize];
+        *refused = refused.saturating_add(1);
+        if *refused <= BREAKER {
             self.notes.remove(&id);
             return true;
         }
@@ -200,27 +222,34 @@ mod tests {
     }
 
     #[test]
-    fn a_confirmed_row_is_not_sent_again_while_that_is_committed() {
+    fn a_row_because_of_which_the_server_is_busy_again_and_again_lets_others_pass() {
+        let mut desk = Desk::new((s(1), s(600)));
+        let id = ids(1)[0];
+        assert!(!desk.busy(id, s(0)) && !desk.busy(id, s(5)) && !desk.is_aside(id, s(5)));
+        assert!(desk.busy(id, s(10)) && desk.is_aside(id, s(11)));
+        assert!(!desk.busy(id, s(20)), "and it gets its turns again");
+    }
+
+    #[test]
+    fn a_row_too_large_for_rest_has_one_more_try_with_smaller_pictures() {
         let mut desk = Desk::new((s(1), s(600)));
         let id = ids(1)[0];
         desk.by_rest(id);
-        desk.confirmed(id);
-        assert!(desk.skip(s(0)).contains(&id) && desk.settling() == 1 && !desk.wants_rest(id));
-        desk.settled(id, true, s(0));
-        assert!(desk.skip(s(0)).is_empty());
-        desk.confirmed(id);
-        desk.settled(id, false, s(0));
-        assert!(desk.skip(s(0)).contains(&id) && desk.skip(s(9)).is_empty(), "still on the disk: again, later");
+        assert!(desk.smaller(id) && desk.wants_small(id) && !desk.wants_rest(id));
+        assert!(!desk.smaller(id), "then that was the last word");
     }
 
     #[test]
     fn twenty_refusals_in_succession_are_the_servers_fault() {
         let mut desk = Desk::new((s(1), s(600)));
         let ids = ids(30);
-        assert!(ids[..20].iter().all(|id| desk.refused(*id, s(0))));
-        assert!(!desk.refused(ids[20], s(0)));
-        desk.confirmed(ids[21]);
-        assert!(desk.refused(ids[22], s(0)));
+        let plate = EventKind::Plate;
+        assert!(ids[..20].iter().all(|id| desk.refused(*id, plate, s(0))));
+        assert!(!desk.refused(ids[20], plate, s(0)));
+        desk.confirmed(ids[23], EventKind::Health);
+        assert!(!desk.refused(ids[20], plate, s(0)), "that it takes health reports says nothing about plates");
+        desk.confirmed(ids[21], plate);
+        assert!(desk.refused(ids[22], plate, s(0)));
     }
 
     #[test]
@@ -246,7 +275,7 @@ mod tests {
         assert!((0..50).all(|_| !desk.doubt(ids[0], s(0))), "the server may be broken");
         let verdicts: Vec<bool> = (0..5)
             .map(|_| {
-                desk.confirmed(ids[1]);
+                desk.confirmed(ids[1], EventKind::Plate);
                 desk.doubt(ids[0], s(0))
             })
             .collect();
@@ -258,11 +287,11 @@ mod tests {
         let camera =
             |id: &str| CameraKey { camera: CameraId::new(id).unwrap(), checkpoint: CheckpointId::new("g").unwrap() };
         let mut desk = Desk::new((s(1), s(600)));
-        let ids = ids(2);
         assert!(desk.hold_camera(&camera("a"), s(0)));
         assert!(!desk.hold_camera(&camera("a"), s(1)));
-        assert!(desk.held_back(ids[0], &camera("a"), s(2)));
-        assert!(!desk.held_back(ids[1], &camera("b"), s(2)));
-        assert!(!desk.held_back(ids[0], &camera("a"), s(400)));
+        assert!(desk.holds(&camera("a"), s(2)) && !desk.holds(&camera("b"), s(2)));
+        assert_eq!((desk.held(s(2)), desk.wake_at(s(2))), (vec![camera("a")], Some(s(301))));
+        assert!(!desk.holds(&camera("a"), s(301)) && desk.held(s(301)).is_empty());
+        assert!(desk.skip(s(2)).is_empty(), "no note for each of its rows");
     }
 }

@@ -3,16 +3,15 @@
 
 use super::Endpoint;
 use super::clock_watch::ClockWatch;
-use super::desk::Desk;
-use super::dispatch::Flight;
-use super::lanes::{Lane, Lanes};
-use super::link::{LinkMachine, Mode};
+use super::lanes::Asked;
+use super::link::Mode;
 use super::pack::Packer;
-use super::rest::RestRoad;
+use super::plan::Plan;
+use super::rest::{RestRoad, Unproven};
 use super::settle::SettleResult;
 use super::socket::{Dial, SocketError};
 use super::socket_road::{Introduction, Patience, RoadNews, SocketRoad};
-use super::status::{Delivered, LinkStatus, Road};
+use super::status::{Delivered, LinkStatus};
 use super::token::read_token;
 use super::transport::Outcome;
 use super::witness::Witness;
@@ -24,7 +23,6 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use native_tls::TlsConnector;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, watch};
@@ -43,15 +41,10 @@ pub(super) struct Driver {
     pub packer: Packer,
     pub clock: Arc<dyn Clock>,
     pub clock_watch: ClockWatch,
-    pub link: LinkMachine,
+    pub plan: Plan,
     pub rest: RestRoad,
-    /// What the server has said of itself, on whichever road.
-    pub peer: Peer,
     pub socket: Option<(u64, SocketRoad)>,
     pub witness: Witness,
-    pub desk: Desk,
-    pub lanes: Lanes<Row>,
-    pub flights: HashMap<RowId, Flight>,
     pub counts: watch::Receiver<Counts>,
     pub attempts: (mpsc::Sender<AttemptResult>, mpsc::Receiver<AttemptResult>),
     /// What is under way beside the socket.
@@ -65,9 +58,6 @@ pub(super) struct Driver {
     pub delivered: broadcast::Sender<Delivered>,
     pub shutdown: watch::Receiver<bool>,
     pub stopping: bool,
-    /// Could events be sent when this was last looked at?
-    pub usable: bool,
-    pub trouble: Option<String>,
 }
 
 /// The end of an attempt to connect: its generation, how far the server had come when it began, what came of it.
@@ -81,8 +71,8 @@ pub(super) struct AttemptResult {
 pub(super) enum Done {
     Delivered(RowId, Outcome),
     /// The answer of `/api/test`, and the last of the registrations that followed it.
-    Proof(Result<Peer, Outcome>, u64),
-    Fetched(Lane, Result<Vec<Row>, OutboxError>),
+    Proof(Result<Peer, Unproven>, u64),
+    Fetched(Asked, Result<Vec<Row>, OutboxError>),
 }
 
 /// Why [`Driver::wait`] ended.
@@ -104,15 +94,17 @@ impl Driver {
                 break;
             }
             let now = self.clock.monotonic();
-            if let Some(generation) = self.link.poll(now) {
+            if let Some(generation) = self.plan.link.poll(now) {
                 self.connect(generation);
             }
             self.close_old_socket().await;
-            self.note_usable();
+            let again = self.plan.note_usable(self.outbox.newest());
+            self.outbox.unpin(again);
             self.tell_clock().await;
+            self.commit_again(now);
             self.publish();
-            if self.link.may_send(now) {
-                match self.link.mode() {
+            if self.plan.link.may_send(now) {
+                match self.plan.link.mode() {
                     Mode::Rest { proven: false, .. } => self.prove_rest(),
                     _ => self.dispatch(now).await,
                 }
@@ -124,7 +116,7 @@ impl Driver {
     }
 
     async fn wait(&mut self, now: Duration) -> Woken {
-        let wakes = [self.link.wake_at(now), self.desk.wake_at(now), self.clock_watch.wake_at(now)];
+        let wakes = [self.plan.wake_at(now), self.clock_watch.wake_at(now)];
         let wake = wakes.into_iter().flatten().min();
         let wake = wake.map_or(Duration::from_secs(3600), |at| at.saturating_sub(self.clock.monotonic()));
         let news = async {
@@ -148,11 +140,14 @@ impl Driver {
         match woken {
             Woken::Attempt(result) => self.attempt_ended(*result).await,
             Woken::Socket(RoadNews::Ended(id, outcome)) => self.ended(id, outcome).await,
-            Woken::Socket(RoadNews::Over(outcome)) => self.socket_over(outcome).await,
+            Woken::Socket(RoadNews::Over(outcome)) => {
+                let orders = self.plan.socket_over(&outcome, self.clock.monotonic());
+                self.carry_out(orders).await;
+            }
             Woken::Done(done) => self.done(done).await,
             Woken::Settled(settled) => self.settle_ended(settled),
             Woken::Stop => self.stopping = true,
-            Woken::Look => self.lanes.look_again(),
+            Woken::Look => self.plan.lanes.look_again(),
         }
     }
 
@@ -163,9 +158,9 @@ impl Driver {
                 self.proving = false;
                 self.rest_proven(result, asked_at).await;
             }
-            Done::Fetched(lane, result) => {
+            Done::Fetched(asked, result) => {
                 self.fetching = false;
-                self.fetched(lane, result);
+                self.fetched(asked, result);
             }
         }
     }
@@ -176,15 +171,14 @@ impl Driver {
         let token = match read_token(&self.config.token_file) {
             Ok(token) => token,
             Err(error) => {
-                self.trouble = Some(error.to_string());
-                return self.link.socket_failed(generation, self.clock.monotonic(), jitter());
+                return self.plan.attempt_failed(generation, &error.to_string(), None, self.clock.monotonic());
             }
         };
         let limit = Duration::from_secs_f64(self.config.connect_timeout_s);
         let dial = Dial { client: self.config.socket_client, token, tls: self.tls.clone(), limit };
         let (endpoint, introduction) = (self.endpoint.clone(), self.introduction.clone());
         let answer = Duration::from_secs_f64(self.config.answer_timeout_s);
-        let patience = Patience { answer, silence: self.link.timings().silence };
+        let patience = Patience { answer, silence: self.plan.link.timings().silence };
         let (results, asked_at) = (self.attempts.0.clone(), self.witness.so_far());
         tokio::spawn(async move {
             let result = SocketRoad::open(&endpoint, &dial, introduction, patience).await;
@@ -196,56 +190,31 @@ impl Driver {
         let now = self.clock.monotonic();
         match result {
             Ok(road) => {
-                if self.link.connected(generation, now) {
-                    self.rest.echoes = road.peer().echoes();
-                    self.peer = road.peer().clone();
+                if self.plan.connected(generation, road.peer(), now) {
+                    let commit = road.peer().commit.clone();
                     self.socket = Some((generation, road));
-                    self.introduced(self.peer.commit.clone(), asked_at).await;
+                    self.introduced(commit, asked_at).await;
                 }
             }
-            Err(SocketError::AuthRefused(reason)) if self.link.expects(generation) => self.auth_refused(reason),
+            Err(SocketError::AuthRefused(reason)) if self.plan.link.expects(generation) => {
+                let order = self.plan.auth_refused(reason, now);
+                self.carry_out(order).await;
+            }
             Err(error) => {
                 tracing::debug!(%error, "the socket cannot be used");
-                if self.link.expects(generation) {
-                    self.trouble = Some(format!("Socket.IO: {error}"));
-                }
-                self.link.socket_failed(generation, now, jitter());
+                self.plan.attempt_failed(generation, &error.to_string(), error.wait(), now);
             }
-        }
-    }
-
-    /// The connection is of no use any more: what is in flight on it ends like this.
-    pub(super) async fn socket_over(&mut self, outcome: Outcome) {
-        self.socket_lost(outcome.reason().to_owned());
-        self.put_down(Road::Socketio, &outcome).await;
-    }
-
-    pub(super) fn socket_lost(&mut self, reason: String) {
-        if let Some((generation, road)) = self.socket.take() {
-            // Closed before anything else is sent: a late answer must never name the wrong row.
-            drop(road);
-            self.trouble = Some(format!("Socket.IO: {reason}"));
-            self.link.socket_failed(generation, self.clock.monotonic(), jitter());
         }
     }
 
     async fn close_old_socket(&mut self) {
-        if self.socket.as_ref().is_some_and(|(generation, _)| Some(*generation) != self.link.live()) {
+        if self.socket.as_ref().is_some_and(|(generation, _)| Some(*generation) != self.plan.link.live()) {
             self.socket = None;
         }
         if self.socket.is_none() {
-            // Given up by us: no row is to blame.
-            self.put_down(Road::Socketio, &Outcome::Busy { wait: None, reason: String::new() }).await;
+            let orders = self.plan.socket_given_up(self.clock.monotonic());
+            self.carry_out(orders).await;
         }
-    }
-
-    pub(super) fn auth_refused(&mut self, reason: String) {
-        tracing::error!(
-            server = %self.endpoint, %reason, token_file = %self.config.token_file,
-            "the server refuses our credentials; nothing is sent until it accepts them: check uplink.token_file"
-        );
-        self.trouble = Some(reason);
-        self.link.auth_refused(self.clock.monotonic());
     }
 
     /// Asks whether a server is there before an event is trusted to it; also where a changed token is taken up, and
@@ -256,17 +225,22 @@ impl Driver {
         }
         let token = match read_token(&self.config.token_file) {
             Ok(token) => token,
-            Err(error) => return self.rest_failed(error.to_string()),
+            Err(error) => return self.plan.token_unreadable(&error.to_string(), self.clock.monotonic()),
         };
-        self.rest.client.set_token(token);
+        // With an empty pool: a connection of before may be dead, and the first event would find out.
+        if let Err(error) = self.rest.client.renew(token) {
+            return self.plan.token_unreadable(&error.to_string(), self.clock.monotonic());
+        }
         self.proving = true;
         let (rest, introduction, asked_at) = (self.rest.clone(), self.introduction.clone(), self.witness.so_far());
+        let tries = self.plan.link.absences();
         let proof = async move {
-            let mut peer = match rest.probe().await {
+            let mut peer = match rest.probe(tries).await {
                 Ok(peer) => peer,
-                Err(outcome) => return Done::Proof(Err(outcome), asked_at),
+                Err(unproven) => return Done::Proof(Err(unproven), asked_at),
             };
-            if peer.echoes() || rest.echoes {
+            // Only at a server that has just said so: what stood here before may be another (PROTOCOL 3.1.7).
+            if peer.echoes() {
                 for camera in &introduction.cameras {
                     match rest.register(&introduction.registration(camera)).await {
                         Some(said) => peer = said,
@@ -279,38 +253,18 @@ impl Driver {
         self.work.push(proof.boxed());
     }
 
-    async fn rest_proven(&mut self, result: Result<Peer, Outcome>, asked_at: u64) {
+    async fn rest_proven(&mut self, result: Result<Peer, Unproven>, asked_at: u64) {
+        let now = self.clock.monotonic();
         match result {
             Ok(peer) => {
-                if peer.echoes() {
-                    self.rest.echoes = true;
-                    self.introduced(peer.commit.clone(), asked_at).await;
-                    self.peer = peer;
-                }
-                self.link.rest_worked(self.clock.monotonic());
+                self.introduced(peer.commit.clone(), asked_at).await;
+                self.plan.rest_proven(peer, now);
             }
-            Err(Outcome::AuthRefused { reason }) => self.auth_refused(reason),
-            Err(Outcome::Busy { wait, reason }) => {
-                self.trouble = Some(reason);
-                self.link.hold(self.clock.monotonic(), wait);
+            Err(Unproven { outcome, refused }) => {
+                let orders = self.plan.proof_failed(outcome, refused, now);
+                self.carry_out(orders).await;
             }
-            Err(other) => self.rest_failed(other.reason().to_owned()),
         }
-    }
-
-    pub(super) fn rest_failed(&mut self, reason: String) {
-        self.trouble = Some(format!("REST: {reason}"));
-        self.link.rest_failed(self.clock.monotonic(), jitter());
-    }
-
-    /// Rows that came while nothing could be sent are backlog once it can.
-    fn note_usable(&mut self) {
-        let usable = matches!(self.link.mode(), Mode::Socket { .. } | Mode::Rest { proven: true, .. });
-        if usable && !self.usable {
-            let again = self.lanes.begin(self.outbox.newest());
-            self.outbox.unpin(again);
-        }
-        self.usable = usable;
     }
 
     // --- what the server and the clock say ---
@@ -324,21 +278,27 @@ impl Driver {
 
     pub(super) async fn reconcile(&mut self, store_id: String, checkpoint: Option<u64>) {
         // Receipts of before must be committed before: what they name may be what is lost.
-        while self.desk.settling() > 0
+        while self.plan.ledger.committing() > 0
             && let Some(settled) = self.settled.recv().await
         {
             self.settle_ended(settled);
         }
-        match self.outbox.server_seen(store_id, checkpoint).await {
-            Ok(found) if found.again > 0 || found.gone > 0 => {
-                tracing::warn!(
-                    server = %self.endpoint, again = found.again, gone = found.gone,
-                    "the server has lost events that it had confirmed: what is still kept is sent again, what is gone is reported as a gap"
-                );
-                self.lanes.look_again();
-            }
-            Ok(_) => {}
-            Err(error) => tracing::error!(%error, "the outbox cannot note how far the server has come"),
+        let found = self.outbox.server_seen(store_id, checkpoint).await;
+        let found =
+            found.inspect_err(|error| tracing::error!(%error, "the outbox cannot note how far the server has come"));
+        if !found.as_ref().is_ok_and(|found| found.again == 0 && found.gone == 0) {
+            // Receipts that could not be committed yet may name what is lost: their rows are sent again.
+            let again = self.plan.ledger.forget();
+            self.outbox.unpin(again);
+            self.plan.lanes.look_again();
+        }
+        if let Ok(found) = found
+            && (found.again > 0 || found.gone > 0)
+        {
+            tracing::warn!(
+                server = %self.endpoint, again = found.again, gone = found.gone,
+                "the server has lost events that it had confirmed: what is still kept is sent again, what is gone is reported as a gap"
+            );
         }
     }
 
@@ -350,13 +310,19 @@ impl Driver {
             tracing::error!(%error, "the outbox cannot note that the clock has been set");
         }
         self.clock_watch.told(result.is_ok(), self.clock.monotonic());
+        if result.is_ok() {
+            // What was read before does not know the offset.
+            let dropped = self.plan.clock_set();
+            self.outbox.unpin(dropped);
+        }
     }
 
     // --- the end ---
 
     async fn finish(&mut self) {
         let deadline = Instant::now() + GRACE;
-        while !self.flights.is_empty() || self.desk.settling() > 0 {
+        self.commit_again(Duration::MAX);
+        while !self.plan.flights.is_empty() || self.plan.ledger.committing() > 0 {
             match timeout_at(deadline, self.wait_for_answers()).await {
                 Ok(woken) => self.take(woken).await,
                 Err(_) => {
@@ -365,7 +331,7 @@ impl Driver {
                 }
             }
         }
-        let unsent = self.lanes.ids().chain(self.flights.keys().copied()).collect();
+        let unsent = self.plan.unsent().chain(self.plan.flights.keys().copied()).collect();
         self.outbox.unpin(unsent);
         if let Some((_, road)) = self.socket.take() {
             road.close().await;

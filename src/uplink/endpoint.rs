@@ -1,6 +1,7 @@
 //! The server's addresses, from the one URL in the configuration.
 
 use super::UplinkError;
+use crate::config::{shown_url, url_fault};
 
 /// Where REST calls and the socket go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,29 +16,12 @@ impl Endpoint {
     /// # Errors
     /// [`UplinkError::Url`] for anything else; credentials in a URL are refused, since URLs end up in logs.
     pub fn parse(url: &str) -> Result<Self, UplinkError> {
-        let fault = |url: &str, reason: &str| UplinkError::Url { url: url.to_owned(), reason: reason.to_owned() };
-        let Some((scheme, rest)) = url.trim().split_once("://") else {
-            return Err(fault(url, "it must begin with http://, https://, ws:// or wss://"));
-        };
-        let scheme = match scheme.to_ascii_lowercase().as_str() {
-            "http" | "ws" => "http",
-            "https" | "wss" => "https",
-            _ => return Err(fault(url, "it must begin with http://, https://, ws:// or wss://")),
-        };
-        let (authority, _) = rest.split_once('/').unwrap_or((rest, ""));
-        if authority.contains('@') {
-            return Err(fault("(hidden)", "it holds a user name or password; put the token into uplink.token_file"));
+        if let Some(reason) = url_fault(url) {
+            return Err(UplinkError::Url { url: shown_url(url), reason: reason.to_owned() });
         }
-        if rest.contains(['?', '#']) || rest.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            return Err(fault(url, "query, fragment and spaces have no place in it"));
-        }
-        let port = authority.rsplit_once(']').map_or(authority, |(_, port)| port).split_once(':').map(|(_, port)| port);
-        if port.is_some_and(|port| port.parse::<u16>().is_err()) {
-            return Err(fault(url, "its port is no number from 0 to 65535"));
-        }
-        if authority.is_empty() || authority.starts_with(':') {
-            return Err(fault(url, "it names no host"));
-        }
+        let (scheme, rest) = url.trim().split_once("://").unwrap_or_default();
+        let encrypted = scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("wss");
+        let scheme = if encrypted { "https" } else { "http" };
         Ok(Self { base: format!("{scheme}://{}", rest.trim_end_matches('/')) })
     }
 

@@ -16,7 +16,13 @@ pub enum Lane {
     Backlog,
 }
 
-/// Rows taken from the outbox and not yet sent.
+/// What of a row says which goes first.
+pub trait Ranked {
+    /// Lower goes first; rows of the same rank go by age.
+    fn rank(&self) -> u8;
+}
+
+/// Rows taken from the outbox and not yet sent, each lane in the order in which they go.
 #[derive(Debug)]
 pub struct Lanes<T> {
     live: VecDeque<(RowId, T)>,
@@ -28,52 +34,101 @@ pub struct Lanes<T> {
     live_in_a_row: u32,
     /// The outbox had nothing more for the lane when it was last asked.
     dry: [bool; 2],
+    /// Something may have come since the outbox was last asked.
+    news: bool,
+    /// Asked for last.
+    last: Lane,
+    /// What was asked for before these rows were dropped is not taken in.
+    round: u64,
+}
+
+/// A question to the outbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    pub lane: Lane,
+    /// Above which row; `None`: all.
+    pub above: Option<RowId>,
+    round: u64,
 }
 
 impl<T> Default for Lanes<T> {
     fn default() -> Self {
-        Self { live: VecDeque::new(), backlog: VecDeque::new(), mark: None, live_in_a_row: 0, dry: [false; 2] }
+        let (live, backlog) = (VecDeque::new(), VecDeque::new());
+        Self {
+            live,
+            backlog,
+            mark: None,
+            live_in_a_row: 0,
+            dry: [false; 2],
+            news: false,
+            last: Lane::Backlog,
+            round: 0,
+        }
     }
 }
 
-impl<T> Lanes<T> {
+impl<T: Ranked> Lanes<T> {
     /// The link has become usable: all rows up to `newest` are backlog. Gives back what has to be fetched anew.
     pub fn begin(&mut self, newest: RowId) -> Vec<RowId> {
         self.mark = Some(newest);
-        self.dry = [false; 2];
+        self.look_again();
         self.live.drain(..).map(|(id, _)| id).collect()
     }
 
-    /// The lane to ask the outbox for, and above which row; `None`: both have `enough` rows or no more to come.
-    pub fn wants(&self, enough: usize) -> Option<(Lane, Option<RowId>)> {
-        if self.mark.is_some() && self.live.len() < enough && !self.dry[Lane::Live as usize] {
-            return Some((Lane::Live, self.mark));
-        }
-        (self.backlog.len() < enough && !self.dry[Lane::Backlog as usize]).then_some((Lane::Backlog, None))
+    /// What to ask the outbox for now; `None`: both lanes have `enough` rows or no more to come.
+    pub fn ask(&mut self, enough: usize) -> Option<Asked> {
+        let wanting = |rows: &VecDeque<_>, lane| rows.len() < enough && !self.dry[lane as usize];
+        let live = self.mark.is_some() && wanting(&self.live, Lane::Live);
+        let backlog = wanting(&self.backlog, Lane::Backlog);
+        let lane = match (live, backlog) {
+            // In turn: where there is always news, both must have their answers.
+            (true, true) if self.last == Lane::Live => Lane::Backlog,
+            (true, _) => Lane::Live,
+            (false, true) => Lane::Backlog,
+            (false, false) => return None,
+        };
+        let above = if lane == Lane::Live { self.mark } else { None };
+        (self.news, self.last) = (false, lane);
+        Some(Asked { lane, above, round: self.round })
     }
 
-    /// Takes in what the outbox gave for a lane; `more`: it may have more.
-    pub fn fetched(&mut self, lane: Lane, rows: Vec<(RowId, T)>, more: bool) {
-        self.dry[lane as usize] = !more;
+    /// Takes in what the outbox gave; `more`: it may have more. Gives back what is too old to be taken in.
+    pub fn fetched(&mut self, Asked { lane, round, .. }: Asked, rows: Vec<(RowId, T)>, more: bool) -> Vec<RowId> {
+        if round != self.round {
+            return rows.into_iter().map(|(id, _)| id).collect();
+        }
+        // What came while the outbox was looking may not be among these.
+        self.dry[lane as usize] = !more && !self.news;
         let old = |id: &RowId| self.mark.is_some_and(|mark| *id <= mark);
-        if lane == Lane::Backlog && self.backlog.is_empty() && !rows.iter().any(|(id, _)| old(id)) {
+        if lane == Lane::Backlog && !self.news && self.backlog.is_empty() && !rows.iter().any(|(id, _)| old(id)) {
             // Nothing old is left: one lane again, in which the live rows already taken come first.
             self.mark = None;
             self.backlog = std::mem::take(&mut self.live);
         }
         for (id, row) in rows {
-            self.lane_of(id).push_back((id, row));
+            self.put_back(id, row);
         }
+        Vec::new()
+    }
+
+    /// Drops every row, also those that the outbox is being asked for; they are fetched anew. Gives back which.
+    pub fn drop_all(&mut self) -> Vec<RowId> {
+        self.round += 1;
+        self.dry = [false; 2];
+        self.live.drain(..).chain(self.backlog.drain(..)).map(|(id, _)| id).collect()
     }
 
     /// There may be new rows, or old ones that are due again.
     pub fn look_again(&mut self) {
         self.dry = [false; 2];
+        self.news = true;
     }
 
-    /// A row that did not go after all: it is the next of its lane.
+    /// A row that did not go after all takes its place again.
     pub fn put_back(&mut self, id: RowId, row: T) {
-        self.lane_of(id).push_front((id, row));
+        let (lane, order) = (self.lane_of(id), (row.rank(), id));
+        let place = lane.partition_point(|(other, row)| (row.rank(), *other) < order);
+        lane.insert(place, (id, row));
     }
 
     /// The row whose turn it is.
@@ -105,6 +160,22 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    impl Ranked for () {
+        fn rank(&self) -> u8 {
+            0
+        }
+    }
+
+    impl Ranked for u8 {
+        fn rank(&self) -> u8 {
+            *self
+        }
+    }
+
+    fn asked(lane: Lane) -> Asked {
+        Asked { lane, above: None, round: 0 }
+    }
+
     fn rows(numbers: impl IntoIterator<Item = i64>) -> Vec<(RowId, ())> {
         numbers.into_iter().map(|number| (RowId::for_tests(number), ())).collect()
     }
@@ -120,21 +191,21 @@ mod tests {
     #[test]
     fn without_an_outage_rows_go_in_the_outboxs_order() {
         let mut lanes = Lanes::default();
-        assert_eq!(lanes.wants(4), Some((Lane::Backlog, None)));
-        lanes.fetched(Lane::Backlog, rows([3, 1, 2]), false);
-        assert_eq!(lanes.wants(4), None);
-        assert_eq!(drain(&mut lanes, 9), [3, 1, 2]);
+        assert_eq!(lanes.ask(4), Some(asked(Lane::Backlog)));
+        lanes.fetched(asked(Lane::Backlog), rows([1, 2, 3]), false);
+        assert_eq!(lanes.ask(4), None);
+        assert_eq!(drain(&mut lanes, 9), [1, 2, 3]);
         lanes.look_again();
-        assert_eq!(lanes.wants(4), Some((Lane::Backlog, None)));
+        assert_eq!(lanes.ask(4), Some(asked(Lane::Backlog)));
     }
 
     #[test]
     fn after_an_outage_live_rows_go_first_and_every_fifth_place_is_the_backlogs() {
         let mut lanes = Lanes::default();
         lanes.begin(RowId::for_tests(100));
-        assert_eq!(lanes.wants(4), Some((Lane::Live, Some(RowId::for_tests(100)))));
-        lanes.fetched(Lane::Live, rows(101..=108), true);
-        lanes.fetched(Lane::Backlog, rows(1..=4), true);
+        assert_eq!(lanes.ask(4).unwrap().above, Some(RowId::for_tests(100)));
+        lanes.fetched(asked(Lane::Live), rows(101..=108), true);
+        lanes.fetched(asked(Lane::Backlog), rows(1..=4), true);
         assert_eq!(drain(&mut lanes, 12), [101, 102, 103, 104, 1, 105, 106, 107, 108, 2, 3, 4]);
     }
 
@@ -142,24 +213,85 @@ mod tests {
     fn when_the_backlog_is_used_up_there_is_one_lane_again() {
         let mut lanes = Lanes::default();
         lanes.begin(RowId::for_tests(10));
-        lanes.fetched(Lane::Live, rows(11..=12), false);
-        lanes.fetched(Lane::Backlog, rows(13..=13), false);
+        lanes.ask(4).unwrap();
+        lanes.fetched(asked(Lane::Live), rows(11..=12), false);
+        lanes.fetched(asked(Lane::Backlog), rows(13..=13), false);
         assert_eq!(drain(&mut lanes, 9), [11, 12, 13]);
         lanes.look_again();
-        assert_eq!(lanes.wants(1), Some((Lane::Backlog, None)));
+        assert_eq!(lanes.ask(1), Some(asked(Lane::Backlog)));
     }
 
     #[test]
-    fn a_row_that_did_not_go_is_the_next_of_its_lane() {
+    fn rows_that_did_not_go_take_their_places_again_in_whatever_order_they_come_back() {
         let mut lanes = Lanes::default();
         lanes.begin(RowId::for_tests(10));
-        lanes.fetched(Lane::Live, rows(11..=12), false);
-        let (id, row) = lanes.pop().unwrap();
-        lanes.put_back(id, row);
+        lanes.fetched(asked(Lane::Live), rows(11..=12), false);
+        let (first, second) = (lanes.pop().unwrap(), lanes.pop().unwrap());
+        lanes.put_back(first.0, ());
+        lanes.put_back(second.0, ());
         assert_eq!(drain(&mut lanes, 2), [11, 12]);
-        lanes.fetched(Lane::Live, rows(13..=14), true);
+        lanes.fetched(asked(Lane::Live), rows(13..=14), true);
         let again: Vec<i64> = lanes.begin(RowId::for_tests(14)).into_iter().map(number).collect();
         assert_eq!(again, [13, 14], "what was live is backlog after the next outage");
+    }
+
+    #[test]
+    fn a_plate_passes_health_reports_that_were_fetched_before_it() {
+        let mut lanes = Lanes::default();
+        let row = |number, rank: u8| (RowId::for_tests(number), rank);
+        lanes.fetched(asked(Lane::Backlog), vec![row(1, 1), row(2, 1)], false);
+        lanes.fetched(asked(Lane::Backlog), vec![row(3, 0)], false);
+        lanes.put_back(RowId::for_tests(4), 0);
+        let order: Vec<i64> = std::iter::from_fn(|| lanes.pop()).map(|(id, _)| number(id)).collect();
+        assert_eq!(order, [3, 4, 1, 2]);
+    }
+
+    #[test]
+    fn a_row_that_comes_while_the_outbox_is_asked_is_asked_for_again() {
+        let mut lanes: Lanes<()> = Lanes::default();
+        let asked = lanes.ask(4).unwrap();
+        lanes.look_again();
+        lanes.fetched(asked, Vec::new(), false);
+        let again = lanes.ask(4).expect("what came meanwhile may have been overlooked");
+        lanes.fetched(again, Vec::new(), false);
+        assert_eq!(lanes.ask(4), None);
+    }
+
+    #[test]
+    fn rows_given_back_while_the_outbox_is_asked_are_asked_for_again() {
+        let mut lanes = Lanes::default();
+        lanes.begin(RowId::for_tests(1));
+        lanes.fetched(asked(Lane::Live), rows([2]), false);
+        let under_way = lanes.ask(4).unwrap();
+        assert_eq!(lanes.begin(RowId::for_tests(2)), [RowId::for_tests(2)]);
+        lanes.fetched(under_way, Vec::new(), false);
+        let asked_for: Vec<Lane> = (0..2).filter_map(|_| lanes.ask(4)).map(|asked| asked.lane).collect();
+        assert!(asked_for.contains(&Lane::Backlog), "{asked_for:?}");
+        assert_eq!(lanes.mark, Some(RowId::for_tests(2)), "nor does the old answer say that there is no backlog");
+    }
+
+    #[test]
+    fn news_without_end_does_not_keep_the_backlog_from_being_asked_for() {
+        let mut lanes: Lanes<()> = Lanes::default();
+        lanes.begin(RowId::for_tests(10));
+        let mut asked_for = Vec::new();
+        for _ in 0..4 {
+            let asked = lanes.ask(4).unwrap();
+            lanes.look_again();
+            lanes.fetched(asked, Vec::new(), false);
+            asked_for.push(asked.lane);
+        }
+        assert!(asked_for.contains(&Lane::Backlog), "{asked_for:?}");
+    }
+
+    #[test]
+    fn what_was_asked_for_before_everything_was_dropped_is_not_taken_in() {
+        let mut lanes = Lanes::default();
+        lanes.fetched(asked(Lane::Backlog), rows([1, 2]), true);
+        let under_way = lanes.ask(4).unwrap();
+        assert_eq!(lanes.drop_all().len(), 2);
+        assert_eq!(lanes.fetched(under_way, rows([3]), false), [RowId::for_tests(3)]);
+        assert!(lanes.pop().is_none() && lanes.ask(4).is_some());
     }
 
     proptest! {
@@ -170,10 +302,10 @@ mod tests {
         ) {
             let mut lanes = Lanes::default();
             lanes.begin(RowId::for_tests(old));
-            lanes.fetched(Lane::Backlog, rows(1..=old), true);
+            lanes.fetched(asked(Lane::Backlog), rows(1..=old), true);
             let (mut newest, mut sent, mut live_in_a_row) = (old, Vec::new(), 0);
             for (new, places) in steps {
-                lanes.fetched(Lane::Live, rows(newest + 1..=newest + new), false);
+                lanes.fetched(asked(Lane::Live), rows(newest + 1..=newest + new), false);
                 newest += new;
                 for _ in 0..places {
                     let backlog_waits = !lanes.backlog.is_empty();

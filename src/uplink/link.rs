@@ -80,7 +80,12 @@ pub struct LinkMachine {
     /// Of the newest attempt; what older ones report is ignored.
     generation: u64,
     socket_failures: u32,
+    /// Proofs that failed in succession: no server there.
+    absences: u32,
+    /// Events that failed by REST since the last one that had an answer of its own: a server that is there, and broken.
     rest_failures: u32,
+    /// Times in succession that the server asked us to wait and did not say how long.
+    busy: u32,
     /// The server asked us to wait.
     hold_until: Duration,
 }
@@ -95,7 +100,9 @@ impl LinkMachine {
             attempt: Attempt::Waiting { until: now },
             generation: 0,
             socket_failures: 0,
+            absences: 0,
             rest_failures: 0,
+            busy: 0,
             hold_until: Duration::ZERO,
         }
     }
@@ -123,7 +130,8 @@ impl LinkMachine {
         match self.mode {
             Mode::Down { until } if until <= now && self.transport != Transport::Socketio => self.enter_rest(now),
             Mode::AuthPaused { until } if until <= now => {
-                *self = Self { generation: self.generation, ..Self::new(self.transport, self.timings, now) };
+                let fresh = Self::new(self.transport, self.timings, now);
+                *self = Self { generation: self.generation, hold_until: self.hold_until, ..fresh };
             }
             Mode::Rest { since, .. } => {
                 if let Attempt::Up { since: up } = self.attempt
@@ -188,7 +196,9 @@ impl LinkMachine {
         }
         let lasted = matches!(self.attempt, Attempt::Up { since } if now >= since + self.timings.stable);
         self.socket_failures = if lasted { 1 } else { self.socket_failures.saturating_add(1) };
-        let until = now + backoff(self.timings.probe, self.socket_failures, jitter);
+        // Without REST nothing is delivered meanwhile.
+        let waits = if self.transport == Transport::Socketio { self.timings.down } else { self.timings.probe };
+        let until = now + backoff(waits, self.socket_failures, jitter);
         self.attempt = Attempt::Waiting { until };
         match self.mode {
             Mode::Probing | Mode::Socket { .. } if self.transport == Transport::Auto => self.enter_rest(now),
@@ -201,35 +211,84 @@ impl LinkMachine {
         }
     }
 
-    /// REST works.
+    /// The refusal said how long the next attempt is to wait at the least.
+    pub fn socket_waits(&mut self, wait: Duration, now: Duration) {
+        if let Attempt::Waiting { until } = &mut self.attempt {
+            *until = (*until).max(now + wait);
+        }
+    }
+
+    /// A server is there: events may be trusted to REST. Whether it takes any remains to be seen.
+    pub fn rest_proven(&mut self, now: Duration) {
+        let Mode::Rest { since, .. } = self.mode else { return };
+        self.mode = Mode::Rest { since, proven: true };
+        if std::mem::take(&mut self.absences) > 0 {
+            self.socket_soon(now);
+        }
+    }
+
+    /// An event by REST had an answer of its own.
     pub fn rest_worked(&mut self, now: Duration) {
         let Mode::Rest { since, .. } = self.mode else { return };
         self.mode = Mode::Rest { since, proven: true };
-        if std::mem::take(&mut self.rest_failures) > 0
-            && let Attempt::Waiting { until } = &mut self.attempt
-        {
-            // The server is back: its socket may be as well.
+        if std::mem::take(&mut self.rest_failures) > 0 {
+            self.socket_soon(now);
+        }
+    }
+
+    /// The server is back: its socket may be as well.
+    fn socket_soon(&mut self, now: Duration) {
+        if let Attempt::Waiting { until } = &mut self.attempt {
             *until = (*until).min(now + self.timings.probe.0);
             self.socket_failures = 0;
         }
     }
 
-    /// REST does not work: network, time-out, 5xx, a stranger's answer. `jitter` is 0–1.
+    /// Proofs that failed in succession.
+    pub fn absences(&self) -> u32 {
+        self.absences
+    }
+
+    /// No server can be reached by REST. `refused`: its machine says so itself, which costs next to nothing to ask
+    /// again. `jitter` is 0–1.
+    pub fn proof_failed(&mut self, now: Duration, refused: bool, jitter: f64) {
+        self.absences = self.absences.saturating_add(1);
+        let absences = if refused { self.absences.min(1) } else { self.absences };
+        self.rest_down(now, absences.max(self.rest_failures), jitter);
+    }
+
+    /// REST does not work though a server is there: network, time-out, 5xx, a stranger's answer. `jitter` is 0–1.
     pub fn rest_failed(&mut self, now: Duration, jitter: f64) {
+        if matches!(self.mode, Mode::Rest { .. }) {
+            self.rest_failures = self.rest_failures.saturating_add(1);
+        }
+        self.rest_down(now, self.rest_failures.max(self.absences), jitter);
+    }
+
+    fn rest_down(&mut self, now: Duration, failures: u32, jitter: f64) {
         if !matches!(self.mode, Mode::Rest { .. }) {
             return;
         }
-        self.rest_failures = self.rest_failures.saturating_add(1);
         if matches!(self.attempt, Attempt::Up { .. }) {
             return self.use_socket(now);
         }
-        self.mode = Mode::Down { until: now + backoff(self.timings.down, patience(self.rest_failures), jitter) };
+        self.mode = Mode::Down { until: now + backoff(self.timings.down, patience(failures), jitter) };
     }
 
-    /// The server is there and asks us to wait (429, 503): nothing is sent for `wait`, or for as long as our own
-    /// backoff takes when it named none.
+    /// The server is there and asks us to wait (429, 503): nothing is sent for `wait`, or, when it named none, for a
+    /// time that doubles while it accepts nothing. A longer wait of before stays.
     pub fn hold(&mut self, now: Duration, wait: Option<Duration>) {
-        self.hold_until = now + wait.unwrap_or(self.timings.down.0 * 5).max(self.timings.down.0);
+        let (least, most) = self.timings.down;
+        let wait = wait.unwrap_or_else(|| {
+            self.busy = self.busy.saturating_add(1);
+            (least * 5).saturating_mul(1 << (self.busy - 1).min(10)).min(most)
+        });
+        self.hold_until = self.hold_until.max(now + wait.max(least));
+    }
+
+    /// The server has taken an event.
+    pub fn accepted(&mut self) {
+        self.busy = 0;
     }
 
     /// The server refuses every event: nothing is sent for a while. `true`: that is news.
@@ -239,17 +298,20 @@ impl LinkMachine {
         news
     }
 
-    /// The server refuses our credentials on the connection (401, 403): both roads are the same to it.
-    pub fn auth_refused(&mut self, now: Duration) {
+    /// The server refuses our credentials on the connection (401, 403): both roads are the same to it. `true`: that is
+    /// news.
+    pub fn auth_refused(&mut self, now: Duration) -> bool {
+        let news = !matches!(self.mode, Mode::AuthPaused { .. });
         // What is under way ends as an old generation.
         self.generation += 1;
         self.attempt = Attempt::Waiting { until: now + self.timings.auth_pause };
         self.mode = Mode::AuthPaused { until: now + self.timings.auth_pause };
+        news
     }
 
     fn use_socket(&mut self, now: Duration) {
         self.mode = Mode::Socket { generation: self.generation, since: now };
-        self.rest_failures = 0;
+        (self.absences, self.rest_failures) = (0, 0);
     }
 
     fn enter_rest(&mut self, now: Duration) {

@@ -37,7 +37,7 @@ fn the_socket_returns_when_it_is_stable_and_rest_has_had_its_time() {
     let mut link = machine(Transport::Auto);
     link.poll(s(0));
     link.socket_failed(1, s(0), 0.0);
-    link.rest_worked(s(0));
+    link.rest_proven(s(0));
     assert_eq!(link.poll(s(1)), Some(2));
     assert!(link.connected(2, s(2)));
     link.poll(s(12));
@@ -66,7 +66,7 @@ fn a_returning_server_gets_its_socket_probed_soon() {
         if let Some(generation) = link.poll(now) {
             link.socket_failed(generation, now, 1.0);
         }
-        link.rest_failed(now, 1.0);
+        link.proof_failed(now, false, 1.0);
         now = link.wake_at(now).unwrap();
     }
     link.poll(now);
@@ -76,7 +76,7 @@ fn a_returning_server_gets_its_socket_probed_soon() {
             link.socket_failed(generation, now, 1.0);
         }
     }
-    link.rest_worked(now);
+    link.rest_proven(now);
     assert!(link.wake_at(now).unwrap() <= now + s(1));
 }
 
@@ -85,7 +85,7 @@ fn a_server_that_restarts_is_found_within_seconds_and_one_that_is_gone_is_not_pe
     let mut link = machine(Transport::Rest);
     let mut waits = Vec::new();
     for _ in 0..16 {
-        link.rest_failed(s(0), 1.0);
+        link.proof_failed(s(0), false, 1.0);
         let Mode::Down { until } = link.mode() else { panic!("{:?}", link.mode()) };
         waits.push(until.as_secs());
         link.poll(until);
@@ -95,11 +95,88 @@ fn a_server_that_restarts_is_found_within_seconds_and_one_that_is_gone_is_not_pe
 }
 
 #[test]
+fn a_machine_that_refuses_the_connection_itself_is_asked_every_few_seconds_however_long_it_lasts() {
+    let mut link = machine(Transport::Rest);
+    for _ in 0..1000 {
+        link.proof_failed(s(0), true, 1.0);
+        let Mode::Down { until } = link.mode() else { panic!("{:?}", link.mode()) };
+        assert!(until <= s(4), "{until:?}");
+        link.poll(until);
+        link.mode = Mode::Rest { since: s(0), proven: false };
+    }
+}
+
+#[test]
+fn a_server_that_is_there_and_takes_nothing_is_tried_less_and_less_often() {
+    let mut link = machine(Transport::Auto);
+    let (mut now, mut longest, mut attempts) = (s(0), s(0), 0);
+    for _ in 0..30 {
+        if let Some(generation) = link.poll(now) {
+            attempts += 1;
+            link.socket_failed(generation, now, 1.0);
+        }
+        // `/api/test` works every time, the event fails every time.
+        link.rest_proven(now);
+        link.rest_failed(now, 1.0);
+        if let Mode::Down { until } = link.mode() {
+            longest = until - now;
+            now = until;
+        }
+    }
+    assert_eq!(longest, s(60));
+    assert!(attempts < 16, "nor is its socket: {attempts}");
+    link.poll(now);
+    link.rest_proven(now);
+    link.rest_worked(now);
+    link.rest_failed(now, 1.0);
+    assert_eq!(link.mode(), Mode::Down { until: now + s(2) }, "one answer makes it a good server again");
+}
+
+#[test]
+fn a_short_wait_does_not_shorten_a_long_one_and_unnamed_waits_grow_until_something_is_accepted() {
+    let mut link = machine(Transport::Rest);
+    link.hold(s(0), Some(s(100)));
+    link.hold(s(1), Some(s(5)));
+    link.hold(s(1), None);
+    assert!(!link.may_send(s(99)) && link.may_send(s(100)));
+    let mut waits = Vec::new();
+    for round in 1..6 {
+        let now = s(1000 * round);
+        link.hold(now, None);
+        waits.push((link.wake_at(now).unwrap() - now).as_secs());
+    }
+    assert_eq!(waits, [10, 20, 40, 60, 60]);
+    link.accepted();
+    link.hold(s(9000), None);
+    assert_eq!(link.wake_at(s(9000)), Some(s(9005)));
+}
+
+#[test]
+fn a_refused_registration_that_names_a_wait_is_obeyed() {
+    let mut link = machine(Transport::Auto);
+    let generation = link.poll(s(0)).unwrap();
+    link.socket_failed(generation, s(0), 0.0);
+    link.socket_waits(s(90), s(0));
+    link.rest_proven(s(0));
+    assert_eq!(link.poll(s(89)), None);
+    assert!(link.poll(s(90)).is_some());
+}
+
+#[test]
+fn refused_credentials_are_news_once_however_many_events_hear_of_it() {
+    let mut link = machine(Transport::Rest);
+    assert!(link.auth_refused(s(0)));
+    assert!((0..16).all(|_| !link.auth_refused(s(0))));
+    link.poll(s(60));
+    assert!(link.auth_refused(s(61)));
+}
+
+#[test]
 fn refused_credentials_pause_both_roads_and_are_tried_again() {
     let mut link = machine(Transport::Auto);
     link.poll(s(0));
     link.connected(1, s(0));
-    link.auth_refused(s(5));
+    let _ = link.auth_refused(s(5));
     assert_eq!(link.live(), None, "the socket is to be closed");
     assert!(!link.may_send(s(64)));
     assert_eq!(link.poll(s(64)), None);
@@ -143,6 +220,7 @@ enum Happening {
     Passes(u64),
     Connects { old: bool },
     SocketFails { old: bool },
+    Proof { works: bool, refused: bool },
     RestWorks,
     RestFails,
     Hold(u64),
@@ -154,6 +232,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         4 => (0u64..400).prop_map(Happening::Passes),
         3 => any::<bool>().prop_map(|old| Happening::Connects { old }),
         3 => any::<bool>().prop_map(|old| Happening::SocketFails { old }),
+        2 => any::<(bool, bool)>().prop_map(|(works, refused)| Happening::Proof { works, refused }),
         2 => Just(Happening::RestWorks),
         2 => Just(Happening::RestFails),
         1 => (0u64..100).prop_map(Happening::Hold),
@@ -195,11 +274,13 @@ fn step(link: &mut LinkMachine, happening: &Happening, now: &mut Duration, conne
                 assert_eq!(link.mode(), before, "an old generation changes nothing");
             }
         }
+        Happening::Proof { works: true, .. } => link.rest_proven(*now),
+        Happening::Proof { refused, .. } => link.proof_failed(*now, *refused, jitter),
         Happening::RestWorks => link.rest_worked(*now),
         Happening::RestFails => link.rest_failed(*now, jitter),
         Happening::Hold(seconds) => link.hold(*now, Some(s(*seconds))),
         Happening::AuthRefused => {
-            link.auth_refused(*now);
+            let _ = link.auth_refused(*now);
             *connecting = None;
         }
     }
@@ -244,7 +325,7 @@ proptest! {
             if let Some(generation) = connecting.take().or_else(|| link.poll(now)) {
                 if socket_works { link.connected(generation, now); } else { link.socket_failed(generation, now, 1.0); }
             }
-            link.rest_worked(now);
+            link.rest_proven(now);
             if let Some(at) = link.wake_at(now) {
                 now = now.max(at);
             }

@@ -1,8 +1,9 @@
 //! The road from the outbox to the server (DESIGN 5): Socket.IO first, REST while that is down, and nothing deleted
 //! without a receipt.
 //!
-//! Pure rooms decide: [`link`] which road, `triage` what an answer means for a row, `desk` what is tried when;
-//! `driver` is the task that does it, over the roads `socket_road` and `rest`.
+//! Pure rooms decide: [`link`] which road, `triage` what an answer means for a row, `desk` what is tried when, `pace` how
+//! much at once, `ledger` which receipts are still to be written down; `plan` joins them. `driver` is the task that does
+//! what it says, over the roads `socket_road` and `rest`.
 
 mod clock_watch;
 mod desk;
@@ -10,10 +11,13 @@ mod dispatch;
 mod driver;
 mod endpoint;
 mod lanes;
+mod ledger;
 pub mod link;
 #[cfg(test)]
 mod model_tests;
+mod pace;
 mod pack;
+mod plan;
 pub mod rest;
 mod rows;
 mod settle;
@@ -39,8 +43,7 @@ use crate::domain::CameraKey;
 use crate::media::EvidenceStore;
 use crate::outbox::OutboxHandle;
 use futures_util::stream::FuturesUnordered;
-use link::{LinkMachine, Timings};
-use std::collections::HashMap;
+use link::Timings;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, watch};
@@ -111,16 +114,12 @@ pub fn start_with(config: &UplinkConfig, parts: Parts, timings: Timings) -> Resu
         counts: outbox.watch(),
         outbox,
         packer: pack::Packer { evidence, shrink },
-        link: LinkMachine::new(config.transport, timings, clock.monotonic()),
+        plan: plan::Plan::new(config.transport, config.window, timings, clock.monotonic(), driver::jitter),
         clock,
         clock_watch: clock_watch::ClockWatch::default(),
-        rest: rest::RestRoad { client, echoes: false },
-        peer: Default::default(),
+        rest: rest::RestRoad { client },
         socket: None,
         witness: witness::Witness::default(),
-        desk: desk::Desk::new(timings.aside),
-        lanes: lanes::Lanes::default(),
-        flights: HashMap::new(),
         attempts: mpsc::channel(4),
         work: FuturesUnordered::new(),
         proving: false,
@@ -131,8 +130,6 @@ pub fn start_with(config: &UplinkConfig, parts: Parts, timings: Timings) -> Resu
         delivered,
         shutdown,
         stopping: false,
-        usable: false,
-        trouble: None,
     };
     Ok(Uplink { status: watched, delivered: deliveries, task: tokio::spawn(driver.run()) })
 }

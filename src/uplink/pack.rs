@@ -23,15 +23,18 @@ pub(super) struct Packer {
 
 impl Packer {
     /// Reads the row's pictures and writes its payload, with its moments corrected where the clock has been set since.
-    /// A payload above `limit` bytes has its pictures made smaller; where that does not help it stays as it is.
-    pub(super) async fn pack(&self, row: &Row, limit: usize) -> Parcel {
+    /// A payload above `limit` bytes has its pictures made smaller; where that does not help it stays as it is. `None`:
+    /// it could not be made at all.
+    pub(super) async fn pack(&self, row: &Row, limit: usize) -> Option<Parcel> {
         let sent = Sent { event_id: row.event_id, revision: row.revision, kind: row.kind, camera: row.camera.clone() };
-        if row.evidence.paths().next().is_none() {
-            return Parcel { sent, json: payload(row, &Pictures::default()) };
-        }
-        let (packer, row) = (self.clone(), row.clone());
-        let packing = tokio::task::spawn_blocking(move || packer.pack_pictures(&row, limit));
-        Parcel { sent, json: packing.await.unwrap_or_default() }
+        let json = if row.evidence.paths().next().is_none() {
+            payload(row, &Pictures::default())
+        } else {
+            let (packer, row) = (self.clone(), row.clone());
+            // A panic in there ends the task, not the agent.
+            tokio::task::spawn_blocking(move || packer.pack_pictures(&row, limit)).await.ok()?
+        };
+        Some(Parcel { sent, json, ahead: 0, breaks: 0 })
     }
 
     fn pack_pictures(&self, row: &Row, limit: usize) -> String {
@@ -40,7 +43,11 @@ impl Packer {
         if json.len() <= limit {
             return json;
         }
-        let smaller = self.shrunk(&pictures, json.len(), limit).map(|pictures| payload(row, &pictures));
+        let encoded: usize =
+            pictures.frame.iter().chain(pictures.plates.iter().flatten()).map(|picture| encoded(picture)).sum();
+        let room = limit.saturating_sub(json.len().saturating_sub(encoded));
+        let smaller = self.shrink.as_deref().and_then(|shrink| shrunk(shrink, &pictures, room));
+        let smaller = smaller.map(|pictures| payload(row, &pictures));
         smaller.filter(|smaller| smaller.len() <= limit).unwrap_or(json)
     }
 
@@ -55,29 +62,41 @@ impl Packer {
             plates: row.evidence.plates.iter().map(|path| path.as_ref().and_then(picture)).collect(),
         }
     }
-
-    /// The pictures made smaller by as much as the whole is too large, each in proportion.
-    fn shrunk(&self, pictures: &Pictures, bytes: usize, limit: usize) -> Option<Pictures> {
-        let shrink = self.shrink.as_ref()?;
-        let all = pictures.frame.iter().chain(pictures.plates.iter().flatten());
-        let encoded: usize = all.map(|picture| picture.len().div_ceil(3) * 4).sum();
-        let share = share_of(encoded, bytes, limit)?;
-        let smaller = |picture: &Vec<u8>| shrink.shrink(picture, (picture.len() as f64 * share) as usize);
-        Some(Pictures {
-            frame: pictures.frame.as_ref().map(smaller).map_or(Some(None), |smaller| smaller.map(Some))?,
-            plates: (pictures.plates.iter())
-                .map(|plate| plate.as_ref().map(smaller).map_or(Some(None), |smaller| smaller.map(Some)))
-                .collect::<Option<_>>()?,
-        })
-    }
 }
 
-/// What part of their size the pictures may keep; `None` where they are not what makes the payload too large.
-fn share_of(encoded: usize, bytes: usize, limit: usize) -> Option<f64> {
-    let rest = bytes.saturating_sub(encoded);
-    let room = limit.checked_sub(rest).filter(|room| *room > 0)?;
-    // Base64 rounds up, picture by picture.
-    (encoded > 0).then(|| (room as f64 / encoded as f64 * 0.98).min(1.0))
+/// Bytes of a picture in the payload.
+fn encoded(picture: &[u8]) -> usize {
+    picture.len().div_ceil(3) * 4
+}
+
+/// Bytes that a picture may have for so many in the payload.
+fn decoded(room: usize) -> usize {
+    room / 4 * 3
+}
+
+/// The pictures made small enough for `room` bytes in the payload. The frame gives first: plates are small, and what
+/// they show is what matters. Only where that is not enough all give in proportion, except those that cannot.
+fn shrunk(shrink: &dyn Shrink, pictures: &Pictures, room: usize) -> Option<Pictures> {
+    let of_plates = |plates: &[Option<Vec<u8>>]| plates.iter().flatten().map(|plate| encoded(plate)).sum::<usize>();
+    let frame_beside = |plates: Vec<Option<Vec<u8>>>| {
+        let room = room.checked_sub(of_plates(&plates))?;
+        let frame = match &pictures.frame {
+            Some(frame) if encoded(frame) > room => {
+                Some(shrink.shrink(frame, decoded(room)).filter(|smaller| encoded(smaller) <= room)?)
+            }
+            frame => frame.clone(),
+        };
+        Some(Pictures { frame, plates })
+    };
+    frame_beside(pictures.plates.clone()).or_else(|| {
+        let all = of_plates(&pictures.plates) + pictures.frame.as_deref().map_or(0, encoded);
+        let share = room as f64 / all.max(1) as f64;
+        let smaller = |plate: &Vec<u8>| {
+            let smaller = shrink.shrink(plate, (plate.len() as f64 * share) as usize);
+            smaller.filter(|smaller| smaller.len() < plate.len()).unwrap_or_else(|| plate.clone())
+        };
+        frame_beside(pictures.plates.iter().map(|plate| plate.as_ref().map(smaller)).collect())
+    })
 }
 
 fn payload(row: &Row, pictures: &Pictures) -> String {
@@ -105,15 +124,44 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// Cuts pictures, and makes none smaller than this.
+    struct Floor(usize);
+
+    impl Shrink for Floor {
+        fn shrink(&self, jpeg: &[u8], max_bytes: usize) -> Option<Vec<u8>> {
+            (max_bytes >= self.0).then(|| jpeg[..jpeg.len().min(max_bytes)].to_vec())
+        }
+    }
+
+    fn sizes(pictures: &Pictures) -> (usize, Vec<usize>) {
+        let size = |picture: &Option<Vec<u8>>| picture.as_ref().map_or(0, Vec::len);
+        (size(&pictures.frame), pictures.plates.iter().map(size).collect())
+    }
+
+    fn pictures(frame: usize, plates: &[usize]) -> Pictures {
+        Pictures { frame: Some(vec![0; frame]), plates: plates.iter().map(|size| Some(vec![0; *size])).collect() }
+    }
+
+    #[test]
+    fn the_frame_gives_first_and_a_plate_that_cannot_be_made_smaller_stays_as_it_is() {
+        let (frame, plates) = sizes(&shrunk(&Floor(2000), &pictures(900_000, &[1500, 0, 6000]), 400_000).unwrap());
+        assert!(frame > 280_000 && frame < 300_000, "{frame}: as much as fits beside the plates");
+        assert_eq!(plates, [1500, 0, 6000], "plates are not touched");
+        // Plates that leave nothing to the frame: those that can, give.
+        let (frame, plates) = sizes(&shrunk(&Floor(500), &pictures(90_000, &[700, 60_000]), 60_000).unwrap());
+        assert!((500..60_000).contains(&frame) && plates[0] == 700 && plates[1] < 40_000, "{frame} {plates:?}");
+        assert!(shrunk(&Floor(usize::MAX), &pictures(90_000, &[700]), 60_000).is_none());
+    }
+
     proptest! {
         #[test]
-        fn pictures_that_keep_their_share_fit(encoded in 4usize..5_000_000, rest in 0usize..100_000, limit in 1usize..3_000_000) {
-            match share_of(encoded, encoded + rest, limit) {
-                Some(share) => prop_assert!((encoded as f64 * share) as usize + rest <= limit.max(encoded + rest)),
-                None => prop_assert!(rest >= limit),
-            }
-            if encoded + rest > limit && let Some(share) = share_of(encoded, encoded + rest, limit) {
-                prop_assert!(encoded as f64 * share + rest as f64 <= limit as f64);
+        fn what_is_made_smaller_fits(
+            frame in 0usize..2_000_000, plates in prop::collection::vec(0usize..50_000, 0..4), room in 0usize..1_000_000,
+            floor in 0usize..5_000,
+        ) {
+            if let Some(smaller) = shrunk(&Floor(floor), &pictures(frame, &plates), room) {
+                let all = smaller.frame.iter().chain(smaller.plates.iter().flatten()).map(|picture| encoded(picture)).sum::<usize>();
+                prop_assert!(all <= room);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::Endpoint;
 use super::socket::{Dial, SocketClient, SocketError, SocketEvent};
-use super::transport::{Outcome, Parcel, SLOW_LINK, allowance};
+use super::transport::{Outcome, Parcel};
 use crate::clock::Clock;
 use crate::domain::{BootId, CameraKey, EventKind};
 use crate::outbox::RowId;
@@ -59,7 +59,8 @@ pub enum RoadNews {
 #[derive(Debug, Clone, Copy)]
 struct Wait {
     id: RowId,
-    bytes: usize,
+    /// In which it alone crosses a slow link.
+    crossing: Duration,
     sent: Instant,
     deadline: Instant,
 }
@@ -103,6 +104,7 @@ impl SocketRoad {
                     tracing::warn!(%camera, %reason, "the server does not allow us this camera; its events wait");
                 }
                 Err(Outcome::AuthRefused { reason }) => return Err(SocketError::AuthRefused(reason)),
+                Err(Outcome::Busy { wait: Some(wait), reason }) => return Err(SocketError::Busy { reason, wait }),
                 Err(other) => {
                     return Err(SocketError::Failed(format!("{camera} cannot be registered: {}", other.reason())));
                 }
@@ -124,23 +126,21 @@ impl SocketRoad {
 
     /// Sends one event. `Err`: it did not go, and this is what that means for it.
     pub async fn send(&mut self, id: RowId, parcel: Parcel) -> Result<(), Outcome> {
-        let Parcel { sent, json } = parcel;
-        if !self.registered.contains(&sent.camera) {
+        if !self.registered.contains(&parcel.sent.camera) {
             // A camera of an earlier configuration whose events still wait.
-            self.register(&sent.camera).await?;
+            self.register(&parcel.sent.camera).await?;
         }
+        let (limit, crossing) = (parcel.allowance(self.patience.answer), parcel.crossing());
+        let Parcel { sent, json, .. } = parcel;
         let event = match sent.kind {
             EventKind::Plate => "lpr_data",
             EventKind::Health => "health_status",
         };
-        // What is ahead of it has to cross as well.
-        let bytes_ahead: usize = self.waits.iter().map(|wait| wait.bytes).sum();
-        let limit = allowance(self.patience.answer, bytes_ahead + json.len());
         let emitted = self.socket.emit(event, Some(&json), limit).await;
         emitted.map_err(|reason| Outcome::Broken { reason })?;
         crate::killpoint::hit("uplink.sent");
         let now = Instant::now();
-        self.waits.push(Wait { id, bytes: json.len(), sent: now, deadline: now + limit });
+        self.waits.push(Wait { id, crossing, sent: now, deadline: now + limit });
         self.sent.push(sent);
         Ok(())
     }
@@ -173,8 +173,7 @@ impl SocketRoad {
     /// When the connection has to be given up unless something comes; `None` while nothing is in flight.
     fn deadline(&self) -> Option<Instant> {
         let oldest = self.waits.first()?;
-        let largest = self.waits.iter().map(|wait| wait.bytes).max().unwrap_or_default();
-        let crossing = Duration::from_secs_f64(largest as f64 / SLOW_LINK);
+        let crossing = self.waits.iter().map(|wait| wait.crossing).max().unwrap_or_default();
         let silent = self.socket.heard().max(oldest.sent) + self.patience.silence.min(self.patience.answer) + crossing;
         self.waits.iter().map(|wait| wait.deadline).min().map(|answer| answer.min(silent))
     }
@@ -233,6 +232,8 @@ impl SocketRoad {
             Verdict::Refused { index, code, reason } => {
                 Some(self.ended(index, Outcome::refused(code, reason, answer.retry_after)))
             }
+            // It names another: a late answer about what this connection is no longer waiting for.
+            Verdict::NoMatch if self.peer.echoes() && answer.event_id.is_some() => None,
             Verdict::NoMatch if via == Via::Error && !self.sent.is_empty() => Some(self.nameless(&answer)),
             Verdict::NoMatch => None,
         }
@@ -248,7 +249,9 @@ impl SocketRoad {
                 self.ended(0, Outcome::refused(Some(code), answer.reason(), answer.retry_after))
             }
             _ => {
-                RoadNews::Over(Outcome::Unanswered { reason: format!("an error without a name: {}", answer.reason()) })
+                let reason = format!("an error without a name: {}", answer.reason());
+                let alone = self.sent.len() == 1;
+                RoadNews::Over(if alone { Outcome::Complained { reason } } else { Outcome::Unanswered { reason } })
             }
         }
     }

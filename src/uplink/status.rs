@@ -7,7 +7,7 @@ use uuid::Uuid;
 /// What no waiting will mend.
 #[derive(Debug, thiserror::Error)]
 pub enum UplinkError {
-    #[error("uplink.server_url \"{url}\" cannot be used: {reason}")]
+    #[error("uplink.server_url \"{url}\" cannot be used: it {reason}")]
     Url { url: String, reason: String },
     #[error(
         "uplink.token_file {path} cannot be read: {source}; make it readable for this user, or set token_file = \"\""

@@ -10,6 +10,22 @@ pub struct Parcel {
     pub sent: Sent,
     /// The payload as JSON.
     pub json: String,
+    /// Bytes in flight that have to cross the link as well.
+    pub ahead: usize,
+    /// Connections that broke with this event on them: so often its time to cross the link is doubled.
+    pub breaks: u32,
+}
+
+impl Parcel {
+    /// Time for the event and its answer: the answer's own, and the crossing with what is ahead of it.
+    pub fn allowance(&self, answer_timeout: Duration) -> Duration {
+        answer_timeout + crossing(self.ahead + self.json.len(), self.breaks)
+    }
+
+    /// Time in which the event alone crosses a slow link.
+    pub fn crossing(&self) -> Duration {
+        crossing(self.json.len(), self.breaks)
+    }
 }
 
 /// How a delivery ended. Only [`Outcome::Receipt`] lets a row go.
@@ -31,6 +47,9 @@ pub enum Outcome {
     Busy { wait: Option<Duration>, reason: String },
     /// The server failed on this event (500): its fault or the event's.
     ServerFault { reason: String },
+    /// An error that names no event came while this one alone was in flight: a guess is all that can be had. The
+    /// connection must not be used any more.
+    Complained { reason: String },
     /// Sent, and nothing has come that names it. The connection must not be used any more.
     Unanswered { reason: String },
     /// The road is broken.
@@ -64,16 +83,41 @@ impl Outcome {
             | Self::AuthRefused { reason }
             | Self::Busy { reason, .. }
             | Self::ServerFault { reason }
+            | Self::Complained { reason }
             | Self::Unanswered { reason }
             | Self::Broken { reason } => reason,
         }
     }
 }
 
-/// Bytes a second that the slowest link worth waiting for carries.
-pub const SLOW_LINK: f64 = 16_000.0;
+impl Outcome {
+    /// Did a connection break, or have to be given up, with the event in flight?
+    pub fn is_break(&self) -> bool {
+        matches!(self, Self::Broken { .. } | Self::Unanswered { .. } | Self::Complained { .. })
+    }
+}
 
-/// Time for an event of this size and its answer: the answer's own, and the crossing of a slow link.
-pub fn allowance(answer_timeout: Duration, bytes: usize) -> Duration {
-    answer_timeout + Duration::from_secs_f64(bytes as f64 / SLOW_LINK)
+/// Bytes a second that a link is expected to carry; one on which connections break gets more time, up to [`LONGEST`].
+const SLOW_LINK: f64 = 16_000.0;
+/// Nothing is waited for longer than this.
+const LONGEST: Duration = Duration::from_secs(600);
+
+/// Time in which so many bytes cross a slow link, doubled for every connection that broke meanwhile.
+pub fn crossing(bytes: usize, breaks: u32) -> Duration {
+    let once = Duration::from_secs_f64(bytes as f64 / SLOW_LINK);
+    once.saturating_mul(1 << breaks.min(16)).min(LONGEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_event_on_a_very_slow_link_gets_more_time_with_every_break_and_not_for_ever() {
+        let at_2_kb_a_second = Duration::from_secs(133);
+        let enough = (0..).find(|breaks| crossing(266_000, *breaks) >= at_2_kb_a_second);
+        assert_eq!(enough, Some(3));
+        assert!((0..60).all(|breaks| crossing(900_000, breaks) <= LONGEST));
+        assert!(crossing(2_000, 3) <= Duration::from_secs(1), "a small one is not waited for");
+    }
 }

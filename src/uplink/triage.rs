@@ -22,6 +22,10 @@ pub enum RowFate {
     HoldCamera(String),
     /// It stays and is tried again as soon as anything is.
     Keep,
+    /// The same; but a row for which the server asks us to wait again and again lets others pass.
+    KeepBusy,
+    /// Too large for REST: quarantined, unless it has not been tried with smaller pictures yet.
+    Smaller(String),
 }
 
 /// What the link learns.
@@ -46,13 +50,19 @@ pub fn triage(outcome: Outcome, road: Road, other_road: bool) -> (RowFate, LinkN
         Outcome::Declined { .. } if by_socket && other_road => (RowFate::ByRest, LinkNews::Works),
         Outcome::Declined { reason } => (RowFate::Doubt(reason), LinkNews::Works),
         Outcome::TooLarge { .. } if by_socket && other_road => (RowFate::ByRest, LinkNews::Works),
-        Outcome::TooLarge { reason } => (RowFate::Quarantine(reason), LinkNews::Works),
+        Outcome::TooLarge { reason } if by_socket => (RowFate::Quarantine(reason), LinkNews::Works),
+        Outcome::TooLarge { reason } => (RowFate::Smaller(reason), LinkNews::Works),
         Outcome::CameraNotAllowed { reason } => (RowFate::HoldCamera(reason), LinkNews::Works),
         Outcome::AuthRefused { reason } => (RowFate::Keep, LinkNews::AuthRefused(reason)),
-        Outcome::Busy { wait, reason } => (RowFate::Keep, LinkNews::Wait(wait, reason)),
+        Outcome::Busy { wait, reason } => (RowFate::KeepBusy, LinkNews::Wait(wait, reason)),
         Outcome::ServerFault { reason } if by_socket => (verdict_by_rest, LinkNews::Fault(reason)),
         // Old servers answer 500 to what they cannot read (PROTOCOL 3.1.9), and to everything when their disk is full.
         Outcome::ServerFault { reason } => (RowFate::Doubt(reason.clone()), LinkNews::Broken(reason)),
+        // Where no other road can tell, it counts against the row like a server's fault.
+        Outcome::Complained { reason } if verdict_by_rest == RowFate::Later => {
+            (RowFate::Doubt(reason.clone()), LinkNews::Broken(reason))
+        }
+        Outcome::Complained { reason } => (verdict_by_rest, LinkNews::Broken(reason)),
         Outcome::Unanswered { reason } => (verdict_by_rest, LinkNews::Broken(reason)),
         // This event may be what breaks the connection: REST tells.
         Outcome::Broken { reason } if by_socket => (verdict_by_rest, LinkNews::Broken(reason)),
@@ -77,6 +87,7 @@ mod tests {
             reason().prop_map(|reason| Outcome::AuthRefused { reason }),
             reason().prop_map(|reason| Outcome::Busy { wait: None, reason }),
             reason().prop_map(|reason| Outcome::ServerFault { reason }),
+            reason().prop_map(|reason| Outcome::Complained { reason }),
             reason().prop_map(|reason| Outcome::Unanswered { reason }),
             reason().prop_map(|reason| Outcome::Broken { reason }),
         ]
@@ -91,13 +102,13 @@ mod tests {
             let (fate, news) = triage(outcome.clone(), road, other_road);
             match fate {
                 RowFate::Settle(_) => assert!(matches!(outcome, Outcome::Receipt(_))),
-                RowFate::Quarantine(_) => {
+                RowFate::Quarantine(_) | RowFate::Smaller(_) => {
                     assert!(matches!(outcome, Outcome::Refused { .. } | Outcome::TooLarge { .. }));
                 }
                 RowFate::ByRest => prop_assert!(by_socket && other_road),
                 _ => {}
             }
-            if matches!(outcome, Outcome::Unanswered { .. }) {
+            if matches!(outcome, Outcome::Unanswered { .. } | Outcome::Complained { .. }) {
                 prop_assert!(matches!(news, LinkNews::Broken(_)), "the connection is closed before anything else is sent");
             }
         }
@@ -110,5 +121,12 @@ mod tests {
         assert_eq!(triage(no(), Road::Rest, true).0, RowFate::Doubt("no".into()));
         let invalid = Outcome::Refused { code: Some(Code::Invalid), reason: "no".into() };
         assert_eq!(triage(invalid, Road::Socketio, true).0, RowFate::Quarantine("no".into()));
+    }
+
+    #[test]
+    fn a_nameless_error_is_asked_again_by_rest_and_counts_against_the_row_where_there_is_no_rest() {
+        let no = || Outcome::Complained { reason: "no".into() };
+        assert_eq!(triage(no(), Road::Socketio, true).0, RowFate::ByRest);
+        assert_eq!(triage(no(), Road::Socketio, false).0, RowFate::Doubt("no".into()));
     }
 }

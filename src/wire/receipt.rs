@@ -41,6 +41,8 @@ pub struct Receipt {
     /// `detection_id` or `health_id`, where it gave one.
     pub record_id: Option<String>,
     pub commit: Commit,
+    /// It named the event by id and revision, as only a server of protocol 2 does.
+    pub echoed: bool,
 }
 
 /// What an answer means for what was sent.
@@ -60,8 +62,11 @@ pub fn judge(answer: &Answer, via: Via, sent: &[Sent], echoes: bool) -> Verdict 
         return Verdict::NoMatch;
     };
     if answer.success == Some(true) && answer.code.is_none() && via != Via::Error {
-        let Answer { duplicate, record_id, commit, .. } = answer.clone();
-        return Verdict::Receipt { index, receipt: Receipt { duplicate, record_id, commit } };
+        let Answer { duplicate, record_id, commit, event_id, .. } = answer.clone();
+        return Verdict::Receipt {
+            index,
+            receipt: Receipt { duplicate, record_id, commit, echoed: event_id.is_some() },
+        };
     }
     // A 200 or an lpr_response that says neither yes nor no is not an answer to build on.
     if answer.success.is_none() && answer.code.is_none() {
@@ -127,7 +132,7 @@ mod tests {
         );
         let expected = Verdict::Receipt {
             index: 1,
-            receipt: Receipt { duplicate: true, record_id: Some("d".into()), ..Receipt::default() },
+            receipt: Receipt { duplicate: true, record_id: Some("d".into()), echoed: true, ..Receipt::default() },
         };
         assert_eq!(judge(&ok, Via::LprResponse, &rows, true), expected);
         let other_revision = answer(json!({"success": true, "event_id": rows[1].event_id, "revision": 1}));

@@ -28,6 +28,8 @@ pub enum SocketScript {
     RefusesFirst(usize),
     /// Speaks protocol 2: takes so many events before it answers any, then answers the newest first.
     EchoesBackwards(usize),
+    /// Speaks protocol 2: before every answer it complains of an event that nobody sent on this connection.
+    ComplainsOfOthers,
 }
 
 /// What REST does.
@@ -37,6 +39,8 @@ pub enum RestScript {
     Answers,
     /// 400 for an event that carries this plate.
     RefusesPlate(&'static str),
+    /// 413 for a longer body.
+    TakesUpTo(usize),
     /// 401 without this token.
     WantsToken(&'static str),
 }
@@ -135,6 +139,7 @@ async fn take(
         {
             return no(StatusCode::UNAUTHORIZED, "token required");
         }
+        RestScript::TakesUpTo(most) if body.len() > most => return no(StatusCode::PAYLOAD_TOO_LARGE, "too large"),
         RestScript::RefusesPlate(plate) if event["ocr_results"][0] == plate => {
             return no(StatusCode::BAD_REQUEST, "Invalid field: plate_detections");
         }
@@ -155,7 +160,7 @@ fn serve_socket(peer: &SocketRef, script: SocketScript, seen: &Arc<Seen>) {
         let (camera, checkpoint) = (&camera["camera_id"], &camera["checkpoint_id"]);
         let mut answer =
             json!({"success": !refuses, "message": "registration", "camera_id": camera, "checkpoint_id": checkpoint});
-        if let SocketScript::EchoesBackwards(_) = script {
+        if let SocketScript::EchoesBackwards(_) | SocketScript::ComplainsOfOthers = script {
             answer["protocol"] = json!(2);
         }
         peer.emit("camera_register", &answer).unwrap();
@@ -168,10 +173,16 @@ fn serve_socket(peer: &SocketRef, script: SocketScript, seen: &Arc<Seen>) {
             let waiting = unanswered.fetch_add(1, Ordering::SeqCst) + 1;
             seen.most_unanswered.fetch_max(waiting, Ordering::SeqCst);
             seen.largest_socket_event.fetch_max(data.to_string().len(), Ordering::SeqCst);
-            let named = json!({"success": true, "message": "Data received", "detection_id": "d",
+            let mut named = json!({"success": true, "message": "Data received", "detection_id": "d",
                 "camera_id": data["camera_id"], "checkpoint_id": data["checkpoint_id"]});
+            if script == SocketScript::ComplainsOfOthers {
+                (named["event_id"], named["revision"]) = (data["event_id"].clone(), data["revision"].clone());
+                let stranger = uuid::Uuid::now_v7().to_string();
+                let error = json!({"success": false, "message": "late", "code": "internal", "event_id": stranger,
+                    "revision": 0});
+                peer.emit("error", &error).unwrap();
+            }
             if let SocketScript::EchoesBackwards(many) = script {
-                let mut named = named;
                 (named["event_id"], named["revision"]) = (data["event_id"].clone(), data["revision"].clone());
                 seen.keep(Via::Socket, data);
                 let mut held = held.lock().unwrap();

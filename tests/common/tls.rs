@@ -95,6 +95,11 @@ fn write(dir: &Path, name: &str, bytes: &[u8]) -> PathBuf {
 /// A TLS listener in front of `target` (`127.0.0.1:PORT`) that shows `shown`; with `clients`, only to those whose
 /// certificate that authority has signed. Returns its port.
 pub fn door(target: &str, shown: &Signed, clients: Option<&Authority>) -> u16 {
+    door_on("127.0.0.1:0", target, shown, clients)
+}
+
+/// The same at another address.
+pub fn door_on(address: &str, target: &str, shown: &Signed, clients: Option<&Authority>) -> u16 {
     let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls()).unwrap();
     acceptor.set_certificate(&shown.certificate).unwrap();
     acceptor.set_private_key(&shown.key).unwrap();
@@ -105,7 +110,7 @@ pub fn door(target: &str, shown: &Signed, clients: Option<&Authority>) -> u16 {
         acceptor.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
     }
     let acceptor = Arc::new(acceptor.build());
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind(address).unwrap();
     let port = listener.local_addr().unwrap().port();
     let target = target.to_owned();
     std::thread::spawn(move || {

@@ -1,9 +1,11 @@
 //! `lpr-agent outbox`: what waits, what was refused, and what a technician can do about it.
 
+mod export;
 mod flush;
+mod import;
 mod look;
-mod portable;
 
+use crate::agent::owner::become_owner;
 use crate::agent::{Exit, Failure};
 use crate::clock::SystemClock;
 use crate::config::{AgentConfig, load_agent};
@@ -134,15 +136,23 @@ pub fn execute(args: &Args) -> Result<ExitCode, Failure> {
         Action::Show { config, id, json } => look::show(&config.load()?, id, *json),
         Action::Requeue { config, ids, all_quarantined } => requeue(&config.load()?, ids, *all_quarantined),
         Action::Purge { config, state, older_than, yes } => purge(&config.load()?, (*state).into(), *older_than, *yes),
-        Action::Export { config, file, state } => portable::export(&config.load()?, file, state.map(State::from)),
-        Action::Import { config, file } => portable::import(&config.load()?, file),
+        // These two open a file of the caller's first.
+        Action::Export { config, file, state } => export::export(&config.read()?, file, state.map(State::from)),
+        Action::Import { config, file } => import::import(&config.read()?, file),
         Action::Flush { config } => flush::flush(&config.load()?),
     }
 }
 
 impl ConfigArg {
-    fn load(&self) -> Result<AgentConfig, Failure> {
+    fn read(&self) -> Result<AgentConfig, Failure> {
         Ok(load_agent(&self.config, std::env::vars())?)
+    }
+
+    /// From here on as the owner of the data directory.
+    fn load(&self) -> Result<AgentConfig, Failure> {
+        let config = self.read()?;
+        become_owner(&config.data_dir)?;
+        Ok(config)
     }
 }
 
@@ -193,18 +203,31 @@ fn requeue(config: &AgentConfig, ids: &[String], all: bool) -> Result<ExitCode, 
             after = mark;
         }
     }
+    let mut unknown = 0;
     for id in ids {
-        let found = find_one(&outbox, id)?;
-        if found.iter().all(|kept| kept.state != State::Quarantined) {
-            return Err(Failure::new(Exit::Partly, format!("{} is not quarantined", found[0].row.event_id)));
+        match find_quarantined(&outbox, id) {
+            Ok(found) => rows.extend(found.iter().map(|kept| kept.row.id)),
+            Err(failure) => {
+                eprintln!("lpr-agent: {failure}");
+                unknown += 1;
+            }
         }
-        rows.extend(found.iter().map(|kept| kept.row.id));
     }
-    let mut editor = Editor::beside(&config.data_dir, &SystemClock).map_err(storage)?;
+    let mut editor = Editor::beside(&config.data_dir, config.outbox.reserve_mb, &SystemClock).map_err(storage)?;
     let moved = editor.requeue(&rows).map_err(storage)?;
     let when = if is_held(&config.data_dir) { "now" } else { "when the agent runs" };
     println!("{moved} event(s) wait for delivery again and go {when}");
-    Ok(ExitCode::SUCCESS)
+    Ok(if unknown == 0 { ExitCode::SUCCESS } else { Exit::Partly.into() })
+}
+
+fn find_quarantined(outbox: &Inspector, id: &str) -> Result<Vec<Kept>, Failure> {
+    let mut found = find_one(outbox, id)?;
+    let event = found[0].row.event_id;
+    found.retain(|kept| kept.state == State::Quarantined);
+    if found.is_empty() {
+        return Err(Failure::new(Exit::Partly, format!("{event} is not quarantined")));
+    }
+    Ok(found)
 }
 
 fn purge(
@@ -213,22 +236,29 @@ fn purge(
     older_than: Option<std::time::Duration>,
     yes: bool,
 ) -> Result<ExitCode, Failure> {
-    use crate::clock::Clock;
-    let mut editor = if state == State::Pending {
+    let alone = state == State::Pending;
+    if alone {
         needs_stop(&config.data_dir, "removing events that may be in flight")?;
-        open(config)?;
-        Editor::alone(&config.data_dir, config.outbox.reserve_mb, &SystemClock).map_err(storage)?
-    } else {
-        Editor::beside(&config.data_dir, &SystemClock).map_err(storage)?
-    };
+    }
+    open(config)?;
     if !yes && !confirmed(state)? {
         println!("nothing removed");
         return Ok(ExitCode::SUCCESS);
     }
-    let before =
-        older_than.map(|age| SystemClock.wall_us().saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX)));
-    let gone = editor.purge(state, before, &SystemClock).map_err(storage)?;
-    println!("{gone} {} event(s) removed", state.as_str());
+    let (dir, reserve_mb) = (&config.data_dir, config.outbox.reserve_mb);
+    let editor = if alone {
+        Editor::alone(dir, reserve_mb, &SystemClock)
+    } else {
+        Editor::beside(dir, reserve_mb, &SystemClock)
+    };
+    let purged = editor.and_then(|mut editor| editor.purge(state, older_than, &SystemClock)).map_err(storage)?;
+    println!("{} {} event(s) removed", purged.gone, state.as_str());
+    if purged.of_unknown_time > 0 {
+        println!(
+            "{} stay: their age is not known, since the clock was not set when they were captured",
+            purged.of_unknown_time
+        );
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -140,3 +140,77 @@ fn where_nothing_can_go_events_are_refused_counted_and_taken_again_once_there_is
     std::fs::remove_file(disk.path().join("others")).unwrap();
     eventually("events are taken again", || handle.submit_blocking(big(EventKind::Plate)).is_ok());
 }
+
+#[test]
+fn what_is_in_flight_stays_so_when_the_file_is_opened_again() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let outbox = open(disk.path()).unwrap();
+    let handle = outbox.handle();
+    (0..20).for_each(|_| handle.submit_blocking(big(EventKind::Plate)).unwrap());
+    let in_flight: Vec<RowId> = next(&handle, 999, &[]).iter().map(|row| row.id).collect();
+    disk.fill("others");
+    let refused = || handle.submit_blocking(NewRow { body: vast(), ..big(EventKind::Plate) }).is_err();
+    eventually("no room for one so large", refused);
+    // The file is opened again after five seconds.
+    let start = std::time::Instant::now();
+    while start.elapsed() < std::time::Duration::from_secs(9) {
+        assert!(refused());
+        std::thread::sleep(std::time::Duration::from_millis(500));
+    }
+    let left: Vec<RowId> = next(&handle, 999, &[]).iter().map(|row| row.id).collect();
+    assert!(in_flight.iter().all(|id| left.contains(id)), "none in flight is given up");
+}
+
+/// A body larger than what the disk and all that may go could hold.
+fn vast() -> serde_json::Map<String, serde_json::Value> {
+    json!({"filler": "x".repeat(9_000_000)}).as_object().unwrap().clone()
+}
+
+#[test]
+fn a_health_report_makes_no_plate_go_and_before_anything_goes_the_change_is_tried_again() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let outbox = open(disk.path()).unwrap();
+    let handle = outbox.handle();
+    (0..100).for_each(|_| handle.submit_blocking(big(EventKind::Plate)).unwrap());
+    disk.fill("others");
+    let mut refused = 0;
+    for _ in 0..200 {
+        refused += u64::from(handle.submit_blocking(big(EventKind::Health)).is_err());
+    }
+    assert_eq!(handle.counts().pending_plates, 100);
+    assert!(gaps(&handle).iter().all(|gap| gap.0 == "health"), "{:?}", gaps(&handle));
+    assert!(refused < 200, "there is the reserve, and the room of lesser ones");
+}
+
+/// A failing disk that is not full: files may not grow beyond a limit. Not a test by itself.
+#[test]
+fn one_outbox_under_a_limit() {
+    let Some(dir) = std::env::var_os("LPR_LIMITED_DIR") else { return };
+    let outbox = open(Path::new(&dir)).unwrap();
+    let handle = outbox.handle();
+    let mut taken = 0;
+    let error = loop {
+        match handle.submit_blocking(big(EventKind::Plate)) {
+            Ok(()) => taken += 1,
+            Err(error) => break error,
+        }
+        assert!(taken < 1000, "the limit does not hold");
+    };
+    assert!(!error.is_full(), "{error}");
+    assert_eq!((handle.counts().pending_plates, handle.counts().failed), (taken, 1));
+    assert_eq!(number(Path::new(&dir), "SELECT count(*) FROM evicted"), 0);
+    std::fs::write(Path::new(&dir).join("seen"), b"").unwrap();
+}
+
+#[test]
+fn a_disk_that_fails_but_is_not_full_costs_no_event_that_was_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let child = Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f 1000; exec \"$0\" --exact outbox::tests::disk::one_outbox_under_a_limit"])
+        .arg(std::env::current_exe().unwrap())
+        .env("LPR_LIMITED_DIR", dir.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success() && dir.path().join("seen").exists(), "{said}");
+}

@@ -74,7 +74,7 @@ fn gaps(handle: &OutboxHandle) -> Vec<(String, String, u64)> {
 
 /// Rows as the uplink sees them; `next` is async, the tests are threads.
 fn next(handle: &OutboxHandle, limit: usize, skip: &[RowId]) -> Vec<Row> {
-    block_on(handle.next(Want { limit, skip: skip.iter().copied().collect(), newer_than: None })).unwrap()
+    block_on(handle.next(Want { limit, skip: skip.iter().copied().collect(), ..Want::default() })).unwrap()
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {

@@ -102,6 +102,35 @@ fn live_rows_can_be_had_apart_from_the_backlog() {
 }
 
 #[test]
+fn rows_of_held_cameras_are_passed_over_and_nothing_else_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let outbox = open(dir.path()).unwrap();
+    let handle = outbox.handle();
+    let camera =
+        |id: &str| CameraKey { camera: CameraId::new(id).unwrap(), checkpoint: CheckpointId::new("gate").unwrap() };
+    let submit = |id: &str| {
+        handle.submit_blocking(NewRow { camera: camera(id), ..row(EventKind::Plate) }).unwrap();
+        handle.newest()
+    };
+    let wanted = |held: &[&str], newer_than: Option<RowId>| -> Vec<RowId> {
+        let held = held.iter().map(|id| camera(id)).collect();
+        let want = Want { limit: 9, held, newer_than, ..Want::default() };
+        block_on(handle.next(want)).unwrap().into_iter().map(|row| row.id).collect()
+    };
+    let (first, held, second) = (submit("b"), submit("a"), submit("b"));
+    block_on(handle.quarantine(first, "no".into())).unwrap();
+    assert_eq!(wanted(&["a", "unknown"], Some(held)), [second]);
+    assert_eq!(wanted(&["a", "unknown"], None), [second]);
+    assert_eq!(wanted(&["a", "unknown"], None), [second], "and again, though it is in flight");
+    let third = submit("b");
+    assert_eq!(wanted(&["a"], None), [second, third]);
+    block_on(handle.requeue(vec![first])).unwrap();
+    assert_eq!(wanted(&["a"], None), [first, second, third], "an older row that waits again is found");
+    assert_eq!(wanted(&["a", "b"], None), []);
+    assert_eq!(wanted(&[], None), [first, held, second, third]);
+}
+
+#[test]
 fn one_submitter_alone_does_not_wait_for_company() {
     let dir = tempfile::tempdir().unwrap();
     let config = OutboxConfig { batch_ms: 1000, ..OutboxConfig::default() };
@@ -109,4 +138,46 @@ fn one_submitter_alone_does_not_wait_for_company() {
     let start = std::time::Instant::now();
     (0..10).for_each(|_| outbox.handle().submit_blocking(row(EventKind::Plate)).unwrap());
     assert!(start.elapsed() < Duration::from_secs(9), "{:?}", start.elapsed());
+}
+
+#[test]
+fn what_is_delivered_again_to_a_forgetful_server_is_counted_once_duplicate_or_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let outbox = open(dir.path()).unwrap();
+    let handle = outbox.handle();
+    seen(&handle, "store-a", 1);
+    let known = |ids: Vec<RowId>| {
+        let settled = ids.into_iter().map(|id| Settled { id, duplicate: true, checkpoint: Some(2) }).collect();
+        block_on(handle.settle(settled)).unwrap();
+    };
+    known(submit(&handle, 3));
+    let counts = || (handle.counts().delivered, handle.counts().duplicates);
+    assert_eq!(counts(), (3, 3));
+    assert_eq!(seen(&handle, "store-b", 1).again, 3);
+    assert_eq!(counts(), (3, 3), "ever delivered");
+    known(next(&handle, 9, &[]).iter().map(|row| row.id).collect());
+    assert_eq!(counts(), (3, 3));
+}
+
+#[test]
+fn a_report_of_the_outbox_that_comes_back_is_still_never_given_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let outbox = open(dir.path()).unwrap();
+    let handle = outbox.handle();
+    seen(&handle, "store-a", 1);
+    handle
+        .submit_blocking(NewRow { at: CaptureTime { synced: false, ..synced_at(5, 5) }, ..row(EventKind::Plate) })
+        .unwrap();
+    block_on(handle.clock_set(synced_at(99_000_000, 6), row(EventKind::Plate).camera)).unwrap();
+    let reports = || number(dir.path(), "SELECT count(*) FROM event WHERE lane = 1");
+    let report = next(&handle, 9, &[]).iter().find(|row| row.kind == EventKind::Health).unwrap().id;
+    block_on(handle.quarantine(report, "400".into())).unwrap();
+    assert_eq!((reports(), block_on(handle.requeue(vec![report])).unwrap(), reports()), (0, 1, 1));
+    settle(&handle, [report], Some(2));
+    handle.submit_blocking(row(EventKind::Health)).unwrap();
+    let health = next(&handle, 9, &[]).iter().find(|row| row.kind == EventKind::Health).unwrap().id;
+    settle(&handle, [health], Some(2));
+    assert_eq!(reports(), 0);
+    assert_eq!(seen(&handle, "store-b", 1).again, 2);
+    assert_eq!((reports(), number(dir.path(), "SELECT count(*) FROM event WHERE lane = 2")), (1, 1));
 }

@@ -35,6 +35,19 @@ pub enum SocketError {
     /// The server refused the CONNECT packet (CONNECT_ERROR) because of who we are.
     #[error("{0}")]
     AuthRefused(String),
+    /// The server asks us to wait before we come again.
+    #[error("{reason}")]
+    Busy { reason: String, wait: Duration },
+}
+
+impl SocketError {
+    /// How long the next attempt is to wait at the least.
+    pub fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::Busy { wait, .. } => Some(*wait),
+            _ => None,
+        }
+    }
 }
 
 /// How to connect: everything but where to.

@@ -11,29 +11,40 @@ use futures_util::{SinkExt, StreamExt};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_native_tls::TlsConnector;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async_with_config};
 
 type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Bytes of one message that is read at the most.
 const MAX_MESSAGE: usize = 4 << 20;
-/// Packets written before the connection is flushed.
-const WRITE_BATCH: usize = 64;
+/// Bytes written before the connection is flushed.
+const WRITE_BATCH: usize = 64 << 10;
 /// Sent bytes that the peer's machine does not confirm for so long end the connection.
-const UNCONFIRMED: Duration = Duration::from_secs(8);
+/// Long: a busy server may take nothing for a while, and that nothing is heard is noticed elsewhere.
+const UNCONFIRMED: Duration = Duration::from_secs(20);
 
 pub(super) struct Connection {
     /// Packets to be written; closing it says goodbye.
     outgoing: mpsc::UnboundedSender<String>,
     pub(super) events: mpsc::Receiver<SocketEvent>,
     ears: Arc<Ears>,
-    task: JoinHandle<()>,
+    task: Task,
+}
+
+/// The connection's task: without its owner it ends at once, so that nothing that was queued goes out after that.
+struct Task(JoinHandle<()>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// When something was last heard.
@@ -59,8 +70,8 @@ impl Connection {
         let (outgoing, received) = mpsc::unbounded_channel();
         let (sender, events) = mpsc::channel(QUEUE);
         let ears = Arc::new(Ears { start: Instant::now(), last: AtomicU64::new(0) });
-        let task = tokio::spawn(serve(stream, silence, outgoing.downgrade(), received, sender, ears.clone()));
-        Ok(Self { outgoing, events, ears, task })
+        let task = tokio::spawn(serve(stream, silence, received, sender, ears.clone()));
+        Ok(Self { outgoing, events, ears, task: Task(task) })
     }
 
     pub(super) fn emit(&self, event: &str, argument: Option<&str>) -> Result<(), String> {
@@ -72,9 +83,9 @@ impl Connection {
     }
 
     pub(super) async fn close(self) {
-        let Self { outgoing, events, task, .. } = self;
+        let Self { outgoing, events, mut task, .. } = self;
         drop((outgoing, events));
-        let _ = timeout(GOODBYE, task).await;
+        let _ = timeout(GOODBYE, &mut task.0).await;
     }
 }
 
@@ -82,7 +93,7 @@ impl Connection {
 async fn handshake(endpoint: &Endpoint, dial: &Dial) -> Result<Stream, SocketError> {
     let failed = |error: &dyn std::error::Error| SocketError::Failed(innermost(error));
     let (host, port) = endpoint.address();
-    let tcp = TcpStream::connect((host.as_str(), port)).await.map_err(|error| failed(&error))?;
+    let tcp = connect(&host, port, dial.limit).await.map_err(|error| failed(&error))?;
     // Small packets go at once: with one event in flight, Nagle's wait would be added to each.
     tcp.set_nodelay(true).map_err(|error| failed(&error))?;
     let unconfirmed = u32::try_from(UNCONFIRMED.as_millis()).unwrap_or(u32::MAX);
@@ -94,12 +105,36 @@ async fn handshake(endpoint: &Endpoint, dial: &Dial) -> Result<Stream, SocketErr
         max_frame_size: Some(MAX_MESSAGE),
         ..WebSocketConfig::default()
     };
-    let connector = if endpoint.is_tls() { Connector::NativeTls(dial.tls.clone()) } else { Connector::Plain };
-    match client_async_tls_with_config(endpoint.websocket(), tcp, Some(config), Some(connector)).await {
+    let stream = if endpoint.is_tls() {
+        // With the bare host: the WebSocket crate would ask for an IPv6 address in its brackets.
+        let tls = TlsConnector::from(dial.tls.clone()).connect(&host, tcp).await;
+        MaybeTlsStream::NativeTls(tls.map_err(|error| failed(&error))?)
+    } else {
+        MaybeTlsStream::Plain(tcp)
+    };
+    match client_async_with_config(endpoint.websocket(), stream, Some(config)).await {
         Ok((stream, _)) => Ok(stream),
         Err(Error::Http(response)) => Err(refused(response.status().as_u16())),
         Err(error) => Err(failed(&error)),
     }
+}
+
+/// Tries the host's addresses in turn, each with an equal share of what is left of the time: one that swallows
+/// everything must not keep us from the next.
+async fn connect(host: &str, port: u16, limit: Duration) -> std::io::Result<TcpStream> {
+    let deadline = Instant::now() + limit;
+    let addresses: Vec<_> = lookup_host((host, port)).await?.collect();
+    let mut trouble = std::io::Error::new(std::io::ErrorKind::NotFound, "the name has no address");
+    for (number, address) in addresses.iter().enumerate() {
+        let left = u32::try_from(addresses.len() - number).unwrap_or(u32::MAX);
+        let share = deadline.saturating_duration_since(Instant::now()) / left;
+        match timeout(share, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => trouble = error,
+            Err(_) => trouble = std::io::Error::new(std::io::ErrorKind::TimedOut, "no connection in time"),
+        }
+    }
+    Err(trouble)
 }
 
 fn refused(status: u16) -> SocketError {
@@ -146,47 +181,51 @@ async fn join(mut stream: Stream, dial: &Dial) -> Result<(Stream, Duration), Soc
 async fn serve(
     stream: Stream,
     silence: Duration,
-    outgoing: mpsc::WeakUnboundedSender<String>,
     received: mpsc::UnboundedReceiver<String>,
     events: mpsc::Sender<SocketEvent>,
     ears: Arc<Ears>,
 ) {
     let (sink, source) = stream.split();
+    let (pongs, owed) = mpsc::unbounded_channel();
     let end = tokio::select! {
         // The owner has gone: whether it still wants to know is its own affair.
-        end = write(sink, received) => end,
-        end = read(source, silence, outgoing, &events, &ears) => end,
-        // A peer that takes no more bytes takes no goodbye either.
-        () = abandoned(&events) => return,
+        end = write(sink, received, owed) => end,
+        end = read(source, silence, pongs, &events, &ears) => end,
     };
     let _ = events.try_send(SocketEvent::Closed(end));
 }
 
-async fn abandoned(events: &mpsc::Sender<SocketEvent>) {
-    events.closed().await;
-    sleep(GOODBYE * 2).await;
-}
-
-/// Writes until the owner lets go; then says goodbye.
-async fn write(mut sink: SplitSink<Stream, Message>, mut received: mpsc::UnboundedReceiver<String>) -> String {
-    let mut batch = Vec::new();
+/// Writes until the owner lets go; then says goodbye. Pongs go before what is queued: a server whose ping is answered
+/// late hangs up.
+async fn write(
+    mut sink: SplitSink<Stream, Message>,
+    mut received: mpsc::UnboundedReceiver<String>,
+    mut pongs: mpsc::UnboundedReceiver<()>,
+) -> String {
+    let mut unflushed = 0;
     loop {
-        batch.clear();
-        if received.recv_many(&mut batch, WRITE_BATCH).await == 0 {
+        let next = tokio::select! {
+            biased;
+            Some(()) = pongs.recv() => Some(packet::PONG.into()),
+            next = received.recv() => next,
+        };
+        let Some(text) = next else {
             let goodbye = async {
                 sink.feed(Message::Text(packet::DISCONNECT.into())).await?;
                 sink.close().await
             };
             let _ = timeout(GOODBYE, goodbye).await;
             return "closed".into();
+        };
+        unflushed += text.len();
+        if let Err(error) = sink.feed(Message::Text(text)).await {
+            return innermost(&error);
         }
-        for text in batch.drain(..) {
-            if let Err(error) = sink.feed(Message::Text(text)).await {
+        if unflushed >= WRITE_BATCH || (received.is_empty() && pongs.is_empty()) {
+            unflushed = 0;
+            if let Err(error) = sink.flush().await {
                 return innermost(&error);
             }
-        }
-        if let Err(error) = sink.flush().await {
-            return innermost(&error);
         }
     }
 }
@@ -195,7 +234,7 @@ async fn write(mut sink: SplitSink<Stream, Message>, mut received: mpsc::Unbound
 async fn read(
     mut source: SplitStream<Stream>,
     silence: Duration,
-    outgoing: mpsc::WeakUnboundedSender<String>,
+    pongs: mpsc::UnboundedSender<()>,
     events: &mpsc::Sender<SocketEvent>,
     ears: &Ears,
 ) -> String {
@@ -215,9 +254,7 @@ async fn read(
         };
         match packet::parse(&text) {
             Ok(Packet::Ping) => {
-                if let Some(outgoing) = outgoing.upgrade() {
-                    let _ = outgoing.send(packet::PONG.into());
-                }
+                let _ = pongs.send(());
             }
             Ok(Packet::Event { name, payload }) => {
                 if events.send(SocketEvent::Event { name, payload }).await.is_err() {
@@ -230,5 +267,32 @@ async fn read(
             Ok(Packet::Connect | Packet::Open { .. } | Packet::Other) => {}
             Err(error) => tracing::debug!(%error, "a message of the server is not understood"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+    use tokio_tungstenite::tungstenite::protocol::Role;
+
+    #[tokio::test]
+    async fn a_pong_goes_before_the_events_that_are_queued() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (far, _) = listener.accept().await.unwrap();
+        let near = WebSocketStream::from_raw_socket(MaybeTlsStream::Plain(near), Role::Client, None).await;
+        let mut far = WebSocketStream::from_raw_socket(far, Role::Server, None).await;
+        let (outgoing, received) = mpsc::unbounded_channel();
+        let (pongs, owed) = mpsc::unbounded_channel();
+        (0..3).for_each(|number| outgoing.send(packet::emit("lpr_data", Some(&number.to_string()))).unwrap());
+        pongs.send(()).unwrap();
+        drop(outgoing);
+        write(near.split().0, received, owed).await;
+        let mut heard = Vec::new();
+        while let Some(Ok(Message::Text(text))) = far.next().await {
+            heard.push(text);
+        }
+        assert_eq!(heard, ["3", "42[\"lpr_data\",0]", "42[\"lpr_data\",1]", "42[\"lpr_data\",2]", "41"]);
     }
 }

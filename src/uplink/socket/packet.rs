@@ -54,11 +54,12 @@ pub fn parse(text: &str) -> Result<Packet, Malformed> {
 fn open(rest: &str) -> Result<Packet, Malformed> {
     let said: Value = serde_json::from_str(rest).map_err(|_| Malformed)?;
     // A server that says nothing has the protocol's defaults; one that says 0 or years must not make us hasty or deaf.
-    let ms = |key: &str, usual: u64| {
-        let given = said.get(key).and_then(Value::as_u64).unwrap_or(usual);
-        Duration::from_millis(given.clamp(100, 600_000))
+    let ms = |key: &str, usual: f64| {
+        let number = |value: &Value| value.as_f64().or_else(|| value.as_str()?.trim().parse().ok());
+        let given = said.get(key).and_then(number).filter(|ms: &f64| ms.is_finite()).unwrap_or(usual);
+        Duration::from_secs_f64(given.clamp(100.0, 600_000.0) / 1000.0)
     };
-    Ok(Packet::Open { ping_interval: ms("pingInterval", 25_000), ping_timeout: ms("pingTimeout", 20_000) })
+    Ok(Packet::Open { ping_interval: ms("pingInterval", 25_000.0), ping_timeout: ms("pingTimeout", 20_000.0) })
 }
 
 fn message(rest: &str) -> Result<Packet, Malformed> {
@@ -136,6 +137,8 @@ mod tests {
         let open = r#"0{"sid":"x","upgrades":[],"pingInterval":300,"pingTimeout":200,"maxPayload":100000}"#;
         assert_eq!(parse(open), Ok(Packet::Open { ping_interval: ms(300), ping_timeout: ms(200) }));
         assert_eq!(parse("0{}"), Ok(Packet::Open { ping_interval: ms(25_000), ping_timeout: ms(20_000) }));
+        let odd = r#"0{"pingInterval":300.0,"pingTimeout":"200"}"#;
+        assert_eq!(parse(odd), Ok(Packet::Open { ping_interval: ms(300), ping_timeout: ms(200) }));
         assert_eq!(parse("1"), Ok(Packet::Close));
         assert_eq!(parse("2"), Ok(Packet::Ping));
         assert_eq!(parse("2probe"), Ok(Packet::Ping));

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 /// Between two lines of progress.
 const TICK: Duration = Duration::from_millis(250);
 const WIDTH: u64 = 30;
+const LAST_NOTE: Duration = Duration::from_secs(3);
 
 pub(super) fn flush(config: &AgentConfig) -> Result<ExitCode, Failure> {
     needs_stop(&config.data_dir, "flush")?;
@@ -53,7 +54,8 @@ pub(super) fn flush(config: &AgentConfig) -> Result<ExitCode, Failure> {
         };
         stop.trigger();
         let _ = uplink.task.await;
-        file.abort();
+        // It ends with the uplink, once it has noted how that ended.
+        let _ = tokio::time::timeout(LAST_NOTE, file).await;
         Ok::<bool, Failure>(drained)
     })?;
     let counts = handle.counts();

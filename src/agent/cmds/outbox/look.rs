@@ -12,9 +12,8 @@ use std::time::Duration;
 
 pub(super) fn stats(config: &AgentConfig, as_json: bool) -> Result<ExitCode, Failure> {
     let stats = open(config)?.stats(&SystemClock).map_err(storage)?;
-    // What an agent wrote that has ended since says nothing.
-    let link = link_file::read(&config.data_dir).filter(|_| is_held(&config.data_dir));
-    let report = report(&stats, link.as_ref());
+    let link = link_file::read(&config.data_dir);
+    let report = report(&stats, link.as_ref(), is_held(&config.data_dir));
     if as_json {
         println!("{report}");
     } else {
@@ -23,7 +22,12 @@ pub(super) fn stats(config: &AgentConfig, as_json: bool) -> Result<ExitCode, Fai
     Ok(ExitCode::SUCCESS)
 }
 
-fn report(stats: &Stats, link: Option<&link_file::LinkFile>) -> Value {
+/// Of an agent that has ended, only what it saw last still says something.
+fn report(stats: &Stats, last: Option<&link_file::LinkFile>, runs: bool) -> Value {
+    let link = last.filter(|_| runs);
+    let refused = |reason: &str| -> u64 {
+        stats.evicted.iter().filter(|(_, why, _)| why == reason).map(|(_, _, count)| count).sum()
+    };
     let mut evicted: Map<String, Value> = Map::new();
     for (kind, reason, count) in &stats.evicted {
         let by_reason = evicted.entry(kind.clone()).or_insert_with(|| json!({}));
@@ -42,11 +46,13 @@ fn report(stats: &Stats, link: Option<&link_file::LinkFile>) -> Value {
         "kept": stats.counts.kept,
         "quarantined": stats.counts.quarantined,
         "evicted": evicted,
+        "failed": refused("refused"),
+        "dropped": refused("overload"),
         "oldest_age_s": stats.oldest_age_s,
         "bytes": stats.counts.bytes,
         "link": link_state,
-        "last_receipt": link.and_then(|link| link.last_receipt.clone()),
-        "last_error": link.and_then(|link| link.last_error.clone()),
+        "last_receipt": last.and_then(|last| last.last_receipt.clone()),
+        "last_error": last.and_then(|last| last.last_error.clone()),
         "epoch": stats.epoch,
     })
 }
@@ -114,13 +120,18 @@ fn summary(kept: &Kept) -> Value {
         "event_id": row.event_id, "revision": row.revision, "state": kept.state.as_str(), "kind": row.kind.as_str(),
         "camera_id": row.camera.camera.as_str(), "checkpoint_id": row.camera.checkpoint.as_str(),
         "timestamp": captured(kept), "clock_synced": row.at.synced, "epoch": row.epoch, "seq": row.seq,
-        "bytes": kept.bytes, "pictures": row.evidence.paths().count(), "reason": kept.reason,
+        "bytes": kept.bytes, "pictures": row.evidence.paths().count(), "reason": reason(kept),
     })
+}
+
+/// Why it is quarantined, or cannot be read.
+fn reason(kept: &Kept) -> Option<String> {
+    kept.reason.clone().or_else(|| kept.unreadable.as_ref().map(|why| format!("unreadable: {why}")))
 }
 
 fn print_line(kept: &Kept) {
     let row = &kept.row;
-    let reason = kept.reason.as_deref().unwrap_or_default();
+    let reason = reason(kept).unwrap_or_default();
     println!(
         "{}  {:<11}  {:<6}  {}  {:>8} B  {}  {reason}",
         row.event_id,
