@@ -12,6 +12,7 @@ class Kept extends EventTarget {
   #timer = 0;
   #busy = false;
   #again = false;
+  #text = "";
   value;
 
   constructor(value, ask) {
@@ -20,8 +21,12 @@ class Kept extends EventTarget {
     this.#ask = ask;
   }
 
+  /** An answer that says what the last one said disturbs nobody: what has the focus keeps it. */
   set(value) {
     this.value = value;
+    const text = JSON.stringify(value);
+    if (text === this.#text) return;
+    this.#text = text;
     this.dispatchEvent(new Event("change"));
   }
 

@@ -10,8 +10,8 @@ import { cropBox, cropOf, plateText, platesOf } from "./record.js";
 import { session } from "./session.js";
 import { showDialog } from "./viewer.js";
 
-/** A clock that is wrong by more than this is said. */
-const SKEW_MS = 2000;
+/** A clock that is wrong by more than this is said; `clock_skew_ms` is how far it is behind the server's. */
+const SKEW_MS = 10_000;
 const HISTORY = 200;
 const RANK = { error: 0, offline: 1, warning: 2, unknown: 3, healthy: 4 };
 
@@ -104,7 +104,7 @@ function lastWords(camera) {
 function drawTroubles(camera) {
   const skew = camera.clock_skew_ms ?? 0;
   const troubles = [
-    Math.abs(skew) > SKEW_MS && t(skew > 0 ? "cameras.skew" : "cameras.skew.behind", { time: span(skew) }),
+    Math.abs(skew) > SKEW_MS && t(skew > 0 ? "cameras.skew.behind" : "cameras.skew", { time: span(skew) }),
     camera.lost_events > 0 && t("cameras.lost", { n: camera.lost_events }),
   ].filter(Boolean);
   return troubles.length > 0 && h("ul", { class: "troubles" }, troubles.map((text) => h("li", {}, icon("warning"), text)));

@@ -24,7 +24,6 @@ export const en = {
   // Reads
   "live.title": "Latest reads", "live.empty": "No reads yet", "live.empty.more": "They appear here as agents deliver them.",
   "live.new": { one: "{n} new read", other: "{n} new reads" }, "live.follow": "Following the newest read", "live.chosen": "Chosen read",
-  "live.pick": "Choose a read to see it here.",
   "read.none": "not read", "read.nocrop": "no picture", "read.more": { one: "{n} more plate", other: "{n} more plates" },
   "read.sure": "Confidence {percent}", "read.late": "Arrived {time} after capture", "read.watch": "On a watchlist",
   // One record
@@ -42,7 +41,7 @@ export const en = {
   "search.fuzzy": "Similar", "search.camera": "Camera", "search.from": "From", "search.to": "To", "search.clear": "Clear",
   "search.found": { one: "{n} read found", other: "{n} reads found" }, "search.some": "{n} reads shown, more below", "search.empty": "No read matches",
   "search.empty.more": "Try a shorter beginning, “Similar”, or a longer time.", "search.export": "Export", "search.csv": "CSV",
-  "search.jsonl": "JSON lines", "search.failed": "The search failed: {why}", "search.again": "Try again",
+  "search.jsonl": "JSON lines", "search.failed": "The search failed: {why}", "search.again": "Try again", "search.first": "First found",
   "search.hint": "O and 0, I and 1, and look-alike Thai letters count as the same in “Similar”.", "search.filters": "Filters",
   // Cameras
   "cameras.title": "Cameras", "cameras.empty": "No camera has registered yet", "cameras.empty.more": "A camera is here as soon as its agent has connected once.",

@@ -14,7 +14,7 @@ export function live(root) {
   const toTop = h("button", { type: "button", class: "unseen", hidden: true, on: { click: () => pane.list.toTop() } });
   const title = h("h2", {}, t("live.title"));
   const pane = new Pane({
-    label: t("live.title"), following: true,
+    label: t("live.title"), first: t("live.follow"),
     top: [h("div", { class: "panel-head" }, title), toTop],
     onEnd: () => feed.older(),
     onTop: (atTop) => atTop && showUnseen(0),

@@ -12,12 +12,12 @@ const narrow = matchMedia("(max-width: 63.99rem)");
 
 export class Pane {
   #shown = null;
-  #following;
+  #first;
   #empty;
 
-  /** `label` of the list; `following`: the newest read is shown while none is chosen; `top`: what stands above the list. */
-  constructor({ label, following = false, onEnd, onTop, top = [], empty }) {
-    this.#following = following;
+  /** `label` of the list; `first`: what the pane is called while it shows the first read, since none is chosen; `top`: what stands above the list. */
+  constructor({ label, first, onEnd, onTop, top = [], empty }) {
+    this.#first = first;
     this.#empty = empty;
     this.list = new List({
       label, keyOf: (record) => record.detection_id, draw: drawRow, onEnd, onTop,
@@ -62,15 +62,15 @@ export class Pane {
   }
 
   #show() {
-    const record = this.list.chosen ?? (this.#following ? this.list.items[0] : null) ?? null;
+    const record = this.list.chosen ?? this.list.items[0] ?? null;
     const chosen = this.list.chosen !== null;
     if (record === this.#shown?.record && chosen === this.#shown?.chosen) return;
     this.#shown = { record, chosen };
     if (!record) {
-      this.beside.replaceChildren(h("p", { class: "empty" }, t("live.pick")));
+      this.beside.replaceChildren();
       return;
     }
-    const title = h("p", { class: "pane-title" }, chosen || !this.#following ? t("live.chosen") : t("live.follow"));
+    const title = h("p", { class: "pane-title" }, chosen ? t("live.chosen") : this.#first);
     this.beside.replaceChildren(title, drawDetail(record, { canSearch: session.can.search }));
     this.beside.scrollTop = 0;
   }
@@ -80,7 +80,7 @@ export class Pane {
   }
 
   openChosen() {
-    const record = this.list.chosen ?? (this.#following ? this.list.items[0] : null);
+    const record = this.list.chosen ?? this.list.items[0];
     if (record) (narrow.matches ? (one) => this.#openDetail(one) : openScene)(record);
   }
 }

@@ -91,7 +91,7 @@ export function drawRow(record) {
     h("span", { class: "vehicle soft" }, vehiclesOf(record)),
     h("span", { class: "marks" },
       alert && h("span", { class: "badge", data: { severity: alert.severity } }, icon("alerts"), alert.matched?.watchlist ?? t("read.watch")),
-      !alert && record.matched?.why && h("span", { class: "tag why" }, reasonOf(record.matched))),
+      !alert && record.matched?.why && h("span", { class: "tag why", title: reasonOf(record.matched) }, reasonOf(record.matched))),
     h("span", { class: "times" },
       h("time", { datetime: record.timestamp }, when(record.timestamp)),
       late ? h("span", { class: "late", title: t("read.late", { time: span(delay) }) }, icon("clock"), `+${span(delay)}`)

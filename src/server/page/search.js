@@ -57,7 +57,7 @@ export function search(root, params, { remember }) {
     h("div", { class: full ? "buttons extra" : "buttons" },
       h("button", { type: "submit", class: "primary" }, icon("search"), t("search.title")),
       h("button", { type: "button", on: { click: clear } }, t("search.clear"))));
-  const pane = new Pane({ label: t("search.title"), onEnd: () => more(), empty: () => message,
+  const pane = new Pane({ label: t("search.title"), first: t("search.first"), onEnd: () => more(), empty: () => message,
     top: [h("div", { class: "panel-head" }, count, full && h("div", { class: "buttons", role: "group", "aria-label": t("search.export") }, csv, lines))] });
 
   function showCameras() {

@@ -24,7 +24,6 @@ export const th = {
   // รายการที่อ่านได้
   "live.title": "อ่านได้ล่าสุด", "live.empty": "ยังไม่มีรายการ", "live.empty.more": "รายการจะปรากฏที่นี่เมื่อกล้องส่งข้อมูลเข้ามา",
   "live.new": { other: "รายการใหม่ {n} รายการ" }, "live.follow": "ติดตามรายการล่าสุด", "live.chosen": "รายการที่เลือก",
-  "live.pick": "เลือกรายการเพื่อดูรายละเอียดที่นี่",
   "read.none": "อ่านไม่ได้", "read.nocrop": "ไม่มีภาพ", "read.more": { other: "อีก {n} ป้าย" },
   "read.sure": "ความมั่นใจ {percent}", "read.late": "มาถึงหลังถ่าย {time}", "read.watch": "อยู่ในบัญชีเฝ้าระวัง",
   // รายละเอียด
@@ -42,7 +41,7 @@ export const th = {
   "search.fuzzy": "คล้ายกัน", "search.camera": "กล้อง", "search.from": "ตั้งแต่", "search.to": "ถึง", "search.clear": "ล้าง",
   "search.found": { other: "พบ {n} รายการ" }, "search.some": "แสดง {n} รายการ ยังมีต่อด้านล่าง", "search.empty": "ไม่พบรายการ",
   "search.empty.more": "ลองใช้ตัวขึ้นต้นที่สั้นลง เลือก “คล้ายกัน” หรือขยายช่วงเวลา", "search.export": "ส่งออก", "search.csv": "CSV",
-  "search.jsonl": "JSON lines", "search.failed": "ค้นหาไม่สำเร็จ: {why}", "search.again": "ลองใหม่",
+  "search.jsonl": "JSON lines", "search.failed": "ค้นหาไม่สำเร็จ: {why}", "search.again": "ลองใหม่", "search.first": "รายการแรกที่พบ",
   "search.hint": "แบบ “คล้ายกัน” ถือว่า O กับ 0, I กับ 1 และอักษรไทยที่คล้ายกันเป็นตัวเดียวกัน", "search.filters": "ตัวกรอง",
   // กล้อง
   "cameras.title": "กล้อง", "cameras.empty": "ยังไม่มีกล้องลงทะเบียน", "cameras.empty.more": "กล้องจะปรากฏที่นี่เมื่อเชื่อมต่อเข้ามาครั้งแรก",
