@@ -60,7 +60,7 @@ const BOUNDARIES: &[(&str, &[&str])] = &[
     ("rust_socketio", &["src/uplink/socket/"]),
     ("tokio_tungstenite", &["src/uplink/socket/own.rs"]),
     ("native_tls", &["src/uplink/"]),
-    ("reqwest", &["src/uplink/rest.rs"]),
+    ("reqwest", &["src/uplink/rest.rs", "src/server/watch/webhook.rs"]),
     ("rusqlite", &["src/outbox/", "src/server/store"]),
     ("axum", &["src/server/"]),
     ("socketioxide", &["src/server/"]),

@@ -8,6 +8,7 @@ mod secret;
 mod server;
 mod source;
 mod uplink;
+mod watch;
 
 pub use agent::{
     AgentConfig, CameraConfig, EvidenceConfig, HealthConfig, LogConfig, ModelsConfig, OutboxConfig, PipelineConfig,
@@ -18,3 +19,4 @@ pub use secret::Secret;
 pub use server::ServerConfig;
 pub use source::{SourceError, SourceSpec};
 pub use uplink::{SocketClientKind, Transport, UplinkConfig, is_plain_to_another_machine};
+pub use watch::{CamerasConfig, WebhookConfig};

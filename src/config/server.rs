@@ -1,6 +1,6 @@
 //! The server's file; `config/server.toml` says the same with comments and a test holds the two together.
 
-use super::{Fault, LogConfig};
+use super::{CamerasConfig, Fault, LogConfig, WebhookConfig};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,6 +21,8 @@ pub struct ServerConfig {
     pub max_records: usize,
     /// Seconds without a word after which a camera no longer counts as active.
     pub active_window_s: u64,
+    pub cameras: CamerasConfig,
+    pub webhook: WebhookConfig,
     pub log: LogConfig,
 }
 
@@ -33,6 +35,8 @@ impl Default for ServerConfig {
             max_event_bytes: 16_000_000,
             max_records: 10_000,
             active_window_s: 300,
+            cameras: CamerasConfig::default(),
+            webhook: WebhookConfig::default(),
             log: LogConfig::default(),
         }
     }
@@ -55,6 +59,8 @@ impl ServerConfig {
         if !(1..=100_000).contains(&self.max_records) {
             faults.push(Fault::new("max_records", "must be 1 to 100000"));
         }
+        self.cameras.check(&mut faults);
+        self.webhook.check(&mut faults);
         faults
     }
 }

@@ -7,6 +7,7 @@ use super::images::ImageStore;
 use super::presence::Presence;
 use super::records;
 use super::store::{self, Store};
+use super::watch::Watch;
 use crate::clock::Clock;
 use crate::config::ServerConfig;
 use crate::wire::incoming::Context;
@@ -25,6 +26,7 @@ pub struct App {
     pub store: Arc<Store>,
     pub images: ImageStore,
     pub presence: Presence,
+    pub watch: Watch,
     pub images_dropped: AtomicU64,
     /// Pictures cannot be written.
     pub image_alarm: Mutex<Alarm>,
@@ -45,7 +47,8 @@ impl App {
         store: Arc<Store>,
         images: ImageStore,
     ) -> Self {
-        let presence = Presence::new(config.active_window_s);
+        let presence = Presence::new(&config, clock.clone());
+        let watch = Watch::new(!config.webhook.url.is_empty());
         Self {
             config,
             zone,
@@ -53,6 +56,7 @@ impl App {
             store,
             images,
             presence,
+            watch,
             images_dropped: AtomicU64::new(0),
             image_alarm: Mutex::default(),
         }
@@ -76,27 +80,14 @@ impl App {
         Context { zone: &self.zone, received_us }
     }
 
-    /// `GET /api/cameras`.
-    pub async fn cameras(&self) -> Result<Value, Fault> {
-        let rows = self.store.read(store::cameras).await?;
-        let now_us = self.now_us();
-        let cameras: Vec<Value> = rows.iter().map(|row| answer::camera(row, self.is_online(row, now_us))).collect();
-        Ok(json!({
-            "success": true, "total_cameras": cameras.len(), "cameras": cameras, "timestamp": timestamp::format(now_us),
-        }))
-    }
-
-    fn is_online(&self, row: &store::CameraRow, now_us: i64) -> bool {
-        self.presence.is_online(&row.checkpoint_id, &row.camera_id, row.last_seen_us, now_us)
-    }
-
     /// `GET /api/statistics`, with so many sockets open.
     pub async fn statistics(&self, connected_clients: usize) -> Result<Value, Fault> {
         let now_us = self.now_us();
         let day = day_around(now_us, &self.zone);
         let read = self.store.read(move |conn| Ok((store::counts(conn, day)?, store::cameras(conn)?)));
         let (counts, cameras) = read.await?;
-        let active = cameras.iter().filter(|row| self.is_online(row, now_us)).count();
+        let active = cameras.iter().filter(|row| self.looked_at(row).0).count();
+        let blacklist_count = self.watch.valid_entries(&self.store, now_us).await?;
         Ok(json!({"success": true, "data": {
             "total_detections": counts.detections,
             "today_detections": counts.detections_today,
@@ -105,7 +96,7 @@ impl App {
             "unique_cameras": counts.cameras_with_detections,
             "active_cameras": active,
             "total_cameras": cameras.len(),
-            "blacklist_count": 0,
+            "blacklist_count": blacklist_count,
             "connected_clients": connected_clients,
             "lost_events": counts.lost_events,
             "lost_health_reports": counts.lost_health,

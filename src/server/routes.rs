@@ -3,7 +3,7 @@
 use super::app::{App, Done};
 use super::fault::{Code, Fault};
 use super::socket::{Gate, Hub};
-use super::{body, page, records};
+use super::{body, cameras, page, records, watch};
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
@@ -17,9 +17,9 @@ use std::sync::Arc;
 
 /// What every handler needs.
 #[derive(Clone)]
-struct Shared {
-    app: Arc<App>,
-    hub: Arc<Hub>,
+pub(super) struct Shared {
+    pub(super) app: Arc<App>,
+    pub(super) hub: Arc<Hub>,
 }
 
 /// Everything that is served on the port: REST, Socket.IO, images, the page.
@@ -31,7 +31,7 @@ pub fn router(app: Arc<App>, hub: Arc<Hub>) -> Router {
         .route("/api/detection", post(detection))
         .route("/api/health", post(health))
         .route("/api/statistics", get(statistics))
-        .route("/api/cameras", get(cameras))
+        .route("/api/cameras", get(list_cameras))
         .route("/api/gaps", get(gaps))
         .route("/api/records", get(list_records))
         .route("/api/records/{detection_id}", get(one_record))
@@ -39,6 +39,8 @@ pub fn router(app: Arc<App>, hub: Arc<Hub>) -> Router {
         .route_service("/socket.io", sockets.clone())
         .route_service("/socket.io/", sockets)
         .merge(page::router())
+        .merge(watch::router())
+        .merge(cameras::router())
         .fallback(async || Fault::new(Code::NotFound, "there is nothing at this address"))
         .method_not_allowed_fallback(async || Fault::new(Code::MethodNotAllowed, "this address has other methods"))
         .layer(middleware::from_fn(guard_headers))
@@ -63,7 +65,7 @@ impl IntoResponse for Fault {
 }
 
 impl Shared {
-    async fn body(&self, request: Request<Body>) -> Result<Value, Fault> {
+    pub(super) async fn body(&self, request: Request<Body>) -> Result<Value, Fault> {
         body::read(request, self.app.config.max_event_bytes).await
     }
 
@@ -100,7 +102,7 @@ async fn statistics(State(shared): State<Shared>) -> Result<Json<Value>, Fault> 
     Ok(Json(shared.app.statistics(shared.hub.connected()).await?))
 }
 
-async fn cameras(State(shared): State<Shared>) -> Result<Json<Value>, Fault> {
+async fn list_cameras(State(shared): State<Shared>) -> Result<Json<Value>, Fault> {
     Ok(Json(shared.app.cameras().await?))
 }
 

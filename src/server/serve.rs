@@ -5,7 +5,7 @@ use super::images::ImageStore;
 use super::routes;
 use super::socket::Hub;
 use super::store::{Store, StoreError};
-use super::sweep;
+use super::{cameras, sweep, watch};
 use crate::clock::SystemClock;
 use crate::config::{ServerConfig, load_server};
 use crate::exit::{Exit, Failure};
@@ -121,6 +121,8 @@ fn open_store(data_dir: &Path) -> Result<Store, Failure> {
 
 async fn run(app: Arc<App>, listen: SocketAddr) -> Result<(), Failure> {
     let stop = stop_signal()?;
+    let webhook = watch::Webhook::open(&app.config.webhook).map_err(|error| Failure::new(Exit::Config, error))?;
+    cameras::load(&app).await.map_err(|error| Failure::new(Exit::Storage, error))?;
     let listener = TcpListener::bind(listen).await.map_err(|error| cannot_listen(listen, &error))?;
     let address = listener.local_addr().map_err(|error| cannot_listen(listen, &error))?;
     if !address.ip().is_loopback() {
@@ -135,6 +137,8 @@ async fn run(app: Arc<App>, listen: SocketAddr) -> Result<(), Failure> {
     tokio::spawn(inspect(app.store.clone()));
 
     let hub = Arc::new(Hub::default());
+    tokio::spawn(cameras::run(app.clone(), hub.clone()));
+    let delivering = webhook.map(|webhook| tokio::spawn(webhook.run(app.clone())));
     // A Socket.IO answer is two small messages: they must not wait for each other's acknowledgement.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     let (told, stopping) = tokio::sync::watch::channel(false);
@@ -147,6 +151,10 @@ async fn run(app: Arc<App>, listen: SocketAddr) -> Result<(), Failure> {
     tracing::info!("stopping");
     let _ = told.send(true);
     hub.close_all();
+    // What is cut off here was not confirmed, and is sent again at the next start.
+    if let Some(delivering) = delivering {
+        delivering.abort();
+    }
     match tokio::time::timeout(GRACE, serving).await {
         Ok(Ok(Ok(()))) => {}
         Ok(Ok(Err(error))) => return Err(Failure::new(Exit::Internal, format!("the listener failed: {error}"))),

@@ -94,11 +94,10 @@ fn handle_control(app: &App, hub: &Hub, peer: &Arc<Peer>, packet: Packet) {
 
 /// The connection no longer speaks for its cameras.
 pub fn cameras_left(app: &App, hub: &Hub, peer: &Peer) {
-    let now_us = app.now_us();
     for camera in peer.take_cameras() {
-        if app.presence.leave(&camera, now_us) {
+        if app.presence.leave(&camera) {
             tracing::info!(%camera, "camera disconnected");
-            hub.publish(&answer::camera_status(&camera, false, now_us));
+            hub.publish(&answer::camera_status(&camera, false, app.now_us()));
         }
     }
 }

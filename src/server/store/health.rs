@@ -67,11 +67,12 @@ impl NewHealth {
         tally::add(conn, Kind::Health, &self.camera, at.at_us)?;
         // A backlog may arrive late: only the latest report is a component's state.
         conn.prepare_cached(
-            "INSERT INTO component_health VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT DO UPDATE SET status = excluded.status, message = excluded.message, at_us = excluded.at_us
+            "INSERT INTO component_health VALUES (?1, ?2, ?3, ?4, ?5, ?6, coalesce(json_extract(?7, '$.details'), '{}'))
+             ON CONFLICT DO UPDATE SET status = excluded.status, message = excluded.message, at_us = excluded.at_us,
+                 details = excluded.details
              WHERE excluded.at_us >= at_us",
         )?
-        .execute(params![camera, checkpoint, self.component, self.status, self.message, at.at_us])?;
+        .execute(params![camera, checkpoint, self.component, self.status, self.message, at.at_us, at.body])?;
         Ok(())
     }
 }

@@ -3,20 +3,33 @@
 //! Invariants: an answer follows the commit of what it answers; an image is on the disk before the row that names it;
 //! a receipt outlives its record.
 
+mod alerts;
+mod camera_health;
 mod clocks;
 mod gaps;
 mod health;
+mod problems;
 mod read;
 mod schema;
 mod tally;
+mod watchlists;
+mod webhooks;
 mod write;
 mod writer;
 
+pub use alerts::{AlertRow, Watched, acknowledge, alerts, find_alert};
+pub use camera_health::{HealthFilter, HealthRow, Known, components, known_cameras, last_detection_us};
 pub use clocks::Timed;
 pub use gaps::{GapRow, gaps};
 pub use health::NewHealth;
+pub use problems::{Observed, Reported, observe};
 pub use read::{CameraRow, Filter, ImageRow, RecordRow, cameras, counts, image_path, names_image, receipt};
 pub use tally::Kind;
+pub use watchlists::{
+    Watchlist, Written, delete_entry, delete_watchlist, entries, find_entry, find_watchlist, import, put_entry,
+    put_watchlist, valid_entries, watchlists,
+};
+pub use webhooks::{Delivery, delivered, failed, forget_given_up, next_delivery, queue, wake_deliveries};
 pub use write::{Accepted, NewDetection, Verdict, touch, verdict};
 
 pub use rusqlite::Connection;
