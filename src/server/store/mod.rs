@@ -29,7 +29,7 @@ pub use watchlists::{
     Watchlist, Written, delete_entry, delete_watchlist, entries, find_entry, find_watchlist, import, put_entry,
     put_watchlist, valid_entries, watchlists,
 };
-pub use webhooks::{Delivery, delivered, failed, forget_given_up, next_delivery, queue, wake_deliveries};
+pub use webhooks::{Delivery, delivered, failed, forget_given_up, give_up, next_delivery, queue, wake_deliveries};
 pub use write::{Accepted, NewDetection, Verdict, touch, verdict};
 
 pub use rusqlite::Connection;

@@ -87,6 +87,15 @@ pub fn failed(conn: &Connection, seq: i64, reason: &str, now_us: i64, due_us: Op
     Ok(())
 }
 
+/// Gives up all others that were made up to `made_us`. Gives how many.
+pub fn give_up(conn: &Connection, other_than: i64, made_us: i64, reason: &str, now_us: i64) -> Result<usize> {
+    conn.prepare_cached(
+        "UPDATE webhook_queue SET given_up_us = ?4, last_error = ?3
+         WHERE given_up_us IS NULL AND created_us <= ?2 AND seq <> ?1",
+    )?
+    .execute(params![other_than, made_us, reason, now_us])
+}
+
 /// Forgets what was given up before `before_us`.
 pub fn forget_given_up(conn: &Connection, before_us: i64) -> Result<usize> {
     conn.prepare_cached("DELETE FROM webhook_queue WHERE given_up_us < ?1")?.execute([before_us])

@@ -39,7 +39,8 @@ impl Told {
             (Happening::Opened, Some(_)) => Some("blacklist_alert"),
             (Happening::Opened, None) => Some("camera_alert"),
             (Happening::Ended, _) => Some("alert_ended"),
-            (Happening::Changed | Happening::Acknowledged, _) => None,
+            (Happening::Changed, _) => Some("alert_changed"),
+            (Happening::Acknowledged, _) => None,
         }
     }
 }

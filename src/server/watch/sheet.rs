@@ -215,7 +215,7 @@ mod tests {
     fn entry() -> impl Strategy<Value = Entry> {
         let text = "[=+@'\\-\t\"',;\n\rกa1 ]{0,12}";
         let moment = || proptest::option::of(0i64..4_000_000_000_000_000);
-        ("[=+@'-]{0,2}[A-Z0-9ก-ฮ]{1,8}", text, text, 0..4, moment(), moment(), any::<bool>()).prop_map(
+        ("[=+@'-]{0,2}[A-Z0-9ก-ฮ]{1,8}", text, text, 0usize..4, moment(), moment(), any::<bool>()).prop_map(
             |(plate, province, note, severity, from, to, fuzzy)| Entry {
                 plate: plate.trim().into(),
                 province: province.trim().into(),

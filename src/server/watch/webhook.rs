@@ -169,7 +169,6 @@ impl Round {
             return Ok(Next::Idle(wait.min(IDLE)));
         }
         let outcome = self.webhook.attempt(&delivery, now_us).await;
-        crate::killpoint::hit("server.webhook.after");
         self.settle(&delivery, outcome).await
     }
 
@@ -187,7 +186,16 @@ impl Round {
             Outcome::Down { reason, wait } => {
                 self.failures = self.failures.saturating_add(1);
                 let wait = wait.unwrap_or_default().min(LONGEST_WAIT).max(pause(self.failures, chance()));
+                let hopeless_us =
+                    now_us.saturating_sub(i64::try_from(self.webhook.give_up.as_micros()).unwrap_or(i64::MAX));
+                let (why, first) = (reason.clone(), delivery.seq);
                 self.failed(delivery, reason, now_us, wait).await?;
+                // The others of that age had no chance of their own, and would have none for as long again.
+                let write = move |conn: &store::Connection| store::give_up(conn, first, hopeless_us, &why, now_us);
+                let given_up = self.app.store.write(write).await?.value;
+                if given_up > 0 {
+                    tracing::error!(given_up, "alerts were not delivered in time and are given up");
+                }
                 Ok(Next::Pause(wait))
             }
             Outcome::Refused { reason } => {
