@@ -141,7 +141,7 @@ fn a_hundred_thousand_entries_slow_nobody_down() {
     let server = start(dir.path(), "");
     let mut rest = Rest::connect(&server.address).unwrap();
     let path = watchlist(&mut rest, "Long", &[]);
-    let mut time = |rest: &mut Rest, from: usize| {
+    let time = |rest: &mut Rest, from: usize| {
         let begin = Instant::now();
         for number in from..from + 200 {
             let event = read(&format!("e{number}"), 0, &[&format!("AB{number}"), "XX99"], "2024-12-19T10:00:00Z");

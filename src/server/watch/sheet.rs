@@ -89,7 +89,7 @@ pub fn read(bytes: &[u8], zone: &TimeZone) -> Result<Vec<Entry>, Refused> {
                 continue;
             }
         };
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = record.position().map_or(0, |position| line_of(bytes, position));
         if record.iter().all(str::is_empty) {
             continue;
         }
@@ -103,6 +103,14 @@ pub fn read(bytes: &[u8], zone: &TimeZone) -> Result<Vec<Entry>, Refused> {
         }
     }
     if refused.count == 0 { Ok(entries) } else { Err(refused) }
+}
+
+/// The line on which a record begins; the reader's own word for it is before the empty lines that it skipped.
+fn line_of(bytes: &[u8], position: &csv::Position) -> u64 {
+    let from = usize::try_from(position.byte()).unwrap_or(usize::MAX);
+    let rest = bytes.get(from..).unwrap_or_default();
+    let skipped = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).filter(|byte| **byte == b'\n').count();
+    position.line() + skipped as u64
 }
 
 fn take(
