@@ -13,5 +13,8 @@ mod event_client;
 mod lists;
 #[path = "watch/room.rs"]
 mod room;
+#[allow(dead_code, reason = "a part is used")]
+#[path = "common/tls.rs"]
+mod tls;
 #[path = "watch/webhook.rs"]
 mod webhook;

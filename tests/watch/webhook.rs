@@ -3,8 +3,10 @@
 use crate::common::wait_for;
 use crate::event_client::Rest;
 use crate::room::{done, read, start, watchlist};
+use crate::tls::{Authority, door};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -200,6 +202,81 @@ fn what_is_refused_for_too_long_is_given_up_visibly_and_holds_nothing_up() {
     let delivery = &given_up["deliveries"][0];
     assert_eq!((&given_up["waiting"], &delivery["last_error"]), (&json!(0), &json!("HTTP 400")));
     assert!(delivery["attempts"].as_u64() > Some(1) && delivery["given_up"].is_string(), "{delivery}");
+}
+
+#[test]
+fn whenever_the_server_is_killed_every_alert_is_raised_once_and_delivered() {
+    let dir = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start(0, &["200 OK"]);
+    let begin = || start(dir.path(), &config(dir.path(), receiver.port, ""));
+    let plate = |number: usize| if number.is_multiple_of(4) { "ABC1234" } else { "OTHER1" };
+    let mut next = 0;
+    for round in 0..4 {
+        let server = begin();
+        let mut rest = Rest::connect(&server.address).unwrap();
+        if round == 0 {
+            watchlist(&mut rest, "Stolen", &[json!({"plate": "ABC1234"})]);
+        }
+        let before = receiver.posted().len();
+        let sender = std::thread::spawn(move || {
+            let mut number = next;
+            let send = |rest: &mut Rest, number| {
+                rest.post("/api/detection", &read(&format!("e{number}"), 0, &[plate(number)], AT).to_string())
+            };
+            // What was not answered is sent again in the next round.
+            while send(&mut rest, number).is_ok() {
+                number += 1;
+            }
+            number
+        });
+        receiver.wait(before + 5);
+        // The moment is what the test is about, so it is random.
+        std::thread::sleep(Duration::from_millis(u64::from(uuid::Uuid::new_v4().as_bytes()[0])));
+        drop(server); // SIGKILL
+        next = sender.join().unwrap();
+    }
+    let server = begin();
+    let mut rest = Rest::connect(&server.address).unwrap();
+    done(&mut rest, "POST", "/api/detection", &read(&format!("e{next}"), 0, &[plate(next)], AT));
+    wait_empty(&mut rest);
+    let (mut alerts, mut cursor) = (HashSet::new(), String::new());
+    loop {
+        let page = done(&mut rest, "GET", &format!("/api/alerts?state=all&limit=1000{cursor}"), &Value::Null);
+        let ids = page["alerts"].as_array().unwrap().iter().map(|alert| alert["alert_id"].as_str().unwrap().to_owned());
+        alerts.extend(ids);
+        let Some(next) = page["next_cursor"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    let posted = receiver.posted();
+    let told: HashSet<String> =
+        posted.iter().map(|post| post.json()["alert"]["alert_id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(alerts.len(), next / 4 + 1, "each fourth of e0 to e{next}");
+    assert_eq!(told, alerts);
+    println!("{} events, {} alerts, {} deliveries", next + 1, alerts.len(), posted.len());
+}
+
+#[test]
+fn a_receiver_that_nobody_vouches_for_is_told_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start(0, &["200 OK"]);
+    let authority = Authority::new("our own");
+    let port = door(&format!("127.0.0.1:{}", receiver.port), &authority.vouch_for("127.0.0.1"), None);
+    let secure = config(dir.path(), port, "").replace("http://", "https://");
+    let server = start(dir.path(), &secure);
+    let mut rest = Rest::connect(&server.address).unwrap();
+    watchlist(&mut rest, "Stolen", &[json!({"plate": "ABC1234"})]);
+    done(&mut rest, "POST", "/api/detection", &read("e1", 0, &["ABC1234"], AT));
+    let failed = wait_for("a failure", WITHIN, || {
+        Some(queue(&mut rest)["deliveries"][0].clone()).filter(|delivery| delivery["attempts"].as_u64() > Some(0))
+    });
+    assert!(failed["last_error"].as_str().unwrap().contains("certificate"), "{failed}");
+    assert!(receiver.posted().is_empty());
+    drop(server);
+
+    let ca = authority.file(dir.path(), "ca.pem");
+    let server = start(dir.path(), &format!("{secure}ca_file = \"{}\"\n", ca.display()));
+    assert!(receiver.wait(1)[0].is_signed(SECRET));
+    wait_empty(&mut Rest::connect(&server.address).unwrap());
 }
 
 #[test]

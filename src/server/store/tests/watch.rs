@@ -5,11 +5,13 @@ use crate::server::watch::alert::{Happening, Told};
 use crate::server::watch::entry::{Entry, Severity};
 use crate::server::watch::matching::Read;
 use jiff::tz::TimeZone;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
 
 async fn wait_for_plate(store: &Arc<Store>, plate: &'static str) {
     let entry = Entry::read(|field| if field == "plate" { plate } else { "" }, &TimeZone::UTC).unwrap();
     let write = move |conn: &Connection| {
-        let Written::Done(list) = put_watchlist(conn, None, "L", Severity::Info, "")? else { panic!("no list") };
+        let Written::Done(list) = put_watchlist(conn, None, plate, Severity::Info, "")? else { panic!("no list") };
         put_entry(conn, list, None, &entry)
     };
     store.write(write).await.unwrap();
@@ -71,4 +73,37 @@ async fn cameras_of_the_first_version_are_known() {
     let (known, words) = store.read(|conn| Ok((known_cameras(conn)?, components(conn)?))).await.unwrap();
     assert_eq!(known.iter().filter(|known| known.reports_health).count(), 1);
     assert!(known.len() == 3 && words.len() == 2 && words.iter().all(|word| word.details == "{}"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn whatever_is_sent_in_whatever_order_the_open_alert_is_that_of_the_highest_revision(
+        sent in proptest::collection::vec((0i64..6, 0usize..4), 1..10),
+    ) {
+        const TEXTS: [&str; 4] = ["ABC1", "XYZ2", "xyz-2", "OTHER"];
+        const WANTED: [Option<&str>; 4] = [Some("ABC1"), Some("XYZ2"), Some("XYZ2"), None];
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (open, all) = runtime.block_on(async {
+            let dir = tempfile::tempdir().unwrap();
+            let store = super::open(&dir);
+            wait_for_plate(&store, "ABC1").await;
+            wait_for_plate(&store, "XYZ2").await;
+            for (revision, text) in &sent {
+                take(&store, *revision, TEXTS[*text]).await.unwrap();
+            }
+            let of = |open| store.read(move |conn| alerts(conn, open, i64::MAX, 100));
+            (of(true).await.unwrap(), of(false).await.unwrap())
+        });
+        let (mut highest, mut now, mut ever) = (None, None, BTreeSet::new());
+        for (revision, text) in sent {
+            if highest.is_none_or(|highest| revision > highest) {
+                (highest, now) = (Some(revision), WANTED[text]);
+                ever.extend(WANTED[text]);
+            }
+        }
+        let plates = |rows: &[AlertRow]| rows.iter().filter_map(|row| row.entry_plate.clone()).collect::<Vec<_>>();
+        prop_assert_eq!(plates(&open), now.into_iter().collect::<Vec<_>>());
+        prop_assert_eq!(all.len(), ever.len());
+    }
 }
