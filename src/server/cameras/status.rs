@@ -24,12 +24,12 @@ pub struct Facts {
 
 impl Facts {
     pub fn is_online(&self, limits: &Limits, now_us: i64) -> bool {
-        let quiet_us = now_us.saturating_sub(self.heard_us);
-        if self.sockets > 0 {
-            // An open socket says that the box is there, not that its program still works.
-            return !self.is_silent(limits, now_us);
+        // An open socket says that the box is there, not that its program still works.
+        if self.is_silent(limits, now_us) {
+            return false;
         }
-        quiet_us < limits.window_us && self.hung_up_us.is_none_or(|hung_up| self.heard_us > hung_up)
+        let is_recent = now_us.saturating_sub(self.heard_us) < limits.window_us;
+        self.sockets > 0 || (is_recent && self.hung_up_us.is_none_or(|hung_up| self.heard_us > hung_up))
     }
 
     /// It should have spoken and has not.
@@ -62,6 +62,7 @@ mod tests {
         assert!(facts(1, None, 0, false).is_online(&LIMITS, 1_000_000), "it never promised to report");
         assert!(facts(1, None, 0, true).is_online(&LIMITS, 99));
         assert!(!facts(1, None, 0, true).is_online(&LIMITS, 100));
+        assert!(!facts(0, None, 0, true).is_online(&LIMITS, 100), "by REST too");
     }
 
     proptest! {

@@ -1,6 +1,6 @@
 //! Watchlists and their entries.
 
-use crate::server::watch::entry::{Entry, Mode, Severity};
+use crate::server::watch::entry::{Entry, Keys, Mode, Severity};
 use crate::server::watch::matching::Wanted;
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
@@ -129,17 +129,18 @@ pub fn put_entry(conn: &Connection, watchlist_id: i64, entry_id: Option<i64>, en
     if !exists(conn, watchlist_id)? {
         return Ok(Written::Missing);
     }
+    let keys = entry.keys();
     let other = conn
         .prepare_cached(
             "SELECT 1 FROM watch_entries
              WHERE watchlist_id = ?1 AND plate_key = ?2 AND province_key = ?3 AND entry_id IS NOT ?4",
         )?
-        .exists(params![watchlist_id, entry.plate_key(), entry.province_key(), entry_id])?;
+        .exists(params![watchlist_id, keys.plate, keys.province, entry_id])?;
     if other {
         return Ok(Written::Taken);
     }
     let Some(entry_id) = entry_id else {
-        insert(conn, watchlist_id, entry)?;
+        insert(conn, watchlist_id, entry, &keys)?;
         return Ok(Written::Done(conn.last_insert_rowid()));
     };
     let changed = conn
@@ -152,10 +153,10 @@ pub fn put_entry(conn: &Connection, watchlist_id: i64, entry_id: Option<i64>, en
             watchlist_id,
             entry_id,
             entry.plate,
-            entry.plate_key(),
-            entry.confusion_key(),
+            keys.plate,
+            keys.confusion,
             entry.province,
-            entry.province_key(),
+            keys.province,
             entry.note,
             entry.severity.map(Severity::as_str),
             entry.valid_from_us,
@@ -170,7 +171,7 @@ fn exists(conn: &Connection, watchlist_id: i64) -> Result<bool> {
 }
 
 /// An entry for the same plate and province takes its place, and keeps its id.
-fn insert(conn: &Connection, watchlist_id: i64, entry: &Entry) -> Result<()> {
+fn insert(conn: &Connection, watchlist_id: i64, entry: &Entry, keys: &Keys) -> Result<()> {
     conn.prepare_cached(
         "INSERT INTO watch_entries (watchlist_id, plate, plate_key, confusion_key, province, province_key, note,
              severity, valid_from_us, valid_to_us, match) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
@@ -181,10 +182,10 @@ fn insert(conn: &Connection, watchlist_id: i64, entry: &Entry) -> Result<()> {
     .execute(params![
         watchlist_id,
         entry.plate,
-        entry.plate_key(),
-        entry.confusion_key(),
+        keys.plate,
+        keys.confusion,
         entry.province,
-        entry.province_key(),
+        keys.province,
         entry.note,
         entry.severity.map(Severity::as_str),
         entry.valid_from_us,
@@ -196,15 +197,15 @@ fn insert(conn: &Connection, watchlist_id: i64, entry: &Entry) -> Result<()> {
 
 /// Takes a whole file: beside what the list has, or in its place. Gives how many entries the list has then; `None` where
 /// there is no such list.
-pub fn import(conn: &Connection, watchlist_id: i64, entries: &[Entry], replace: bool) -> Result<Option<i64>> {
+pub fn import(conn: &Connection, watchlist_id: i64, entries: &[(Entry, Keys)], replace: bool) -> Result<Option<i64>> {
     if !exists(conn, watchlist_id)? {
         return Ok(None);
     }
     if replace {
         conn.prepare_cached("DELETE FROM watch_entries WHERE watchlist_id = ?1")?.execute([watchlist_id])?;
     }
-    for entry in entries {
-        insert(conn, watchlist_id, entry)?;
+    for (entry, keys) in entries {
+        insert(conn, watchlist_id, entry, keys)?;
     }
     let count = conn
         .prepare_cached("SELECT count(*) FROM watch_entries WHERE watchlist_id = ?1")?

@@ -70,7 +70,16 @@ pub struct Entry {
     pub mode: Mode,
 }
 
-/// The keys of an entry, in the order of the columns of a file.
+/// What an entry is found by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keys {
+    pub plate: String,
+    pub confusion: String,
+    /// Empty: any.
+    pub province: String,
+}
+
+/// The names of an entry's fields, in the order of the columns of a file.
 pub const FIELDS: [&str; 7] = ["plate", "province", "note", "severity", "valid_from", "valid_to", "match"];
 
 /// Longest texts, in characters.
@@ -128,16 +137,13 @@ impl Entry {
         })
     }
 
-    pub fn plate_key(&self) -> String {
-        plate_key(&self.plate)
-    }
-
-    pub fn confusion_key(&self) -> String {
-        confusion_key(&self.plate)
-    }
-
-    pub fn province_key(&self) -> String {
-        plate_key(&self.province)
+    /// What it is found by.
+    pub fn keys(&self) -> Keys {
+        Keys {
+            plate: plate_key(&self.plate),
+            confusion: confusion_key(&self.plate),
+            province: plate_key(&self.province),
+        }
     }
 
     /// Each field as text, as [`Entry::read`] takes it.

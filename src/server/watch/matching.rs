@@ -93,7 +93,7 @@ fn why(read: &Read, entry: &Entry) -> Option<(usize, String)> {
         (Likeness::LookAlike(swaps), Mode::Fuzzy) => swaps.len(),
         _ => return None,
     };
-    let wanted = entry.province_key();
+    let wanted = plate_key(&entry.province);
     let other = read.province.as_ref().filter(|province| !wanted.is_empty() && plate_key(province) != wanted);
     match (other, entry.mode) {
         (None, _) => Some((swaps * 2, likeness.to_string())),
@@ -184,10 +184,10 @@ mod tests {
             let wanted = wanted(1, &plate, if fuzzy { "fuzzy" } else { "exact" }, "");
             let read = read(&text, None);
             if !hits(std::slice::from_ref(&read), vec![wanted.clone()], 0).is_empty() {
-                prop_assert_eq!(wanted.entry.confusion_key(), read.confusion_key());
-                prop_assert!(fuzzy || wanted.entry.plate_key() == plate_key(&text));
+                prop_assert_eq!(wanted.entry.keys().confusion, read.confusion_key());
+                prop_assert!(fuzzy || wanted.entry.keys().plate == plate_key(&text));
             } else if fuzzy {
-                prop_assert_ne!(wanted.entry.confusion_key(), read.confusion_key());
+                prop_assert_ne!(wanted.entry.keys().confusion, read.confusion_key());
             }
         }
 

@@ -1,7 +1,7 @@
 //! Entries as CSV, there and back. What a spreadsheet would take for a formula is written with an apostrophe before it,
 //! which goes again when the file comes back. Pure.
 
-use super::entry::{Entry, FIELDS, invalid};
+use super::entry::{Entry, FIELDS, Keys, invalid};
 use crate::wire::incoming::Invalid;
 use csv::{ReaderBuilder, StringRecord, Trim, WriterBuilder};
 use jiff::tz::TimeZone;
@@ -71,9 +71,9 @@ pub fn line(entry: &Entry) -> String {
     writer.into_inner().ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
 }
 
-/// The entries of a file, or every line that is wrong with it. Columns may come in any order, separated by commas,
+/// The entries of a file with their keys, or every line that is wrong with it. Columns may come in any order, separated by commas,
 /// semicolons or tabs; `plate` must be among them.
-pub fn read(bytes: &[u8], zone: &TimeZone) -> Result<Vec<Entry>, Refused> {
+pub fn read(bytes: &[u8], zone: &TimeZone) -> Result<Vec<(Entry, Keys)>, Refused> {
     let bytes = bytes.strip_prefix(MARK.as_bytes()).unwrap_or(bytes);
     let mut reader = ReaderBuilder::new().delimiter(delimiter(bytes)).flexible(true).trim(Trim::All).from_reader(bytes);
     let headers = reader.headers().map_err(|error| Refused::one(1, unreadable(&error)))?.clone();
@@ -119,7 +119,7 @@ fn take(
     line: u64,
     zone: &TimeZone,
     seen: &mut HashMap<(String, String), u64>,
-) -> Result<Entry, Invalid> {
+) -> Result<(Entry, Keys), Invalid> {
     if record.len() > columns.len() && record.iter().skip(columns.len()).any(|cell| !cell.is_empty()) {
         return Err(invalid("line", "has more columns than the heading"));
     }
@@ -128,10 +128,11 @@ fn take(
         unguarded(column.and_then(|column| record.get(column)).unwrap_or_default())
     };
     let entry = Entry::read(text_of, zone)?;
-    if let Some(first) = seen.insert((entry.plate_key(), entry.province_key()), line) {
+    let keys = entry.keys();
+    if let Some(first) = seen.insert((keys.plate.clone(), keys.province.clone()), line) {
         return Err(invalid("plate", format!("is the same as in line {first}")));
     }
-    Ok(entry)
+    Ok((entry, keys))
 }
 
 fn unreadable(error: &csv::Error) -> Invalid {
@@ -202,7 +203,8 @@ mod tests {
             ["\u{feff}note;Plate\r\nseen;ABC 1\r\n", "plate\tnote\nABC 1\tseen\n", "note,plate,\n\"seen\",ABC 1,\n"]
         {
             let entries = read(text.as_bytes(), &TimeZone::UTC).unwrap();
-            assert_eq!((entries[0].plate.as_str(), entries[0].note.as_str()), ("ABC 1", "seen"), "{text}");
+            let (entry, _) = &entries[0];
+            assert_eq!((entry.plate.as_str(), entry.note.as_str()), ("ABC 1", "seen"), "{text}");
         }
     }
 
@@ -240,7 +242,8 @@ mod tests {
         #[test]
         fn what_is_written_reads_back_the_same(entry in entry()) {
             let text = heading() + &line(&entry);
-            prop_assert_eq!(read(text.as_bytes(), &TimeZone::UTC), Ok(vec![entry]));
+            let keys = entry.keys();
+            prop_assert_eq!(read(text.as_bytes(), &TimeZone::UTC), Ok(vec![(entry, keys)]));
         }
 
         #[test]
