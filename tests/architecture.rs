@@ -61,7 +61,7 @@ const BOUNDARIES: &[(&str, &[&str])] = &[
     ("tokio_tungstenite", &["src/uplink/socket/own.rs"]),
     ("native_tls", &["src/uplink/"]),
     ("tokio_native_tls", &["src/uplink/socket/own.rs"]),
-    ("reqwest", &["src/uplink/rest.rs"]),
+    ("reqwest", &["src/uplink/rest.rs", "src/server/watch/webhook.rs"]),
     ("rusqlite", &["src/outbox/", "src/server/store"]),
     ("axum", &["src/server/"]),
     ("hyper", &["src/server/listen/"]),

@@ -9,6 +9,7 @@ mod secret;
 mod server;
 mod source;
 mod uplink;
+mod watch;
 
 pub use access::{AuthConfig, LegacyIngest, LimitsConfig, Network, TlsConfig, parse_camera};
 pub use agent::{
@@ -20,3 +21,4 @@ pub use secret::Secret;
 pub use server::ServerConfig;
 pub use source::{SourceError, SourceSpec};
 pub use uplink::{SocketClientKind, Transport, UplinkConfig, is_plain_to_another_machine, shown_url, url_fault};
+pub use watch::{CamerasConfig, WebhookConfig};

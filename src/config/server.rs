@@ -1,6 +1,6 @@
 //! The server's file; `config/server.toml` says the same with comments and a test holds the two together.
 
-use super::{AuthConfig, Fault, LimitsConfig, LogConfig, TlsConfig};
+use super::{AuthConfig, CamerasConfig, Fault, LimitsConfig, LogConfig, TlsConfig, WebhookConfig};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -27,6 +27,8 @@ pub struct ServerConfig {
     pub auth: AuthConfig,
     pub tls: TlsConfig,
     pub limits: LimitsConfig,
+    pub cameras: CamerasConfig,
+    pub webhook: WebhookConfig,
     pub log: LogConfig,
 }
 
@@ -43,6 +45,8 @@ impl Default for ServerConfig {
             auth: AuthConfig::default(),
             tls: TlsConfig::default(),
             limits: LimitsConfig::default(),
+            cameras: CamerasConfig::default(),
+            webhook: WebhookConfig::default(),
             log: LogConfig::default(),
         }
     }
@@ -77,6 +81,8 @@ impl ServerConfig {
         self.auth.check(&mut faults);
         self.tls.check(&mut faults);
         self.limits.check(&mut faults);
+        self.cameras.check(&mut faults);
+        self.webhook.check(&mut faults);
         faults
     }
 }

@@ -169,13 +169,15 @@ pub fn health_broadcast(health: &Health, accepted: &Accepted) -> Option<Broadcas
 }
 
 /// One item of `GET /api/cameras`.
-pub fn camera(row: &CameraRow, online: bool) -> Value {
+pub fn camera(row: &CameraRow, online: bool, skew_us: Option<i64>) -> Value {
     json!({
         "camera_id": row.camera_id,
         "checkpoint_id": row.checkpoint_id,
         "registered_at": timestamp::format(row.registered_us),
         "last_seen": timestamp::format(row.last_seen_us),
         "status": status(online),
+        "online": online,
+        "clock_skew_ms": skew_us.map(|us| us / 1000),
         "detection_count": row.detection_count,
         "lost_events": row.lost_events,
         "health_status": row.health_status,

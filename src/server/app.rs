@@ -9,6 +9,7 @@ use super::metrics;
 use super::presence::Presence;
 use super::records;
 use super::store::{self, Store, Verdict};
+use super::watch::Watch;
 use crate::clock::Clock;
 use crate::config::ServerConfig;
 use crate::wire::incoming::{self, Context};
@@ -30,6 +31,7 @@ pub struct App {
     pub store: Arc<Store>,
     pub images: ImageStore,
     pub presence: Presence,
+    pub watch: Watch,
     pub images_dropped: AtomicU64,
     /// Pictures cannot be written.
     pub image_alarm: Mutex<Alarm>,
@@ -64,7 +66,8 @@ impl App {
             .filter_map(|(camera, name)| Some((camera.clone(), TimeZone::get(name).ok()?)));
         let camera_zones = zones.collect();
         let started_us = clock.wall_us();
-        let presence = Presence::new(config.active_window_s);
+        let presence = Presence::new(&config, clock.clone());
+        let watch = Watch::new(!config.webhook.url.is_empty());
         let guard = Guard::new(&config, clock.clone());
         Self {
             config,
@@ -74,6 +77,7 @@ impl App {
             store,
             images,
             presence,
+            watch,
             images_dropped: AtomicU64::new(0),
             image_alarm: Mutex::default(),
             started_us,
@@ -112,27 +116,14 @@ impl App {
         self.stopping.load(Ordering::Acquire)
     }
 
-    /// `GET /api/cameras`.
-    pub async fn cameras(&self) -> Result<Value, Fault> {
-        let rows = self.store.read(store::cameras).await?;
-        let now_us = self.now_us();
-        let cameras: Vec<Value> = rows.iter().map(|row| answer::camera(row, self.is_online(row, now_us))).collect();
-        Ok(json!({
-            "success": true, "total_cameras": cameras.len(), "cameras": cameras, "timestamp": timestamp::format(now_us),
-        }))
-    }
-
-    pub fn is_online(&self, row: &store::CameraRow, now_us: i64) -> bool {
-        self.presence.is_online(&row.checkpoint_id, &row.camera_id, row.last_seen_us, now_us)
-    }
-
     /// `GET /api/statistics`, with so many sockets open.
     pub async fn statistics(&self, connected_clients: usize) -> Result<Value, Fault> {
         let now_us = self.now_us();
         let day = day_around(now_us, &self.zone);
         let read = self.store.read(move |conn| Ok((store::counts(conn, day)?, store::cameras(conn)?)));
         let (counts, cameras) = read.await?;
-        let active = cameras.iter().filter(|row| self.is_online(row, now_us)).count();
+        let active = cameras.iter().filter(|row| self.looked_at(row).0).count();
+        let blacklist_count = self.watch.valid_entries(&self.store, now_us).await?;
         Ok(json!({"success": true, "data": {
             "total_detections": counts.detections,
             "today_detections": counts.detections_today,
@@ -141,7 +132,7 @@ impl App {
             "unique_cameras": counts.cameras_with_detections,
             "active_cameras": active,
             "total_cameras": cameras.len(),
-            "blacklist_count": 0,
+            "blacklist_count": blacklist_count,
             "connected_clients": connected_clients,
             "lost_events": counts.lost_events,
             "lost_health_reports": counts.lost_health,

@@ -27,6 +27,13 @@ pub async fn read(request: Request<Body>, limit: usize) -> Result<Value, Fault> 
     json::parse_bytes(&bytes).map_err(|error| Fault::new(Code::Invalid, format!("the body is not JSON: {error}")))
 }
 
+/// The bytes of `request`, whatever they are, at most `limit` of them.
+pub async fn bytes(request: Request<Body>, limit: usize) -> Result<Vec<u8>, Fault> {
+    tokio::time::timeout(WITHIN, collect(request.into_body(), limit))
+        .await
+        .map_err(|_| Fault::new(Code::Invalid, "the body did not arrive in time"))?
+}
+
 async fn collect(body: Body, limit: usize) -> Result<Vec<u8>, Fault> {
     let mut stream = body.into_data_stream();
     let mut bytes = Vec::new();

@@ -1,16 +1,22 @@
 //! What the server does with what agents bring, whichever road it came by. Answers follow the commit.
 
-use super::answer::{self, Stored};
+use super::answer::{self, Broadcast, Stored};
 use super::app::{App, Done};
+use super::cameras::problems;
+use super::cameras::skew::Sample;
 use super::fault::{Code, Fault};
 use super::images::Written;
 use super::metrics;
-use super::store::{self, Committed, Kind, NewDetection, NewHealth, Timed, Verdict};
+use super::presence::Word;
+use super::store::{self, Committed, Kind, NewDetection, NewHealth, Reported, Timed, Verdict, Watched};
+use super::watch::alert::Told;
+use super::watch::matching::Read;
 use crate::domain::CameraKey;
 use crate::killpoint;
 use crate::telemetry::OneLine;
 use crate::wire::incoming::{ClockReport, Detection, Envelope, EventRef, Gap, Health, Images, Overview, Registration};
-use serde_json::{Value, json};
+use crate::wire::timestamp;
+use serde_json::{Map, Value, json};
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use uuid::{NoContext, Timestamp, Uuid};
@@ -27,6 +33,12 @@ impl App {
         let committed = self.store.write(move |conn| store::touch(conn, &camera, now_us)).await;
         let checkpoint = committed.map_err(|e| Fault::from(e).about(registration.event.clone()))?.checkpoint;
         tracing::info!(camera = %registration.camera, "camera registered");
+        let sample = payload.as_object().and_then(|payload| {
+            let stamped_us = timestamp::parse(payload.get("timestamp")?, &self.zone)?;
+            sample(payload, stamped_us, now_us, true)
+        });
+        // Every registration is announced, also of a camera that is there (PROTOCOL 1.2).
+        self.presence.heard(&registration.camera, Word { is_health: false, sample });
         let done = Done {
             answer: answer::registered(&registration, &self.handshake(checkpoint), now_us),
             broadcasts: vec![answer::camera_status(&registration.camera, true, now_us)],
@@ -50,6 +62,15 @@ impl App {
         let oversized = self.guard.sift(&mut images);
         let (record_id, written) = self.keep_images(&detection.envelope, received_us, images).await?;
         let overview = detection.overview();
+        let sample = sample(&detection.body, detection.captured_us, received_us, false);
+        let watched = Watched {
+            camera: detection.envelope.camera.clone(),
+            reads: Read::all(&detection.body),
+            captured_us: detection.captured_us,
+            is_raw: detection.envelope.raw_boot.is_some(),
+            received_us,
+            webhook: self.watch.webhook,
+        };
         let Detection { envelope, captured_us, body, .. } = detection;
         let row = NewDetection {
             camera: envelope.camera.clone(),
@@ -60,8 +81,13 @@ impl App {
             received_us,
             images: written.as_ref().map(|written| written.rows.clone()).unwrap_or_default(),
         };
-        let result = self.store.write(move |conn| row.insert(conn)).await;
-        let Committed { value: accepted, checkpoint } = match result {
+        let write = move |conn: &store::Connection| {
+            let accepted = row.insert(conn)?;
+            let told = watched.settle(conn, &accepted)?;
+            Ok((accepted, told))
+        };
+        let result = self.store.write(write).await;
+        let Committed { value: (accepted, told), checkpoint } = match result {
             Ok(committed) => committed,
             Err(error) => {
                 // Otherwise a full disk would be filled further by every repeat.
@@ -82,7 +108,9 @@ impl App {
             let message = answer["message"].as_str().unwrap_or_default();
             answer["message"] = json!(format!("{message}; {oversized}"));
         }
-        let broadcasts = answer::detection_broadcast(&envelope.camera, &accepted, &overview).into_iter().collect();
+        let broadcasts = answer::detection_broadcast(&envelope.camera, &accepted, &overview);
+        let word = Word { is_health: false, sample };
+        let broadcasts = self.with_news(broadcasts, &envelope.camera, word, &told);
         killpoint::hit("server.answer.before");
         Ok(Done { answer, broadcasts, counted: (metrics::Kind::Detection, accepted.verdict) })
     }
@@ -164,16 +192,53 @@ impl App {
             gap: Gap::of(&health),
             clock: ClockReport::of(&health),
         };
-        let Committed { value: accepted, checkpoint } = self.store.write(move |conn| row.insert(conn)).await?;
+        let details = health.body.get("details").and_then(Value::as_object).cloned().unwrap_or_default();
+        let reported = Reported {
+            camera: health.envelope.camera.clone(),
+            component: health.component.clone(),
+            at_us: health.at_us,
+            is_raw: health.envelope.raw_boot.is_some(),
+            received_us,
+            observations: problems::in_health(
+                &health.component,
+                health.status,
+                &health.message,
+                &details,
+                &self.config.cameras,
+            ),
+            webhook: self.watch.webhook,
+        };
+        let write = move |conn: &store::Connection| {
+            let accepted = row.insert(conn)?;
+            let told = reported.settle(conn, &accepted)?;
+            Ok((accepted, told))
+        };
+        let Committed { value: (accepted, told), checkpoint } = self.store.write(write).await?;
         let envelope = &health.envelope;
         let (id, component) = (&accepted.record_id, OneLine(&health.component));
         tracing::debug!(camera = %envelope.camera, %id, verdict = ?accepted.verdict, %component, status = ?health.status, "health");
         let stored = Stored { envelope, accepted: &accepted, store_id: self.store.store_id(), checkpoint };
         let answer = answer::health(&stored, received_us);
-        let broadcasts = answer::health_broadcast(&health, &accepted).into_iter().collect();
+        let broadcasts = answer::health_broadcast(&health, &accepted);
+        let sample = sample(&health.body, health.at_us, received_us, false);
+        let broadcasts = self.with_news(broadcasts, &envelope.camera, Word { is_health: true, sample }, &told);
         killpoint::hit("server.answer.before");
         Ok(Done { answer, broadcasts, counted: (metrics::Kind::Health, accepted.verdict) })
     }
+
+    /// `first`, and what a camera's word and the alerts that it raised mean to the rooms.
+    fn with_news(&self, first: Option<Broadcast>, camera: &CameraKey, word: Word, told: &[Told]) -> Vec<Broadcast> {
+        let came = self.presence.heard(camera, word);
+        let status = came.then(|| answer::camera_status(camera, true, self.now_us()));
+        status.into_iter().chain(first).chain(self.watch.broadcasts(told)).collect()
+    }
+}
+
+/// What an event says about its sender's clock; nothing where the sender says that the clock was wrong.
+fn sample(payload: &Map<String, Value>, stamped_us: i64, received_us: i64, is_live: bool) -> Option<Sample> {
+    let is = |key: &str, value: bool| payload.get(key) == Some(&Value::Bool(value));
+    let is_usable = !is("clock_synced", false) && !is("time_corrected", true);
+    is_usable.then(|| Sample { difference_us: received_us.saturating_sub(stamped_us), is_live })
 }
 
 fn timed(at_us: i64, envelope: &Envelope, body: serde_json::Map<String, Value>) -> Timed {

@@ -7,6 +7,7 @@ mod alarm;
 mod answer;
 mod app;
 mod body;
+mod cameras;
 mod days;
 mod errors;
 mod fault;
@@ -26,5 +27,6 @@ pub mod serve;
 mod socket;
 mod store;
 mod sweep;
+mod watch;
 
 pub use guard::{TokenCommand, execute_token};

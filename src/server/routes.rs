@@ -5,7 +5,7 @@ use super::fault::{Code, Fault};
 use super::guard::{self, Who};
 use super::metrics::{self, Road};
 use super::socket::{Gate, Hub};
-use super::{body, errors, openapi, page, records, running};
+use super::{body, cameras, errors, openapi, page, records, running, watch};
 use crate::telemetry::OneLine;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
@@ -34,7 +34,7 @@ pub fn router(app: Arc<App>, hub: Arc<Hub>) -> Router {
         .route("/api/detection", post(detection))
         .route("/api/health", post(health))
         .route("/api/statistics", get(statistics))
-        .route("/api/cameras", get(cameras))
+        .route("/api/cameras", get(list_cameras))
         .route("/api/gaps", get(gaps))
         .route("/api/records", get(list_records))
         .route("/api/records/{detection_id}", get(one_record))
@@ -45,6 +45,8 @@ pub fn router(app: Arc<App>, hub: Arc<Hub>) -> Router {
         .merge(openapi::router())
         .merge(running::router())
         .merge(guard::router())
+        .merge(watch::router())
+        .merge(cameras::router())
         .fallback(async || Fault::new(Code::NotFound, "there is nothing at this address"))
         .method_not_allowed_fallback(async || Fault::new(Code::MethodNotAllowed, "this address has other methods"))
         .layer(middleware::from_fn(errors::as_json))
@@ -73,7 +75,7 @@ impl IntoResponse for Fault {
 }
 
 impl Shared {
-    async fn body(&self, request: Request<Body>) -> Result<Value, Fault> {
+    pub(super) async fn body(&self, request: Request<Body>) -> Result<Value, Fault> {
         body::read(request, self.app.config.max_event_bytes).await
     }
 
@@ -130,7 +132,7 @@ async fn statistics(State(shared): State<Shared>) -> Result<Json<Value>, Fault> 
     Ok(Json(shared.app.statistics(shared.hub.connected()).await?))
 }
 
-async fn cameras(State(shared): State<Shared>) -> Result<Json<Value>, Fault> {
+async fn list_cameras(State(shared): State<Shared>) -> Result<Json<Value>, Fault> {
     Ok(Json(shared.app.cameras().await?))
 }
 

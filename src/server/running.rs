@@ -65,8 +65,7 @@ async fn look(shared: &Shared) -> Result<Now, Fault> {
     let app = &shared.app;
     // "Today" is of no interest here.
     let (counts, cameras) = app.store.read(|conn| Ok((store::counts(conn, (0, 0))?, store::cameras(conn)?))).await?;
-    let now_us = app.now_us();
-    let cameras_online = cameras.iter().filter(|row| app.is_online(row, now_us)).count();
+    let cameras_online = cameras.iter().filter(|row| app.looked_at(row).0).count();
     let data = &app.config.data_dir;
     let size = |name: &str| fs::metadata(data.join(name)).ok().map(|file| file.len());
     let disk = rustix::fs::statvfs(data).ok();

@@ -8,7 +8,7 @@ use super::notify;
 use super::routes;
 use super::socket::Hub;
 use super::store::{Store, StoreError};
-use super::sweep;
+use super::{cameras, sweep, watch};
 use crate::clock::SystemClock;
 use crate::config::{ServerConfig, load_server};
 use crate::exit::{Exit, Failure};
@@ -142,6 +142,8 @@ fn open_store(data_dir: &Path) -> Result<Store, Failure> {
 
 async fn run(app: Arc<App>, listen: SocketAddr, certificates: Option<Arc<Certificates>>) -> Result<(), Failure> {
     let stop = stop_signal()?;
+    let webhook = watch::Webhook::open(&app.config.webhook).map_err(|error| Failure::new(Exit::Config, error))?;
+    cameras::load(&app).await.map_err(|error| Failure::new(Exit::Storage, error))?;
     let listener = TcpListener::bind(listen).await.map_err(|error| cannot_listen(listen, &error))?;
     let address = listener.local_addr().map_err(|error| cannot_listen(listen, &error))?;
     let tls = certificates.as_ref().map(Certificates::acceptor).transpose();
@@ -159,6 +161,8 @@ async fn run(app: Arc<App>, listen: SocketAddr, certificates: Option<Arc<Certifi
 
     let hub = Arc::new(Hub::default());
     tokio::spawn(guard::keep(app.clone(), hub.clone()));
+    tokio::spawn(cameras::run(app.clone(), hub.clone()));
+    let delivering = webhook.map(|webhook| tokio::spawn(webhook.run(app.clone())));
     if let Some(certificates) = certificates {
         tokio::spawn(listen::watch_certificates(certificates));
     }
@@ -173,6 +177,10 @@ async fn run(app: Arc<App>, listen: SocketAddr, certificates: Option<Arc<Certifi
     app.stop();
     hub.settle(SETTLE).await;
     hub.close_all();
+    // What is cut off here was not confirmed, and is sent again at the next start.
+    if let Some(delivering) = delivering {
+        delivering.abort();
+    }
     match tokio::time::timeout(GRACE, serving).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => return Err(Failure::new(Exit::Internal, format!("the listener ended: {error}"))),

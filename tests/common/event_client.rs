@@ -43,6 +43,16 @@ impl Rest {
         Ok((status, serde_json::from_slice(&bytes)?))
     }
 
+    /// Any call; status and body.
+    pub fn call(&mut self, method: &str, path: &str, kind: &str, body: &[u8]) -> io::Result<(u16, Vec<u8>)> {
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        self.stream.get_mut().write_all(&[head.as_bytes(), body].concat())?;
+        self.answer()
+    }
+
     pub fn get(&mut self, path: &str) -> io::Result<(u16, Vec<u8>)> {
         let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         self.stream.get_mut().write_all(request.as_bytes())?;

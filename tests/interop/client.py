@@ -142,7 +142,7 @@ def rest_calls():
     keys(answer, {"success", "cameras", "total_cameras", "timestamp"})
     camera = next(c for c in answer["cameras"] if c["camera_id"] == "rest-cam")
     keys(camera, {"camera_id", "checkpoint_id", "registered_at", "last_seen", "status", "detection_count", "lost_events",
-                  "health_status"})
+                  "health_status", "online", "clock_skew_ms", "last_detection", "health"})
     assert (camera["status"], camera["detection_count"], camera["health_status"]) == ("online", 1, "healthy")
 
     answer = get("/api/records", camera_id="rest-cam")

@@ -124,11 +124,10 @@ fn connect(app: &App, peer: &Peer, auth: &Value) {
 
 /// The connection no longer speaks for its cameras.
 pub fn cameras_left(app: &App, hub: &Hub, peer: &Peer) {
-    let now_us = app.now_us();
     for camera in peer.take_cameras() {
-        if app.presence.leave(&camera, now_us) {
+        if app.presence.leave(&camera) {
             tracing::info!(%camera, "camera disconnected");
-            hub.publish(&answer::camera_status(&camera, false, now_us));
+            hub.publish(&answer::camera_status(&camera, false, app.now_us()));
         }
     }
 }

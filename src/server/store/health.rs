@@ -65,13 +65,16 @@ impl NewHealth {
             at.raw_boot
         ])?;
         tally::add(conn, Kind::Health, &self.camera, at.at_us)?;
+        // Details that would swell every answer stay in the report alone.
         // A backlog may arrive late: only the latest report is a component's state.
         conn.prepare_cached(
-            "INSERT INTO component_health VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT DO UPDATE SET status = excluded.status, message = excluded.message, at_us = excluded.at_us
+            "INSERT INTO component_health VALUES (?1, ?2, ?3, ?4, ?5, ?6, 
+                 coalesce((SELECT d FROM (SELECT json_extract(?7, '$.details') AS d) WHERE length(d) <= 65536), '{}'))
+             ON CONFLICT DO UPDATE SET status = excluded.status, message = excluded.message, at_us = excluded.at_us,
+                 details = excluded.details
              WHERE excluded.at_us >= at_us",
         )?
-        .execute(params![camera, checkpoint, self.component, self.status, self.message, at.at_us])?;
+        .execute(params![camera, checkpoint, self.component, self.status, self.message, at.at_us, at.body])?;
         Ok(())
     }
 }

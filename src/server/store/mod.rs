@@ -4,21 +4,34 @@
 //! a receipt outlives its record.
 
 mod access;
+mod alerts;
+mod camera_health;
 mod clocks;
 mod gaps;
 mod health;
+mod problems;
 mod read;
 mod schema;
 mod tally;
+mod watchlists;
+mod webhooks;
 mod write;
 mod writer;
 
 pub use access::{AuditRow, SessionRow, TokenFile, TokenRow, TokenWatch, audit, end_session, purge_access};
+pub use alerts::{AlertRow, Watched, acknowledge, alerts, find_alert};
+pub use camera_health::{HealthFilter, HealthRow, Known, components, known_cameras, last_detection_us};
 pub use clocks::Timed;
 pub use gaps::{GapRow, gaps};
 pub use health::NewHealth;
+pub use problems::{Observed, Reported, observe};
 pub use read::{CameraRow, Filter, ImageRow, RecordRow, cameras, counts, image_path, names_image, receipt};
 pub use tally::Kind;
+pub use watchlists::{
+    Watchlist, Written, delete_entry, delete_watchlist, entries, find_entry, find_watchlist, import, put_entry,
+    put_watchlist, valid_entries, watchlists,
+};
+pub use webhooks::{Delivery, delivered, failed, forget_given_up, give_up, next_delivery, queue, wake_deliveries};
 pub use write::{Accepted, NewDetection, Verdict, touch, verdict};
 
 use super::metrics;

@@ -8,8 +8,12 @@ use std::path::Path;
 const APPLICATION_ID: i64 = 0x4c50_5253;
 
 /// One entry a version; `user_version` counts how many have been applied. Never edit one that has shipped.
-const MIGRATIONS: [&str; 3] =
-    [include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_5.sql")];
+const MIGRATIONS: [&str; 4] = [
+    include_str!("schema_1.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_4.sql"),
+    include_str!("schema_5.sql"),
+];
 
 /// FULL, in a log that is folded in at 16 MB: a page that many commits touch is written to its place once.
 const SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
@@ -63,13 +67,13 @@ pub fn check_current(conn: &Connection, path: &Path) -> Result<(), StoreError> {
 /// Reads from every table, so that a file damaged in those places is refused at the start. Gives the store's id and its
 /// last commit.
 pub fn look(conn: &Connection) -> Result<(String, i64), StoreError> {
-    for table in ["cameras", "component_health", "tally", "clocks", "gaps"] {
+    for table in ["cameras", "component_health", "tally", "clocks", "gaps", "watchlists", "camera_problems"] {
         conn.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0))?;
     }
     for table in ["detections", "health"] {
         conn.query_row(&format!("SELECT max(seq), max(rowid) FROM {table}"), [], |_| Ok(()))?;
     }
-    for table in ["receipts", "images", "tokens", "sessions", "audit"] {
+    for table in ["receipts", "images", "watch_entries", "alerts", "webhook_queue", "tokens", "sessions", "audit"] {
         conn.query_row(&format!("SELECT count(*) FROM (SELECT * FROM {table} LIMIT 1)"), [], |_| Ok(()))?;
     }
     let meta = conn.query_row("SELECT store_id, checkpoint FROM meta", [], |row| Ok((row.get(0)?, row.get(1)?)));

@@ -4,6 +4,7 @@ use crate::domain::{CameraId, CameraKey, CheckpointId};
 mod clocks;
 mod faults;
 mod upgrade;
+mod watch;
 
 fn camera() -> CameraKey {
     CameraKey { camera: CameraId::new("c1").unwrap(), checkpoint: CheckpointId::new("p1").unwrap() }
