@@ -6,6 +6,7 @@ mod event_id;
 mod frame;
 mod geometry;
 mod ids;
+mod plate_key;
 mod reading;
 mod stamp;
 
@@ -14,5 +15,6 @@ pub use event_id::new_event_id;
 pub use frame::{Frame, FrameError};
 pub use geometry::{BBox, Point, Quad};
 pub use ids::{CameraId, CameraKey, CheckpointId, IdError};
+pub use plate_key::{Change, Likeness, Swap, confusion_key, likeness, plate_key};
 pub use reading::{CharRead, Detection, FrameReading, PlateRead, Timing};
 pub use stamp::{BootId, CaptureTime};
