@@ -4,7 +4,7 @@
 
 use clap::{Parser, Subcommand};
 use lpr::exit::{Exit, Failure};
-use lpr::server::serve;
+use lpr::server::{backup, check, serve};
 use lpr::telemetry;
 use std::process::ExitCode;
 
@@ -20,14 +20,21 @@ struct Cli {
 enum Command {
     /// Run the server: REST, Socket.IO and the live page on one port
     Serve(serve::Args),
+    /// Copy the database and its pictures to another folder, while the server runs or not
+    Backup(backup::Args),
+    /// Hold the database and the pictures against each other; changes nothing
+    Check(check::Args),
 }
 
 fn main() -> ExitCode {
-    let Command::Serve(args) = Cli::parse().command;
-    let result = args.configuration().and_then(|config| {
-        telemetry::start(&config.log.level).map_err(|error| Failure::new(Exit::Config, error))?;
-        serve::execute(config)
-    });
+    let result = match Cli::parse().command {
+        Command::Serve(args) => args.configuration().and_then(|config| {
+            telemetry::start(&config.log.level).map_err(|error| Failure::new(Exit::Config, error))?;
+            serve::execute(config)
+        }),
+        Command::Backup(args) => backup::execute(&args),
+        Command::Check(args) => check::execute(&args),
+    };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => fail(&failure),

@@ -15,6 +15,6 @@ pub use agent::{
 pub use fault::{ConfigError, Fault};
 pub use load::{agent_from, load_agent, load_server, server_from};
 pub use secret::Secret;
-pub use server::ServerConfig;
+pub use server::{RetentionConfig, ServerConfig};
 pub use source::{SourceError, SourceSpec};
 pub use uplink::{SocketClientKind, Transport, UplinkConfig, is_plain_to_another_machine};

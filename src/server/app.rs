@@ -6,7 +6,9 @@ use super::fault::Fault;
 use super::images::ImageStore;
 use super::presence::Presence;
 use super::records;
+use super::retention;
 use super::store::{self, Store};
+use super::thumbs::Thumbs;
 use crate::clock::Clock;
 use crate::config::ServerConfig;
 use crate::wire::incoming::Context;
@@ -24,6 +26,7 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     pub store: Arc<Store>,
     pub images: ImageStore,
+    pub thumbs: Thumbs,
     pub presence: Presence,
     pub images_dropped: AtomicU64,
     /// Pictures cannot be written.
@@ -46,12 +49,14 @@ impl App {
         images: ImageStore,
     ) -> Self {
         let presence = Presence::new(config.active_window_s);
+        let thumbs = Thumbs::new(config.thumbnails_mb.saturating_mul(1_000_000));
         Self {
             config,
             zone,
             clock,
             store,
             images,
+            thumbs,
             presence,
             images_dropped: AtomicU64::new(0),
             image_alarm: Mutex::default(),
@@ -94,8 +99,9 @@ impl App {
     pub async fn statistics(&self, connected_clients: usize) -> Result<Value, Fault> {
         let now_us = self.now_us();
         let day = day_around(now_us, &self.zone);
-        let read = self.store.read(move |conn| Ok((store::counts(conn, day)?, store::cameras(conn)?)));
-        let (counts, cameras) = read.await?;
+        let read =
+            self.store.read(move |conn| Ok((store::counts(conn, day)?, store::cameras(conn)?, store::usage(conn)?)));
+        let (counts, cameras, usage) = read.await?;
         let active = cameras.iter().filter(|row| self.is_online(row, now_us)).count();
         Ok(json!({"success": true, "data": {
             "total_detections": counts.detections,
@@ -110,6 +116,7 @@ impl App {
             "lost_events": counts.lost_events,
             "lost_health_reports": counts.lost_health,
             "lost_pictures": counts.lost_pictures,
+            "retention": retention::report(&usage),
             "images_dropped": self.images_dropped.load(Ordering::Relaxed),
             "last_update": timestamp::format(now_us),
             "server_status": "running",
@@ -120,9 +127,8 @@ impl App {
 impl App {
     /// `GET /api/gaps`: what agents say they lost.
     pub async fn gaps(&self, query: &records::Query) -> Result<Value, Fault> {
-        let filter = query.filter(self.config.max_records);
-        let (total, rows) =
-            self.store.read(move |conn| store::gaps(conn, filter.camera_id.as_deref(), filter.limit)).await?;
+        let (camera_id, limit) = (query.camera_id(), query.limit(self.config.max_records));
+        let (total, rows) = self.store.read(move |conn| store::gaps(conn, camera_id.as_deref(), limit)).await?;
         let gaps: Vec<Value> = rows.iter().map(answer::gap).collect();
         Ok(json!({
             "success": true, "returned_count": gaps.len(), "gaps": gaps, "total_count": total,

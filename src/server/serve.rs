@@ -2,6 +2,7 @@
 
 use super::app::App;
 use super::images::ImageStore;
+use super::retention;
 use super::routes;
 use super::socket::Hub;
 use super::store::{Store, StoreError};
@@ -133,6 +134,7 @@ async fn run(app: Arc<App>, listen: SocketAddr) -> Result<(), Failure> {
     // After READY: neither may keep the agents waiting.
     tokio::spawn(sweep::run(app.store.clone(), app.images.clone(), app.now_us()));
     tokio::spawn(inspect(app.store.clone()));
+    tokio::spawn(retention::run(app.clone()));
 
     let hub = Arc::new(Hub::default());
     // A Socket.IO answer is two small messages: they must not wait for each other's acknowledgement.

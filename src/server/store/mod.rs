@@ -4,19 +4,32 @@
 //! a receipt outlives its record.
 
 mod clocks;
+mod find;
 mod gaps;
 mod health;
+mod plates;
 mod read;
+mod retire;
 mod schema;
 mod tally;
+mod usage;
+pub mod verify;
+mod wanted;
 mod write;
 mod writer;
 
 pub use clocks::Timed;
+pub use find::{Filter, Order, Place, knows_all_plates, records};
 pub use gaps::{GapRow, gaps};
 pub use health::NewHealth;
-pub use read::{CameraRow, Filter, ImageRow, RecordRow, cameras, counts, image_path, names_image, receipt};
-pub use tally::Kind;
+pub use plates::backfill;
+pub use read::{CameraRow, ImageRow, RecordRow, cameras, counts, image_path, names_image, receipt};
+pub use retire::{Removal, remove};
+pub use tally::{HOUR_US, Kind, hours};
+#[allow(unused_imports, reason = "for whoever keeps alerts")]
+pub use usage::mark_alert;
+pub use usage::{Class, Usage, usage};
+pub use wanted::{Mode, Wanted};
 pub use write::{Accepted, NewDetection, Verdict, touch, verdict};
 
 pub use rusqlite::Connection;
@@ -37,6 +50,10 @@ pub enum StoreError {
         "{path} was written by a newer lpr-server (schema {version}, this one knows {known}); install that version again"
     )]
     Newer { path: PathBuf, version: usize, known: usize },
+    #[error(
+        "{path} was written by an older lpr-server (schema {version}, this one knows {known}); start the server once"
+    )]
+    Older { path: PathBuf, version: usize, known: usize },
     #[error("{0} cannot be written; give this user the right to write it, or name another folder with --data-dir")]
     ReadOnly(PathBuf),
     #[error(
@@ -185,6 +202,7 @@ impl Store {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let reader = Connection::open_with_flags(&self.path, flags)?;
         reader.busy_timeout(Duration::from_secs(10))?;
+        reader.set_prepared_statement_cache_capacity(64);
         Ok(reader)
     }
 
