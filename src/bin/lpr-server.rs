@@ -4,7 +4,7 @@
 
 use clap::{Parser, Subcommand};
 use lpr::exit::{Exit, Failure};
-use lpr::server::{TokenCommand, execute_token, serve};
+use lpr::server::{TokenCommand, backup, check, execute_token, serve};
 use lpr::telemetry;
 use std::io::Write;
 use std::process::ExitCode;
@@ -21,6 +21,10 @@ struct Cli {
 enum Command {
     /// Run the server: REST, Socket.IO and the live page on one port
     Serve(serve::Args),
+    /// Copy the database and its pictures to another folder, while the server runs or not
+    Backup(backup::Args),
+    /// Hold the database and the pictures against each other; changes nothing
+    Check(check::Args),
     /// Who may come in: make, list and revoke tokens, also while the server runs
     Token(TokenCommand),
 }
@@ -33,6 +37,8 @@ fn main() -> ExitCode {
             serve::execute(config)
         }),
         Command::Token(command) => token(&command),
+        Command::Backup(args) => backup::execute(&args),
+        Command::Check(args) => check::execute(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

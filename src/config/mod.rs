@@ -18,7 +18,7 @@ pub use agent::{
 pub use fault::{ConfigError, Fault};
 pub use load::{agent_from, load_agent, load_server, server_from};
 pub use secret::Secret;
-pub use server::ServerConfig;
+pub use server::{RetentionConfig, ServerConfig};
 pub use source::{SourceError, SourceSpec};
 pub use uplink::{SocketClientKind, Transport, UplinkConfig, is_plain_to_another_machine, shown_url, url_fault};
 pub use watch::{CamerasConfig, WebhookConfig};

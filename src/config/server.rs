@@ -18,8 +18,10 @@ pub struct ServerConfig {
     pub timezone: String,
     /// Bytes of one event, images included, by either road.
     pub max_event_bytes: usize,
-    /// `/api/records` gives this many at the most, whatever `limit` says.
+    /// `/api/records` gives this many with their pictures at the most, whatever `limit` says.
     pub max_records: usize,
+    /// Megabytes of thumbnails that are kept in memory.
+    pub thumbnails_mb: usize,
     /// Seconds without a word after which a camera no longer counts as active.
     pub active_window_s: u64,
     /// The zone of a camera's timestamps without one, where it is another than `timezone`: by `checkpoint/camera`.
@@ -29,7 +31,27 @@ pub struct ServerConfig {
     pub limits: LimitsConfig,
     pub cameras: CamerasConfig,
     pub webhook: WebhookConfig,
+    pub retention: RetentionConfig,
     pub log: LogConfig,
+}
+
+/// When records go. Nothing goes at 0; days are counted from a record's arrival.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RetentionConfig {
+    /// Megabytes of all records and pictures together: without a text first, with an alert last.
+    pub max_mb: u64,
+    /// Records without a text.
+    pub no_text_days: f64,
+    pub no_text_mb: u64,
+    /// Records with a text.
+    pub reads_days: f64,
+    pub reads_mb: u64,
+    /// Records with an alert.
+    pub alerts_days: f64,
+    pub alerts_mb: u64,
+    /// Health reports.
+    pub health_days: f64,
 }
 
 impl Default for ServerConfig {
@@ -40,6 +62,7 @@ impl Default for ServerConfig {
             timezone: String::new(),
             max_event_bytes: 16_000_000,
             max_records: 10_000,
+            thumbnails_mb: 16,
             active_window_s: 300,
             camera_timezones: BTreeMap::new(),
             auth: AuthConfig::default(),
@@ -47,6 +70,7 @@ impl Default for ServerConfig {
             limits: LimitsConfig::default(),
             cameras: CamerasConfig::default(),
             webhook: WebhookConfig::default(),
+            retention: RetentionConfig::default(),
             log: LogConfig::default(),
         }
     }
@@ -83,6 +107,20 @@ impl ServerConfig {
         self.limits.check(&mut faults);
         self.cameras.check(&mut faults);
         self.webhook.check(&mut faults);
+        if self.thumbnails_mb > 1000 {
+            faults.push(Fault::new("thumbnails_mb", "must be 0 to 1000"));
+        }
+        let retention = &self.retention;
+        for (key, days) in [
+            ("retention.no_text_days", retention.no_text_days),
+            ("retention.reads_days", retention.reads_days),
+            ("retention.alerts_days", retention.alerts_days),
+            ("retention.health_days", retention.health_days),
+        ] {
+            if !(0.0..=36_500.0).contains(&days) {
+                faults.push(Fault::new(key, "must be 0 (for ever) to 36500"));
+            }
+        }
         faults
     }
 }

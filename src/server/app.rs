@@ -8,7 +8,9 @@ use super::images::ImageStore;
 use super::metrics;
 use super::presence::Presence;
 use super::records;
+use super::retention;
 use super::store::{self, Store, Verdict};
+use super::thumbs::Thumbs;
 use super::watch::Watch;
 use crate::clock::Clock;
 use crate::config::ServerConfig;
@@ -30,6 +32,7 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     pub store: Arc<Store>,
     pub images: ImageStore,
+    pub thumbs: Thumbs,
     pub presence: Presence,
     pub watch: Watch,
     pub images_dropped: AtomicU64,
@@ -67,6 +70,7 @@ impl App {
         let camera_zones = zones.collect();
         let started_us = clock.wall_us();
         let presence = Presence::new(&config, clock.clone());
+        let thumbs = Thumbs::new(config.thumbnails_mb.saturating_mul(1_000_000));
         let watch = Watch::new(!config.webhook.url.is_empty());
         let guard = Guard::new(&config, clock.clone());
         Self {
@@ -76,6 +80,7 @@ impl App {
             clock,
             store,
             images,
+            thumbs,
             presence,
             watch,
             images_dropped: AtomicU64::new(0),
@@ -120,8 +125,9 @@ impl App {
     pub async fn statistics(&self, connected_clients: usize) -> Result<Value, Fault> {
         let now_us = self.now_us();
         let day = day_around(now_us, &self.zone);
-        let read = self.store.read(move |conn| Ok((store::counts(conn, day)?, store::cameras(conn)?)));
-        let (counts, cameras) = read.await?;
+        let read =
+            self.store.read(move |conn| Ok((store::counts(conn, day)?, store::cameras(conn)?, store::usage(conn)?)));
+        let (counts, cameras, usage) = read.await?;
         let active = cameras.iter().filter(|row| self.looked_at(row).0).count();
         let blacklist_count = self.watch.valid_entries(&self.store, now_us).await?;
         Ok(json!({"success": true, "data": {
@@ -137,6 +143,7 @@ impl App {
             "lost_events": counts.lost_events,
             "lost_health_reports": counts.lost_health,
             "lost_pictures": counts.lost_pictures,
+            "retention": retention::report(&usage),
             "images_dropped": self.images_dropped.load(Ordering::Relaxed),
             "last_update": timestamp::format(now_us),
             "server_status": "running",
@@ -147,9 +154,8 @@ impl App {
 impl App {
     /// `GET /api/gaps`: what agents say they lost.
     pub async fn gaps(&self, query: &records::Query) -> Result<Value, Fault> {
-        let filter = query.filter(self.config.max_records);
-        let (total, rows) =
-            self.store.read(move |conn| store::gaps(conn, filter.camera_id.as_deref(), filter.limit)).await?;
+        let (camera_id, limit) = (query.camera_id(), query.limit(self.config.max_records));
+        let (total, rows) = self.store.read(move |conn| store::gaps(conn, camera_id.as_deref(), limit)).await?;
         let gaps: Vec<Value> = rows.iter().map(answer::gap).collect();
         Ok(json!({
             "success": true, "returned_count": gaps.len(), "gaps": gaps, "total_count": total,

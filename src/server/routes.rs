@@ -5,7 +5,7 @@ use super::fault::{Code, Fault};
 use super::guard::{self, Who};
 use super::metrics::{self, Road};
 use super::socket::{Gate, Hub};
-use super::{body, cameras, errors, openapi, page, records, running, watch};
+use super::{body, cameras, errors, export, hours, openapi, page, records, running, watch};
 use crate::telemetry::OneLine;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
@@ -39,6 +39,8 @@ pub fn router(app: Arc<App>, hub: Arc<Hub>) -> Router {
         .route("/api/records", get(list_records))
         .route("/api/records/{detection_id}", get(one_record))
         .route("/images/{detection_id}/{name}", get(image))
+        .route("/api/export", get(export_records))
+        .route("/api/hours", get(list_hours))
         .route_service("/socket.io", sockets.clone())
         .route_service("/socket.io/", sockets)
         .merge(page::router())
@@ -154,9 +156,24 @@ async fn one_record(State(shared): State<Shared>, Path(detection_id): Path<Strin
     Ok(Json(records::one(&shared.app, &detection_id).await?))
 }
 
+async fn export_records(State(shared): State<Shared>, query: RecordQuery) -> Result<Response, Fault> {
+    export::export(&shared.app, &understood(query)?).await
+}
+
+async fn list_hours(State(shared): State<Shared>, query: RecordQuery) -> Result<Json<Value>, Fault> {
+    Ok(Json(hours::hours(&shared.app, &understood(query)?).await?))
+}
+
+#[derive(serde::Deserialize)]
+struct Size {
+    size: Option<String>,
+}
+
 async fn image(
     State(shared): State<Shared>,
     Path((detection_id, name)): Path<(String, String)>,
+    size: Result<Query<Size>, QueryRejection>,
 ) -> Result<Response, Fault> {
-    records::image(&shared.app, &detection_id, &name).await
+    let small = size.is_ok_and(|Query(query)| query.size.as_deref() == Some("thumb"));
+    records::image(&shared.app, &detection_id, &name, small).await
 }

@@ -5,6 +5,7 @@ use super::guard;
 use super::images::ImageStore;
 use super::listen::{self, Certificates, Desk, Seats};
 use super::notify;
+use super::retention;
 use super::routes;
 use super::socket::Hub;
 use super::store::{Store, StoreError};
@@ -158,6 +159,7 @@ async fn run(app: Arc<App>, listen: SocketAddr, certificates: Option<Arc<Certifi
     tokio::spawn(inspect(app.store.clone()));
     notify::say(&format!("READY=1\nSTATUS=listening on {address}"));
     tokio::spawn(notify::keep_alive(app.store.clone()));
+    tokio::spawn(retention::run(app.clone()));
 
     let hub = Arc::new(Hub::default());
     tokio::spawn(guard::keep(app.clone(), hub.clone()));

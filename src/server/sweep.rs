@@ -19,7 +19,7 @@ const MOST: usize = 1000;
 /// Looks through all days and removes what no record names.
 pub async fn run(store: Arc<Store>, images: ImageStore, now_us: i64) {
     let folder = images.clone();
-    let found = store.read(move |conn| Ok(orphans(conn, &folder, now_us))).await;
+    let found = store.read(move |conn| Ok(orphans(conn, &folder, now_us, MOST))).await;
     match found {
         Ok(orphans) if orphans.is_empty() => {}
         Ok(orphans) if orphans.len() > MOST => tracing::warn!(
@@ -35,8 +35,8 @@ pub async fn run(store: Arc<Store>, images: ImageStore, now_us: i64) {
     }
 }
 
-/// Paths below the root of files that no record names; a few more than [`MOST`] at the most. Blocks.
-fn orphans(conn: &Connection, images: &ImageStore, now_us: i64) -> Vec<String> {
+/// Paths below the root of files that no record names; not many more than `most`. Blocks.
+pub fn orphans(conn: &Connection, images: &ImageStore, now_us: i64, most: usize) -> Vec<String> {
     let mut orphans = Vec::new();
     for day in days(images.root()) {
         for (file, changed_us) in files(&images.root().join(&day)) {
@@ -53,7 +53,7 @@ fn orphans(conn: &Connection, images: &ImageStore, now_us: i64) -> Vec<String> {
                 Err(error) => tracing::debug!(%error, file, "not looked up"),
             }
         }
-        if orphans.len() > MOST {
+        if orphans.len() > most {
             break;
         }
     }
@@ -175,7 +175,11 @@ mod tests {
         let kept = folder.put(&format!("{named}-frame.jpg"));
         let path = format!("2024/12/19/{named}-frame.jpg");
         let row = move |conn: &Connection| {
-            conn.execute("INSERT INTO detections VALUES (1, ?1, 'c', 'p', 0, 0, '{}', NULL)", [named.to_string()])?;
+            conn.execute(
+                "INSERT INTO detections (detection_id, camera_id, checkpoint_id, captured_us, received_us, body)
+                 VALUES (?1, 'c', 'p', 0, 0, '{}')",
+                [named.to_string()],
+            )?;
             conn.execute("INSERT INTO images VALUES (?1, 'frame', ?2, 1)", [named.to_string(), path])
         };
         folder.store.write(row).await.unwrap();

@@ -220,7 +220,7 @@ impl TokenFile {
             if alone {
                 schema::prepare(&mut conn, path, &uuid::Uuid::new_v4().to_string())?;
             } else {
-                schema::check_current(&conn, path)?;
+                schema::recognise(&conn, path)?;
             }
             Ok(Self(conn))
         };

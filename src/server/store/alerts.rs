@@ -145,6 +145,7 @@ impl Watched {
             wanted.watchlist,
             wanted.note,
         ])?;
+        super::usage::mark_alert(conn, record_id)?;
         Ok(Told { happening: Happening::Opened, alert: required(conn, &alert_id)? })
     }
 

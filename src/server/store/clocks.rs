@@ -57,23 +57,24 @@ fn correct_stored(conn: &Connection, kind: Kind, report: &ClockReport) -> Result
         Kind::Detection => ("detections", "captured_us"),
         Kind::Health => ("health", "at_us"),
     };
-    let mut select =
-        conn.prepare_cached(&format!("SELECT seq, {at}, body FROM {table} WHERE raw_boot = ?1 LIMIT {CHUNK}"))?;
+    let mut select = conn.prepare_cached(&format!(
+        "SELECT seq, {at}, body, camera_id, checkpoint_id FROM {table} WHERE raw_boot = ?1 LIMIT {CHUNK}"
+    ))?;
     let mut update =
         conn.prepare_cached(&format!("UPDATE {table} SET {at} = ?2, body = ?3, raw_boot = NULL WHERE seq = ?1"))?;
     let mut corrected = 0;
     loop {
         let rows = select
-            .query_map([&report.boot_id], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get(2)?)))?
-            .collect::<Result<Vec<(i64, i64, String)>>>()?;
+            .query_map([&report.boot_id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)))?
+            .collect::<Result<Vec<(i64, i64, String, String, String)>>>()?;
         if rows.is_empty() {
             return Ok(corrected);
         }
-        for (seq, raw_us, body) in rows {
+        for (seq, raw_us, body, camera, checkpoint) in rows {
             let mut timed = Timed { at_us: raw_us, raw_boot: None, body };
             if let Some(at_us) = timed.correct(report.offset_us) {
                 corrected += 1;
-                tally::moved(conn, kind, raw_us, at_us)?;
+                tally::moved(conn, kind, (&camera, &checkpoint), raw_us, at_us)?;
                 if kind == Kind::Health {
                     correct_what_it_told(conn, seq, raw_us, at_us)?;
                 }

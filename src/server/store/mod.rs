@@ -7,12 +7,18 @@ mod access;
 mod alerts;
 mod camera_health;
 mod clocks;
+mod find;
 mod gaps;
 mod health;
+mod plates;
 mod problems;
 mod read;
+mod retire;
 mod schema;
 mod tally;
+mod usage;
+pub mod verify;
+mod wanted;
 mod watchlists;
 mod webhooks;
 mod write;
@@ -22,11 +28,16 @@ pub use access::{AuditRow, SessionRow, TokenFile, TokenRow, TokenWatch, audit, e
 pub use alerts::{AlertRow, Watched, acknowledge, alerts, find_alert};
 pub use camera_health::{HealthFilter, HealthRow, Known, components, known_cameras, last_detection_us};
 pub use clocks::Timed;
+pub use find::{Filter, Order, Place, knows_all_plates, records};
 pub use gaps::{GapRow, gaps};
 pub use health::NewHealth;
+pub use plates::backfill;
 pub use problems::{Observed, Reported, observe};
-pub use read::{CameraRow, Filter, ImageRow, RecordRow, cameras, counts, image_path, names_image, receipt};
-pub use tally::Kind;
+pub use read::{CameraRow, ImageRow, RecordRow, cameras, counts, image_path, names_image, receipt};
+pub use retire::{Removal, remove};
+pub use tally::{HOUR_US, Kind, hours};
+pub use usage::{Class, Usage, usage};
+pub use wanted::{Mode, Wanted};
 pub use watchlists::{
     Watchlist, Written, delete_entry, delete_watchlist, entries, find_entry, find_watchlist, import, put_entry,
     put_watchlist, valid_entries, watchlists,
@@ -53,8 +64,11 @@ pub enum StoreError {
         "{path} was written by a newer lpr-server (schema {version}, this one knows {known}); install that version again"
     )]
     Newer { path: PathBuf, version: usize, known: usize },
-    #[error("{0} is in use by a server of an older version; restart that server first")]
-    Older(PathBuf),
+    #[error(
+        "{path} was written by an older lpr-server (schema {version}, this one knows {known}); start this version of the \
+         server once, or restart it if an older one runs"
+    )]
+    Older { path: PathBuf, version: usize, known: usize },
     #[error("{0} cannot be written; give this user the right to write it, or name another folder with --data-dir")]
     ReadOnly(PathBuf),
     #[error(
@@ -204,6 +218,7 @@ impl Store {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let reader = Connection::open_with_flags(&self.path, flags)?;
         reader.busy_timeout(Duration::from_secs(10))?;
+        reader.set_prepared_statement_cache_capacity(64);
         Ok(reader)
     }
 

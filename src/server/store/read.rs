@@ -3,16 +3,7 @@
 use super::tally::{self, Kind};
 use super::write::Receipt;
 use crate::domain::CameraKey;
-use rusqlite::{Connection, OptionalExtension, Result, Row, params};
-
-/// Which records are wanted.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filter {
-    pub camera_id: Option<String>,
-    pub checkpoint_id: Option<String>,
-    /// The latest so many.
-    pub limit: usize,
-}
+use rusqlite::{Connection, OptionalExtension, Result, Row};
 
 /// A stored detection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,63 +54,6 @@ pub struct Counts {
     pub lost_pictures: i64,
 }
 
-impl Filter {
-    /// How many match, and the latest `limit` of them, oldest first.
-    pub fn select(&self, conn: &Connection) -> Result<(i64, Vec<RecordRow>)> {
-        // One snapshot for all questions.
-        let tx = conn.unchecked_transaction()?;
-        let cameras = self.cameras(&tx)?;
-        let total = cameras.iter().map(|camera| camera.2).sum();
-        let mut records = match (&self.camera_id, &self.checkpoint_id) {
-            (None, None) => self.latest(&tx, "?1 IS NULL AND ?2 IS NULL", (None, None))?,
-            (None, checkpoint) => {
-                self.latest(&tx, "?1 IS NULL AND checkpoint_id = ?2", (None, checkpoint.as_deref()))?
-            }
-            // One way into the index for each place that has a camera of this name.
-            (Some(_), _) => {
-                let mut found = Vec::new();
-                for (camera, checkpoint, _) in &cameras {
-                    let of = (Some(camera.as_str()), Some(checkpoint.as_str()));
-                    found.extend(self.latest(&tx, "camera_id = ?1 AND checkpoint_id = ?2", of)?);
-                }
-                found.sort_unstable_by_key(|(seq, _)| std::cmp::Reverse(*seq));
-                found.truncate(self.limit);
-                found
-            }
-        };
-        records.reverse();
-        let mut records: Vec<RecordRow> = records.into_iter().map(|(_, record)| record).collect();
-        for record in &mut records {
-            record.images = images(&tx, &record.detection_id)?;
-        }
-        Ok((total, records))
-    }
-
-    /// The cameras that match, with the number of their records.
-    fn cameras(&self, conn: &Connection) -> Result<Vec<(String, String, i64)>> {
-        conn.prepare_cached(
-            "SELECT camera_id, checkpoint_id, detection_count FROM cameras
-             WHERE (?1 IS NULL OR camera_id = ?1) AND (?2 IS NULL OR checkpoint_id = ?2)",
-        )?
-        .query_map(params![self.camera_id, self.checkpoint_id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-        .collect()
-    }
-
-    /// The latest that match `condition`, newest first, each with its place in the order of arrival.
-    fn latest(
-        &self,
-        conn: &Connection,
-        condition: &str,
-        of: (Option<&str>, Option<&str>),
-    ) -> Result<Vec<(i64, RecordRow)>> {
-        conn.prepare_cached(&format!(
-            "SELECT detection_id, received_us, body, seq FROM detections WHERE {condition} ORDER BY seq DESC LIMIT ?3"
-        ))?
-        .query_map(params![of.0, of.1, self.limit as i64], |row| Ok((row.get(3)?, record(row)?)))?
-        .collect()
-    }
-}
-
 fn record(row: &Row<'_>) -> Result<RecordRow> {
     Ok(RecordRow { detection_id: row.get(0)?, received_us: row.get(1)?, body: row.get(2)?, images: Vec::new() })
 }
@@ -132,6 +66,17 @@ impl RecordRow {
             .optional()?;
         let Some(mut found) = found else { return Ok(None) };
         found.images = images(conn, detection_id)?;
+        Ok(Some(found))
+    }
+
+    /// The one that arrived as number `seq`.
+    pub fn at(conn: &Connection, seq: i64) -> Result<Option<Self>> {
+        let found = conn
+            .prepare_cached("SELECT detection_id, received_us, body FROM detections WHERE seq = ?1")?
+            .query_row([seq], record)
+            .optional()?;
+        let Some(mut found) = found else { return Ok(None) };
+        found.images = images(conn, &found.detection_id)?;
         Ok(Some(found))
     }
 }

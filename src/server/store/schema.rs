@@ -8,9 +8,10 @@ use std::path::Path;
 const APPLICATION_ID: i64 = 0x4c50_5253;
 
 /// One entry a version; `user_version` counts how many have been applied. Never edit one that has shipped.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: &[&str] = &[
     include_str!("schema_1.sql"),
     include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
     include_str!("schema_5.sql"),
 ];
@@ -18,6 +19,21 @@ const MIGRATIONS: [&str; 4] = [
 /// FULL, in a log that is folded in at 16 MB: a page that many commits touch is written to its place once.
 const SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
     PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16000;";
+
+/// Is the file ours, and of this program's version?
+pub fn recognise(conn: &Connection, path: &Path) -> Result<(), StoreError> {
+    let application_id: i64 = conn.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    if application_id != APPLICATION_ID {
+        return Err(StoreError::Foreign(path.to_owned()));
+    }
+    let version: u32 = conn.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let (path, version, known) = (path.to_owned(), version as usize, MIGRATIONS.len());
+    match version.cmp(&known) {
+        std::cmp::Ordering::Less => Err(StoreError::Older { path, version, known }),
+        std::cmp::Ordering::Equal => Ok(()),
+        std::cmp::Ordering::Greater => Err(StoreError::Newer { path, version, known }),
+    }
+}
 
 /// Makes sure that the file is ours and up to date; a fresh one gets `store_id`.
 pub fn prepare(conn: &mut Connection, path: &Path, store_id: &str) -> Result<(), StoreError> {
@@ -52,28 +68,17 @@ pub fn prepare(conn: &mut Connection, path: &Path, store_id: &str) -> Result<(),
     Ok(())
 }
 
-/// Refuses a database that this program would have to change before using it.
-pub fn check_current(conn: &Connection, path: &Path) -> Result<(), StoreError> {
-    let version: u32 = conn.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    match (version as usize).cmp(&MIGRATIONS.len()) {
-        std::cmp::Ordering::Equal => Ok(()),
-        std::cmp::Ordering::Less => Err(StoreError::Older(path.to_owned())),
-        std::cmp::Ordering::Greater => {
-            Err(StoreError::Newer { path: path.to_owned(), version: version as usize, known: MIGRATIONS.len() })
-        }
-    }
-}
-
 /// Reads from every table, so that a file damaged in those places is refused at the start. Gives the store's id and its
 /// last commit.
 pub fn look(conn: &Connection) -> Result<(String, i64), StoreError> {
-    for table in ["cameras", "component_health", "tally", "clocks", "gaps", "watchlists", "camera_problems"] {
+    for table in ["cameras", "component_health", "tally", "clocks", "gaps", "watchlists", "camera_problems", "usage"] {
         conn.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0))?;
     }
     for table in ["detections", "health"] {
         conn.query_row(&format!("SELECT max(seq), max(rowid) FROM {table}"), [], |_| Ok(()))?;
     }
-    for table in ["receipts", "images", "watch_entries", "alerts", "webhook_queue", "tokens", "sessions", "audit"] {
+    let large = ["receipts", "images", "plates", "camera_hours", "watch_entries", "alerts", "webhook_queue"];
+    for table in large.into_iter().chain(["tokens", "sessions", "audit"]) {
         conn.query_row(&format!("SELECT count(*) FROM (SELECT * FROM {table} LIMIT 1)"), [], |_| Ok(()))?;
     }
     let meta = conn.query_row("SELECT store_id, checkpoint FROM meta", [], |row| Ok((row.get(0)?, row.get(1)?)));

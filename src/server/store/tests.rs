@@ -3,6 +3,8 @@ use crate::domain::{CameraId, CameraKey, CheckpointId};
 
 mod clocks;
 mod faults;
+mod find;
+mod retire;
 mod upgrade;
 mod watch;
 
@@ -26,6 +28,21 @@ async fn insert(store: &Arc<Store>, detection: NewDetection) -> Accepted {
     store.write(move |conn| detection.insert(conn)).await.unwrap().value
 }
 
+/// How many match, and one page of them.
+fn select(filter: &Filter, conn: &Connection) -> rusqlite::Result<(i64, Vec<RecordRow>)> {
+    let found = filter.find(conn)?;
+    Ok((found.total, records(conn, &found.places)?))
+}
+
+/// What is counted with the commits is what there is.
+async fn assert_counted(store: &Arc<Store>) {
+    let path = store.path.clone();
+    let counts = tokio::task::spawn_blocking(move || verify::counts(&verify::open_to_read(&path).unwrap()).unwrap());
+    for count in counts.await.unwrap() {
+        assert_eq!(count.kept, count.is, "{}", count.what);
+    }
+}
+
 fn open(dir: &tempfile::TempDir) -> Arc<Store> {
     Arc::new(Store::open(&dir.path().join("lpr.db")).unwrap())
 }
@@ -44,7 +61,7 @@ async fn the_same_event_is_one_record_and_a_higher_revision_updates_it() {
     assert_eq!(insert(&store, detection("e", 1, "D")).await.verdict, Verdict::Duplicate);
 
     let filter = Filter { limit: 10, ..Filter::default() };
-    let (total, records) = store.read(move |conn| filter.select(conn)).await.unwrap();
+    let (total, records) = store.read(move |conn| select(&filter, conn)).await.unwrap();
     assert_eq!((total, records.len()), (1, 1));
     assert_eq!(records[0].body, "{\"rev\":2}");
     assert_eq!(records[0].images[0].path, "C-2.jpg");
@@ -86,11 +103,11 @@ async fn records_are_the_last_ones_oldest_first() {
         insert(&store, detection(&format!("e{n}"), 0, &format!("id{n}"))).await;
     }
     let filter = Filter { camera_id: Some("c1".into()), limit: 2, ..Filter::default() };
-    let (total, records) = store.read(move |conn| filter.select(conn)).await.unwrap();
+    let (total, records) = store.read(move |conn| select(&filter, conn)).await.unwrap();
     let ids: Vec<_> = records.iter().map(|record| record.detection_id.as_str()).collect();
     assert_eq!((total, ids), (5, vec!["id3", "id4"]));
     let filter = Filter { checkpoint_id: Some("other".into()), limit: 2, ..Filter::default() };
-    assert_eq!(store.read(move |conn| filter.select(conn)).await.unwrap(), (0, Vec::new()));
+    assert_eq!(store.read(move |conn| select(&filter, conn)).await.unwrap(), (0, Vec::new()));
 }
 
 #[tokio::test]
@@ -118,11 +135,11 @@ async fn a_camera_id_that_two_places_use_is_found_in_both_in_order_of_arrival() 
         insert(&store, event).await;
     }
     let filter = Filter { camera_id: Some("c1".into()), limit: 3, ..Filter::default() };
-    let (total, records) = store.read(move |conn| filter.select(conn)).await.unwrap();
+    let (total, records) = store.read(move |conn| select(&filter, conn)).await.unwrap();
     let ids: Vec<_> = records.iter().map(|record| record.detection_id.as_str()).collect();
     assert_eq!((total, ids), (4, vec!["id1", "id2", "id3"]));
     let filter = Filter { checkpoint_id: Some("south".into()), limit: 1, ..Filter::default() };
-    let (total, records) = store.read(move |conn| filter.select(conn)).await.unwrap();
+    let (total, records) = store.read(move |conn| select(&filter, conn)).await.unwrap();
     assert_eq!((total, records[0].detection_id.as_str()), (2, "id2"));
 }
 

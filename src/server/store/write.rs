@@ -1,8 +1,10 @@
 //! What is written for a detection. Each function runs inside the writer's transaction.
 
 use super::clocks::Timed;
+use super::plates::{self, Plates};
 use super::read::ImageRow;
 use super::tally::{self, Kind};
+use super::usage::{self, Class};
 use crate::domain::CameraKey;
 use rusqlite::{Connection, OptionalExtension, Result, params};
 
@@ -90,9 +92,12 @@ impl NewDetection {
 
     fn insert_row(&self, conn: &Connection, record_id: &str) -> Result<()> {
         let at = &self.captured;
+        let plates = Plates::of(&at.body);
+        let (class, bytes) = (plates.class(), self.bytes());
         conn.prepare_cached(
-            "INSERT INTO detections (detection_id, camera_id, checkpoint_id, captured_us, received_us, body, raw_boot)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO detections (detection_id, camera_id, checkpoint_id, captured_us, received_us, body, raw_boot,
+                 class, bytes)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
         .execute(params![
             record_id,
@@ -101,24 +106,44 @@ impl NewDetection {
             at.at_us,
             self.received_us,
             at.body,
-            at.raw_boot
+            at.raw_boot,
+            class as i64,
+            bytes
         ])?;
+        plates.keep(conn, conn.last_insert_rowid())?;
+        usage::add(conn, class, 1, bytes)?;
         tally::add(conn, Kind::Detection, &self.camera, at.at_us)
+    }
+
+    /// Of the body and the pictures.
+    fn bytes(&self) -> i64 {
+        self.captured.body.len() as i64 + self.images.iter().map(|image| image.bytes).sum::<i64>()
     }
 
     /// The record as it now is; gives the files of the images that it had. `None` where it is no longer kept.
     fn update_row(&self, conn: &Connection, record_id: &str) -> Result<Option<Vec<String>>> {
-        let before_us = conn
-            .prepare_cached("SELECT captured_us FROM detections WHERE detection_id = ?1")?
-            .query_row([record_id], |row| row.get(0))
+        let before: Option<(i64, i64, Option<i64>, Option<i64>)> = conn
+            .prepare_cached("SELECT seq, captured_us, class, bytes FROM detections WHERE detection_id = ?1")?
+            .query_row([record_id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
             .optional()?;
-        let Some(before_us) = before_us else { return Ok(None) };
+        let Some((seq, before_us, class, bytes)) = before else { return Ok(None) };
         let at = &self.captured;
+        let plates = Plates::of(&at.body);
+        // Not counted yet where an older program stored it.
+        let class = class.map(Class::of);
+        if let (Some(class), Some(bytes)) = (class, bytes) {
+            usage::add(conn, class, -1, -bytes)?;
+        }
+        let (class, bytes) = (class.filter(|class| *class == Class::Alert).unwrap_or(plates.class()), self.bytes());
         conn.prepare_cached(
-            "UPDATE detections SET captured_us = ?2, body = ?3, raw_boot = ?4 WHERE detection_id = ?1",
+            "UPDATE detections SET captured_us = ?2, body = ?3, raw_boot = ?4, class = ?5, bytes = ?6 WHERE seq = ?1",
         )?
-        .execute(params![record_id, at.at_us, at.body, at.raw_boot])?;
-        tally::moved(conn, Kind::Detection, before_us, at.at_us)?;
+        .execute(params![seq, at.at_us, at.body, at.raw_boot, class as i64, bytes])?;
+        usage::add(conn, class, 1, bytes)?;
+        plates::forget(conn, seq)?;
+        plates.keep(conn, seq)?;
+        let camera = (self.camera.camera.as_str(), self.camera.checkpoint.as_str());
+        tally::moved(conn, Kind::Detection, camera, before_us, at.at_us)?;
         conn.prepare_cached("DELETE FROM images WHERE detection_id = ?1 RETURNING path")?
             .query_map([record_id], |row| row.get(0))?
             .collect::<Result<Vec<String>>>()

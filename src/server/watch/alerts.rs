@@ -4,6 +4,7 @@ use super::alert::{Happening, Told, json as alert_json};
 use super::entry::{MAX_NOTE, checked, invalid};
 use super::missing;
 use crate::server::fault::{Code, Fault};
+use crate::server::guard::{Role, Who};
 use crate::server::routes::Shared;
 use crate::server::store::{self, Delivery};
 use crate::wire::timestamp;
@@ -25,12 +26,10 @@ pub fn router() -> Router<Shared> {
 
 type Answer = Result<Json<Value>, Fault>;
 
-/// Who asks, as an extension of the request; nobody where nobody has to sign in.
-#[derive(Debug, Clone)]
-pub struct Person(pub String);
-
+/// Who asks, as the door has it; nobody where nobody has to sign in.
 fn person(extensions: &Extensions) -> String {
-    extensions.get::<Person>().map_or_else(|| "-".to_owned(), |person| person.0.clone())
+    let person = extensions.get::<Who>().filter(|who| who.role != Role::Open);
+    person.map_or_else(|| "-".to_owned(), |who| who.name.to_string())
 }
 
 /// The query string.

@@ -14,7 +14,7 @@ async fn a_failing_write_leaves_nothing_and_spares_its_neighbours() {
     assert!(matches!(bad, Err(StoreError::Sql(_))));
     assert_eq!(good.verdict, Verdict::New);
     let filter = Filter { limit: 10, ..Filter::default() };
-    assert_eq!(store.read(move |conn| filter.select(conn)).await.unwrap().0, 1);
+    assert_eq!(store.read(move |conn| select(&filter, conn)).await.unwrap().0, 1);
 }
 
 #[tokio::test]

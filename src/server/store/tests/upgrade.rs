@@ -20,7 +20,7 @@ async fn what_version_1_stored_is_all_there_and_counted() {
     assert_eq!((counted.detections, counted.detections_today), (4, 3));
     assert_eq!((counted.health, counted.health_today, counted.cameras_with_detections), (2, 2, 3));
     let filter = Filter { camera_id: Some("cam-1".into()), limit: 10, ..Filter::default() };
-    let (total, records) = store.read(move |conn| filter.select(conn)).await.unwrap();
+    let (total, records) = store.read(move |conn| select(&filter, conn)).await.unwrap();
     assert_eq!((total, records.len(), records[0].images.len()), (2, 2, 2));
 
     // What was sent then is still known.
@@ -59,4 +59,46 @@ fn an_upgrade_that_is_cut_off_leaves_the_old_version_whole() {
     assert_eq!((version, tallies), (1, 0));
     conn.execute_batch("DROP TABLE clocks").unwrap();
     assert!(Store::open(&path).is_ok());
+}
+
+#[tokio::test]
+async fn plates_of_an_older_version_are_found_once_the_background_has_looked_at_them_and_a_restart_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("lpr.db");
+    Connection::open(&path).unwrap().execute_batch(SCHEMA_1).unwrap();
+    let look = |plate: &'static str| {
+        let filter = Filter { plate: Wanted::new(plate, Mode::Exact), limit: 10, ..Filter::default() };
+        move |conn: &Connection| Ok((filter.find(conn)?.total, knows_all_plates(conn)?))
+    };
+    let store = Arc::new(Store::open(&path).unwrap());
+    assert_eq!(store.read(look("ABC 1234")).await.unwrap(), (0, false));
+    assert_eq!(store.write(|conn| backfill(conn, 1)).await.unwrap().value, 1);
+    assert_eq!(store.read(look("OLD1")).await.unwrap(), (1, false), "the latest first");
+    store.close();
+
+    let store = Arc::new(Store::open(&path).unwrap());
+    assert_eq!(store.write(|conn| backfill(conn, 100)).await.unwrap().value, 3, "only what is left");
+    assert_eq!(store.write(|conn| backfill(conn, 100)).await.unwrap().value, 0);
+    for plate in ["abc-1234", "ก 1234", "XY9", "OLD1"] {
+        assert_eq!(store.read(look(plate)).await.unwrap(), (1, true), "{plate}");
+    }
+    assert_counted(&store).await;
+}
+
+#[tokio::test]
+async fn a_record_of_an_older_version_that_is_revised_before_the_background_comes_is_counted_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("lpr.db");
+    Connection::open(&path).unwrap().execute_batch(SCHEMA_1).unwrap();
+    let store = Arc::new(Store::open(&path).unwrap());
+    let camera = CameraKey { camera: CameraId::new("cam-1").unwrap(), checkpoint: CheckpointId::new("gate").unwrap() };
+    let mut newer = NewDetection { camera, ..detection("0193de1a-0000-7000-8000-000000000001", 1, "new") };
+    newer.captured.body = r#"{"ocr_results":["NEW 77"]}"#.into();
+    assert_eq!(insert(&store, newer).await.verdict, Verdict::Update);
+    store.write(|conn| backfill(conn, 100)).await.unwrap();
+    for (plate, total) in [("ABC1234", 0), ("NEW77", 1)] {
+        let filter = Filter { plate: Wanted::new(plate, Mode::Exact), limit: 10, ..Filter::default() };
+        assert_eq!(store.read(move |conn| filter.find(conn)).await.unwrap().total, total, "{plate}");
+    }
+    assert_counted(&store).await;
 }
