@@ -112,7 +112,10 @@ fn router(socket: SocketScript, rest: RestScript, seen: Arc<Seen>) -> Router {
     }
     let (layer, io) = SocketIo::builder().ws_max_message_size(4 << 20).build_layer();
     // In a middleware, which runs before the namespace is confirmed: a connect handler runs beside the client's first events, and would miss them.
-    let serve = async move |peer: SocketRef| Ok::<_, Infallible>(serve_socket(&peer, socket, &seen));
+    let serve = async move |peer: SocketRef| {
+        serve_socket(&peer, socket, &seen);
+        Ok::<_, Infallible>(())
+    };
     // The first generation greets with an ordinary event of this name.
     let greet = async |peer: SocketRef| peer.emit("connect", &json!({"message": "hello"})).unwrap();
     io.ns("/", greet.with(serve));
