@@ -41,4 +41,17 @@ impl OutboxError {
     pub(super) fn sql(doing: &'static str) -> impl Fn(rusqlite::Error) -> OutboxError {
         move |error| OutboxError::Sql { doing, reason: error.to_string(), code: error.sqlite_error().copied() }
     }
+
+    /// Another process is writing the file, and took longer than it was waited for.
+    pub(super) fn is_held(&self) -> bool {
+        matches!(self, OutboxError::Sql { code: Some(code), .. } if code.code == rusqlite::ErrorCode::DatabaseBusy)
+    }
+
+    /// The same failure, for another who waits.
+    pub(super) fn copy(&self) -> OutboxError {
+        match self {
+            OutboxError::Sql { doing, reason, code } => OutboxError::Sql { doing, reason: reason.clone(), code: *code },
+            other => OutboxError::Sql { doing: "go on", reason: other.to_string(), code: None },
+        }
+    }
 }

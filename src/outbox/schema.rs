@@ -7,7 +7,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 /// For another process (`lpr-agent outbox …`) to end its transaction.
-const BUSY: Duration = Duration::from_secs(5);
+const BUSY: Duration = Duration::from_secs(2);
 
 /// "lprO" in the file's header: this file is an outbox of ours.
 pub(super) const APPLICATION_ID: i64 = 0x6c70_724f;

@@ -268,6 +268,10 @@ impl Writer {
                 self.worked();
                 done.into_iter().map(Ok).collect::<Vec<_>>()
             }
+            // Another process holds the file and was waited for: not once more for each of them, with others waiting behind.
+            Err(error) if error.is_held() => {
+                changes.iter().map(|change| Err(self.failed(change, error.copy()))).collect()
+            }
             // One of them may be at fault, or all of them too much for the disk: each alone.
             Err(_) => changes.iter().map(|change| self.commit_one(change)).collect(),
         };
@@ -306,17 +310,20 @@ impl Writer {
             }
             result = self.commit(one).map(first);
         }
-        match &result {
-            Ok(_) => self.worked(),
-            Err(error) => {
-                self.counts.send_modify(|counts| counts.failed += 1);
-                if let Change::Submit(row, _) = change {
-                    self.state.refused.add(row.kind, "refused", 1);
-                }
-                self.trouble(error);
-            }
+        if result.is_ok() {
+            self.worked();
         }
-        result
+        result.map_err(|error| self.failed(change, error))
+    }
+
+    /// Counts a change that could not be made.
+    fn failed(&mut self, change: &Change, error: OutboxError) -> OutboxError {
+        self.counts.send_modify(|counts| counts.failed += 1);
+        if let Change::Submit(row, _) = change {
+            self.state.refused.add(row.kind, "refused", 1);
+        }
+        self.trouble(&error);
+        error
     }
 
     fn commit(&mut self, changes: &[Change]) -> Result<Vec<Done>, OutboxError> {

@@ -406,6 +406,7 @@ proptest! {
             prop_assert!(world.now < start + Duration::from_secs(4 * 3600), "left behind: {:?}", world.rows);
             world.happens(&Happening::SocketUp(socket_works, two));
             world.happens(&Happening::Proof(Proof::Works { two }));
+            world.happens(&Happening::Commits(true));
             loop {
                 world.happens(&Happening::Fetched);
                 let Some((id, road)) = world.plan.flights.iter().next().map(|(id, flight)| (*id, flight.road)) else { break };
