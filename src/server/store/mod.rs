@@ -24,7 +24,7 @@ pub use gaps::{GapRow, gaps};
 pub use health::NewHealth;
 pub use plates::backfill;
 pub use read::{CameraRow, ImageRow, RecordRow, cameras, counts, image_path, names_image, receipt};
-pub use retire::{Removal, remove};
+pub use retire::{Removal, is_due, remove};
 pub use tally::{HOUR_US, Kind, hours};
 #[allow(unused_imports, reason = "for whoever keeps alerts")]
 pub use usage::mark_alert;
