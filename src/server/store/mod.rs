@@ -34,7 +34,7 @@ pub use health::NewHealth;
 pub use plates::backfill;
 pub use problems::{Observed, Reported, observe};
 pub use read::{CameraRow, ImageRow, RecordRow, cameras, counts, image_path, names_image, receipt};
-pub use retire::{Removal, remove};
+pub use retire::{Removal, is_due, remove};
 pub use tally::{HOUR_US, Kind, hours};
 pub use usage::{Class, Usage, usage};
 pub use wanted::{Mode, Wanted};

@@ -34,8 +34,13 @@ struct Old {
     bytes: i64,
 }
 
-/// Removes up to `rows` records. The keys of their events stay: what is sent again becomes no second record.
-pub fn remove(conn: &Connection, removal: &Removal, rows: usize) -> Result<Removed> {
+/// Is there anything to remove? To be asked first: a commit that holds nothing raises the checkpoint for nothing.
+pub fn is_due(conn: &Connection, removal: &Removal) -> Result<bool> {
+    let oldest = oldest(conn, removal, 1)?;
+    Ok(oldest.first().is_some_and(|old| removal.before_us.is_none_or(|before_us| old.received_us < before_us)))
+}
+
+fn oldest(conn: &Connection, removal: &Removal, rows: usize) -> Result<Vec<Old>> {
     let select = match removal.class {
         Class::Health => {
             "SELECT seq, health_id, camera_id, checkpoint_id, at_us, received_us, octet_length(body) FROM health
@@ -46,8 +51,7 @@ pub fn remove(conn: &Connection, removal: &Removal, rows: usize) -> Result<Remov
              FROM detections INDEXED BY detections_by_class WHERE class = ?1 ORDER BY seq LIMIT ?2"
         }
     };
-    let oldest = conn
-        .prepare_cached(select)?
+    conn.prepare_cached(select)?
         .query_map(params![removal.class as i64, rows as i64], |row| {
             Ok(Old {
                 seq: row.get(0)?,
@@ -59,9 +63,13 @@ pub fn remove(conn: &Connection, removal: &Removal, rows: usize) -> Result<Remov
                 bytes: row.get(6)?,
             })
         })?
-        .collect::<Result<Vec<Old>>>()?;
+        .collect()
+}
+
+/// Removes up to `rows` records. The keys of their events stay: what is sent again becomes no second record.
+pub fn remove(conn: &Connection, removal: &Removal, rows: usize) -> Result<Removed> {
     let mut removed = Removed::default();
-    for old in &oldest {
+    for old in &oldest(conn, removal, rows)? {
         let young = removal.before_us.is_some_and(|before_us| old.received_us >= before_us);
         let enough = removal.bytes.is_some_and(|bytes| removed.bytes >= bytes);
         if young || enough {
