@@ -60,10 +60,14 @@ impl Bucket {
 const TRIES: u32 = 10;
 const WINDOW: Duration = Duration::from_secs(60);
 
+/// Wrong tries of all addresses in [`WINDOW`] that the audit trail names one by one: nobody may fill it with them.
+const NOTED: u32 = 300;
+
 /// Counts wrong sign-ins.
 #[derive(Debug, Default)]
 pub struct Throttle {
     addresses: HashMap<IpAddr, (u32, Duration)>,
+    noted: (u32, Duration),
 }
 
 impl Throttle {
@@ -76,6 +80,15 @@ impl Throttle {
             },
             _ => Ok(()),
         }
+    }
+
+    /// Is one more wrong try to be written down?
+    pub fn may_note(&mut self, now: Duration) -> bool {
+        if now.saturating_sub(self.noted.1) >= WINDOW {
+            self.noted = (0, now);
+        }
+        self.noted.0 = self.noted.0.saturating_add(1);
+        self.noted.0 <= NOTED
     }
 
     /// It tried, and was wrong. Gives how often it was within the window.
@@ -142,5 +155,7 @@ mod tests {
         assert!(throttle.may_try("2001:db8:1::1".parse().unwrap(), s(6.0)).is_ok());
         assert!(throttle.may_try(guesser, s(65.0)).is_ok());
         assert_eq!(throttle.wrong(guesser, s(65.0)), 1);
+        assert_eq!((0..1000).filter(|_| throttle.may_note(s(65.0))).count(), 300);
+        assert!(throttle.may_note(s(200.0)));
     }
 }

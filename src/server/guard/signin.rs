@@ -109,9 +109,13 @@ impl Guard {
                 Err(Fault::new(Code::Forbidden, "a device's token is not for people; ask for one of the role viewer"))
             }
             None => {
-                let wrong = lock(&self.throttle).wrong(address, now);
-                self.note("-", "sign-in refused", &format!("wrong token, {wrong} within a minute"), address);
-                tracing::warn!(%address, wrong, "a wrong token was tried");
+                let mut throttle = lock(&self.throttle);
+                let wrong = throttle.wrong(address, now);
+                if throttle.may_note(now) {
+                    self.note("-", "sign-in refused", &format!("wrong token, {wrong} within a minute"), address);
+                    tracing::warn!(%address, wrong, "a wrong token was tried");
+                }
+                drop(throttle);
                 Err(Fault::new(Code::Unauthorized, "this token is unknown here, or revoked"))
             }
         }
