@@ -1,5 +1,6 @@
 //! What retention takes is gone whole, and what is counted follows.
 
+use super::super::usage::mark_alert;
 use super::*;
 use crate::server::store::retire::Removed;
 
