@@ -82,7 +82,7 @@ fn a_stranger_reads_nothing_and_brings_nothing() {
     }
     assert_eq!(get(at, "/api/statistics", &viewer.bearer()).body["data"]["total_detections"], 0);
     // What holds nothing is there for everyone: without the page nobody could sign in.
-    for path in ["/", "/assets/app.js", "/assets/style.css"] {
+    for path in ["/", "/assets/app.js", "/assets/base.css"] {
         assert_eq!(get(at, path, "").status, 200);
     }
 }

@@ -107,7 +107,9 @@ fn nobody_speaks_in_the_clear_to_a_server_with_a_certificate() {
     let ca = authority.file(site.dir.path(), "ca.pem");
     let server = start(&site, &authority.vouch_for("127.0.0.1"));
     let mut plain = TcpStream::connect(&server.address).unwrap();
-    plain.write_all(format!("GET /api/records HTTP/1.1\r\nHost: x\r\n{}\r\n", viewer.bearer()).as_bytes()).unwrap();
+    plain
+        .write_all(format!("GET /api/records HTTP/1.1\r\nHost: localhost\r\n{}\r\n", viewer.bearer()).as_bytes())
+        .unwrap();
     let mut bytes = Vec::new();
     let _ = plain.read_to_end(&mut bytes);
     assert!(!bytes.starts_with(b"HTTP"), "{}", String::from_utf8_lossy(&bytes));

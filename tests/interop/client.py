@@ -146,7 +146,7 @@ def rest_calls():
     assert (camera["status"], camera["detection_count"], camera["health_status"]) == ("online", 1, "healthy")
 
     answer = get("/api/records", camera_id="rest-cam")
-    keys(answer, {"success", "records", "total_count", "returned_count", "timestamp"})
+    keys(answer, {"success", "records", "total_count", "total_count_exact", "returned_count", "next_cursor", "timestamp"})
     assert (answer["total_count"], answer["returned_count"]) == (1, 1)
     record = answer["records"][0]
     sent = detection(camera_id="rest-cam", checkpoint_id="gate", timestamp="2024-12-19T10:00:00.000000+00:00")

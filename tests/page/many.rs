@@ -78,7 +78,10 @@ fn ten_thousand_reads_are_shown_without_stutter() {
     let first = "const top = document.querySelector('.rows').getBoundingClientRect().top;
         return [...document.querySelectorAll('.row')].find((row) => row.getBoundingClientRect().bottom > top + 1)?.dataset.key
             + '@' + [...document.querySelectorAll('.row')].map((row) => Math.round(row.getBoundingClientRect().top)).sort((a, b) => a - b)[0]";
-    browser.wait("rows are drawn", SECOND, "return document.querySelectorAll('.row').length > 10");
+    let drawn = "const top = document.querySelector('.rows').getBoundingClientRect().top;
+        return [...document.querySelectorAll('.row')].map((row) => row.getBoundingClientRect())
+            .some((box) => box.top <= top && box.bottom > top)";
+    browser.wait("rows are drawn where one looks", SECOND, drawn);
     let before = browser.run(first);
     post(&server, "/api/detection", &read("lane_1", "FRESH1", "plate-latin.jpg", 0.9, "car"));
     browser.wait("it is offered", SECOND, "return !document.querySelector('.unseen').hidden");

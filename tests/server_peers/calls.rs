@@ -20,7 +20,7 @@ fn send(server: &Server, request: &[u8]) -> (u16, String, Value) {
 fn call(server: &Server, method: &str, path: &str, kind: &str, body: &[u8]) -> (u16, String, Value) {
     let kind = if kind.is_empty() { String::new() } else { format!("Content-Type: {kind}\r\n") };
     let head = format!(
-        "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{kind}Content-Length: {}\r\n\r\n",
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{kind}Content-Length: {}\r\n\r\n",
         body.len()
     );
     send(server, &[head.as_bytes(), body].concat())

@@ -26,14 +26,14 @@ fn calls_under_way_are_answered_nobody_new_is_let_in_and_the_log_is_folded() {
     let mut server = Server::start("");
     let event = Event::new("c", 2000);
     let head = format!(
-        "POST /api/detection HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        "POST /api/detection HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
         event.payload.len()
     );
     let (first, rest) = event.payload.split_at(100);
     let mut under_way = TcpStream::connect(&server.address).unwrap();
     under_way.write_all(format!("{head}{first}").as_bytes()).unwrap();
     let mut probe = TcpStream::connect(&server.address).unwrap();
-    probe.write_all(b"GET /readyz HTTP/1.1\r\nHost: x\r\n").unwrap();
+    probe.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n").unwrap();
     // Both are under way for the server too: an answer on a third connection comes after them.
     server.get("/api/test");
     terminate(&server);
@@ -97,7 +97,7 @@ fn whatever_was_stored_of_a_burst_by_socket_was_answered_before_the_socket_close
 fn a_client_that_never_ends_does_not_keep_it_from_stopping() {
     let mut server = Server::start("");
     let mut half = TcpStream::connect(&server.address).unwrap();
-    half.write_all(b"POST /api/detection HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{").unwrap();
+    half.write_all(b"POST /api/detection HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{").unwrap();
     let _idle = Rest::connect(&server.address).unwrap();
     let mut silent = server.socket();
     silent.call("join_dashboard", "{}").unwrap();

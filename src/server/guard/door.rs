@@ -120,9 +120,9 @@ impl Guard {
         // An agent calls by whatever name it was given and shows a token. Only a browser can be led here by a name that
         // someone made point to us, and only an open door or its cookie would let it in.
         let is_page = said.is_some() || request.headers().contains_key(header::COOKIE);
-        if (is_page || self.is_open())
-            && let Some(foreign) = named.iter().find(|host| !origin::host_is_ours(host, hosts))
-        {
+        let is_strict = is_page || self.is_open();
+        let is_foreign = |host: &str| !origin::host_is_ours(host, hosts) && (is_strict || host.is_empty());
+        if let Some(foreign) = named.iter().find(|host| is_foreign(host)) {
             let name = super::audit::plain(foreign);
             let message = format!(
                 "this server is not known by the name \"{name}\"; call it by its address, or list the name in [auth] hosts"
