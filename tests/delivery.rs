@@ -12,6 +12,8 @@ mod first_generation;
 mod lpr_server;
 #[path = "common/scripted_peer.rs"]
 mod scripted_peer;
+#[path = "delivery/second_generation.rs"]
+mod second_generation;
 #[path = "common/test_agent.rs"]
 mod test_agent;
 #[path = "delivery/trouble.rs"]
@@ -22,7 +24,6 @@ use lpr::config::{OutboxConfig, Secret, SocketClientKind, Transport, UplinkConfi
 use lpr::domain::EventKind;
 use lpr::media::EvidenceStore;
 use lpr::outbox::Outbox;
-use lpr::uplink::link::Timings;
 use lpr::uplink::socket::{Dial, SocketClient};
 use lpr::uplink::{self, Endpoint, Link, Parts, Road, TlsFiles};
 use lpr_server::LprServer;
@@ -31,10 +32,10 @@ use serde_json::{Value, json};
 use std::net::TcpListener;
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use test_agent::{Agent, DEADLINE, Extras, camera, eventually, health_report};
+use test_agent::{Agent, DEADLINE, camera, eventually, health_report};
 use tokio::sync::watch;
 
 /// The companion server's own binary: an address and a store that outlive its process.
@@ -418,154 +419,4 @@ fn the_test_client_says_when_no_server_is_there() {
     let (code, text) = test_server(&[&format!("http://{}", free_address())]);
     assert_eq!(code, Some(14), "{text}");
     assert!(text.contains("cannot be reached"), "{text}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_of_protocol_2_gets_a_window_of_events_and_may_answer_in_any_order() {
-    for socket_client in [SocketClientKind::Own, SocketClientKind::RustSocketio] {
-        let peer = scripted_peer::start(SocketScript::EchoesBackwards(8), RestScript::Absent);
-        let dir = tempfile::tempdir().unwrap();
-        // All are there before the first is sent: the peer's silence until the window is full is not a slow disk's.
-        let nobody = format!("http://{}", free_address());
-        let agent = Agent::start(dir.path(), &nobody, |_| {});
-        let mut wanted: Vec<String> = (0..32).map(|n| format!("MANY{n}")).collect();
-        for text in &wanted {
-            agent.submit_plate(text, 500).await;
-        }
-        agent.stop().await;
-        let agent = Agent::start(dir.path(), &peer.url, |config| {
-            config.window = 8;
-            config.socket_client = socket_client;
-        });
-        agent.drained().await;
-        let mut stored = peer.seen.plates(Via::Socket);
-        stored.sort();
-        wanted.sort();
-        assert_eq!(stored, wanted, "each once");
-        assert_eq!(peer.seen.most_unanswered.load(Ordering::SeqCst), 8);
-        assert_eq!(peer.seen.connections.load(Ordering::SeqCst), 1);
-        agent.stop().await;
-    }
-}
-
-/// Carries bytes to `target`; connections that exist when it is frozen stay open, and nothing flows on them any more.
-fn freezing_proxy(target: String) -> (String, watch::Sender<u32>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let (freeze, frozen) = watch::channel(0u32);
-    tokio::spawn(async move {
-        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-        while let Ok((mut near, _)) = listener.accept().await {
-            let (target, mut frozen) = (target.clone(), frozen.clone());
-            tokio::spawn(async move {
-                let mut far = tokio::net::TcpStream::connect(target).await.unwrap();
-                let born = *frozen.borrow();
-                let thaw = tokio::select! {
-                    _ = tokio::io::copy_bidirectional(&mut near, &mut far) => false,
-                    _ = frozen.wait_for(|age| *age > born) => true,
-                };
-                if thaw {
-                    std::future::pending::<()>().await;
-                }
-            });
-        }
-    });
-    (format!("http://{address}"), freeze)
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_half_open_socket_is_noticed_and_data_flows_by_rest_within_ten_seconds() {
-    let server = Server::start();
-    let (url, freeze) = freezing_proxy(server.url.trim_start_matches("http://").to_owned());
-    let dir = tempfile::tempdir().unwrap();
-    let extras = Extras { timings: Timings::default(), ..Extras::default() };
-    let mut agent = Agent::start_with(dir.path(), &url, extras, |_| {});
-    agent.status(|status| status.link == Link::Socket).await;
-    freeze.send_replace(1);
-    let start = Instant::now();
-    agent.submit_plate("FROZEN1", 5000).await;
-    let first = agent.uplink.delivered.recv().await.unwrap();
-    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
-    assert_eq!(first.via, Road::Rest);
-    assert_eq!(server.records().await.len(), 1);
-    agent.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn after_a_servers_restart_data_flows_within_five_seconds() {
-    let mut server = Server::start();
-    let dir = tempfile::tempdir().unwrap();
-    let extras = Extras { timings: Timings::default(), ..Extras::default() };
-    let agent = Agent::start_with(dir.path(), &server.url, extras, |_| {});
-    agent.status(|status| status.link == Link::Socket).await;
-    server.kill();
-    agent.submit_plate("RESTART1", 500).await;
-    agent.status(|status| status.link == Link::Down).await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    server.start_again();
-    let start = Instant::now();
-    agent.drained().await;
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
-    agent.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_with_an_empty_database_gets_again_what_is_still_kept() {
-    let mut server = Server::start();
-    let dir = tempfile::tempdir().unwrap();
-    let agent = Agent::start(dir.path(), &server.url, |_| {});
-    for number in 0..5 {
-        agent.submit_plate(&format!("KEPT{number}"), 2000).await;
-    }
-    agent.drained().await;
-    assert_eq!(server.records().await.len(), 5);
-    server.kill();
-    server.data = tempfile::tempdir().unwrap();
-    server.start_again();
-    let server = &server;
-    eventually("they are there again", async || server.records().await.len() == 5).await;
-    assert!(server.records().await.iter().all(|record| !record["annotated_image"].is_null()), "with their pictures");
-    agent.stop().await;
-}
-
-/// The host's clock with a wall clock that is years behind until it is set.
-struct LateClock(AtomicBool);
-
-impl Clock for LateClock {
-    fn monotonic(&self) -> Duration {
-        SystemClock.monotonic()
-    }
-
-    fn wall_us(&self) -> i64 {
-        let years = if self.synced() { 0 } else { 3 * 365 * 86_400 * 1_000_000 };
-        SystemClock.wall_us() - years
-    }
-
-    fn synced(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_seen_before_the_clock_was_set_arrives_with_the_right_time() {
-    let address = free_address();
-    let dir = tempfile::tempdir().unwrap();
-    let clock = Arc::new(LateClock(AtomicBool::new(false)));
-    let extras = Extras { clock: clock.clone(), ..Extras::default() };
-    let agent = Agent::start_with(dir.path(), &format!("http://{address}"), extras, |_| {});
-    let seen_us = SystemClock.wall_us();
-    agent.submit_plate("EARLY1", 500).await;
-    agent.status(|status| status.link == Link::Down).await;
-    clock.0.store(true, Ordering::SeqCst);
-    let handle = agent.handle();
-    eventually("the clock's report waits beside the event", async || handle.counts().pending == 2).await;
-    let server = Server::start_on(&address);
-    agent.drained().await;
-    let record = server.records().await.remove(0);
-    assert_eq!((&record["time_corrected"], &record["clock_synced"]), (&json!(true), &json!(false)), "{record}");
-    let stored: jiff::Timestamp = record["timestamp"].as_str().unwrap().parse().unwrap();
-    let stored_us = stored.as_microsecond();
-    assert!((stored_us - seen_us).abs() < 5_000_000, "{record}");
-    agent.stop().await;
 }

@@ -2,6 +2,7 @@
 
 use crate::domain::{BootId, CameraKey, CaptureTime, EventKind};
 use crate::media::EvidenceRefs;
+use crate::wire::outgoing::{Envelope, Pictures, serialise};
 use serde_json::{Map, Value};
 use std::collections::HashSet;
 use uuid::Uuid;
@@ -54,6 +55,23 @@ pub struct Row {
     pub offset_us: Option<i64>,
     pub body: Map<String, Value>,
     pub evidence: EvidenceRefs,
+}
+
+impl Row {
+    /// The payload that says all of it, with these pictures; every moment is corrected where the clock has been set since.
+    pub fn payload(&self, pictures: &Pictures) -> Value {
+        let envelope = Envelope {
+            event_id: self.event_id,
+            revision: self.revision,
+            kind: self.kind,
+            camera: &self.camera,
+            epoch: self.epoch,
+            seq: self.seq,
+            boot: &self.boot,
+            at: self.at,
+        };
+        serialise(&envelope, &self.body, pictures, self.offset_us)
+    }
 }
 
 /// Which rows [`super::OutboxHandle::next`] is to hand out: by priority, oldest first.

@@ -3,7 +3,7 @@
 use super::transport::Parcel;
 use crate::media::EvidenceStore;
 use crate::outbox::Row;
-use crate::wire::outgoing::{Envelope, Pictures, serialise};
+use crate::wire::outgoing::Pictures;
 use crate::wire::receipt::Sent;
 use serde_json::Value;
 use std::sync::Arc;
@@ -100,17 +100,7 @@ fn shrunk(shrink: &dyn Shrink, pictures: &Pictures, room: usize) -> Option<Pictu
 }
 
 fn payload(row: &Row, pictures: &Pictures) -> String {
-    let envelope = Envelope {
-        event_id: row.event_id,
-        revision: row.revision,
-        kind: row.kind,
-        camera: &row.camera,
-        epoch: row.epoch,
-        seq: row.seq,
-        boot: &row.boot,
-        at: row.at,
-    };
-    serialise(&envelope, &row.body, pictures, row.offset_us).to_string()
+    row.payload(pictures).to_string()
 }
 
 /// Texts of the row's plates, best first.

@@ -3,8 +3,9 @@
 use crate::fault_proxy::{FaultProxy, Wire};
 use crate::first_generation::{FirstGeneration, Mishaps};
 use crate::scripted_peer::{self, RestScript, SocketScript, Via};
+use crate::second_generation::LateClock;
 use crate::test_agent::{Agent, DEADLINE, Extras, eventually};
-use crate::{LateClock, Server, free_address};
+use crate::{Server, free_address};
 use lpr::config::Transport;
 use lpr::uplink::{Link, Road, Shrink};
 use serde_json::{Value, json};

@@ -6,7 +6,7 @@ use crate::agent::{Exit, Failure};
 use crate::config::AgentConfig;
 use crate::media::EvidenceStore;
 use crate::outbox::{Inspector, Kept, OutboxError, State};
-use crate::wire::outgoing::{Envelope, Pictures, serialise};
+use crate::wire::outgoing::Pictures;
 use serde_json::Value;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -101,15 +101,5 @@ fn payload(kept: &Kept, evidence: &EvidenceStore) -> (Value, usize) {
         frame: row.evidence.frame.as_ref().and_then(&mut read),
         plates: row.evidence.plates.iter().map(|path| path.as_ref().and_then(&mut read)).collect(),
     };
-    let envelope = Envelope {
-        event_id: row.event_id,
-        revision: row.revision,
-        kind: row.kind,
-        camera: &row.camera,
-        epoch: row.epoch,
-        seq: row.seq,
-        boot: &row.boot,
-        at: row.at,
-    };
-    (serialise(&envelope, &row.body, &pictures, row.offset_us), missing)
+    (row.payload(&pictures), missing)
 }
