@@ -1,10 +1,9 @@
 //! What answers say, and what they promise across restarts, restores and repeats.
 
 use crate::event_client::{Event, Rest, Said, Socket};
-use crate::oracle::{deliver, records, start};
+use crate::oracle::{deliver, pictures_on_disk, records, start};
 use serde_json::{Value, json};
 use std::fs;
-use std::process::Command;
 use std::time::Duration;
 
 #[test]
@@ -93,9 +92,8 @@ fn the_same_event_in_flight_many_times_at_once_is_one_record_and_one_broadcast()
         }
     }
     assert_eq!(told, events.len());
-    // Nor is a file left of those that lost the race.
-    let files = Command::new("find").arg(dir.path().join("data/images")).args(["-type", "f"]).output().unwrap();
-    assert_eq!(String::from_utf8(files.stdout).unwrap().lines().count(), events.len());
+    // Nor is a picture left of those that lost the race.
+    assert_eq!(pictures_on_disk(&dir.path().join("data")), events.len());
 }
 
 #[test]
