@@ -26,6 +26,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
 use uuid::Uuid;
 
 /// Payload without pictures, in bytes.
@@ -75,10 +76,10 @@ fn bare(dir: &Path, bytes: usize, group: usize, time: Duration) -> f64 {
     rate
 }
 
-fn by_rest(server: &LprServer, pictures: usize, beside: &str, time: Duration) {
-    rest::run(&server.address, CONNECTIONS, pictures, Duration::from_secs(1));
+fn by_rest(runtime: &Runtime, server: &LprServer, pictures: usize, beside: &str, time: Duration) {
+    rest::run(runtime, &server.address, CONNECTIONS, pictures, Duration::from_secs(1));
     let before = Usage::now(server.pid());
-    let load = rest::run(&server.address, CONNECTIONS, pictures, time);
+    let load = rest::run(runtime, &server.address, CONNECTIONS, pictures, time);
     let (ours, theirs) = Usage::now(server.pid()).since(&before);
     println!(
         "| REST, {CONNECTIONS} connections, {:<24} | {:>6.0}/s | {:>5.1} ms | {:>5.1} ms | {:>3.0} % | {:>3.0} % | {:>4.0} MB |",
@@ -92,9 +93,9 @@ fn by_rest(server: &LprServer, pictures: usize, beside: &str, time: Duration) {
     );
 }
 
-fn by_agents(server: &LprServer, agents: &mut agents::Agents, pictures: usize, time: Duration) {
+fn by_agents(runtime: &Runtime, server: &LprServer, agents: &mut agents::Agents, pictures: usize, time: Duration) {
     let before = Usage::now(server.pid());
-    let load = agents.run(AGENT_EVENTS, pictures, time);
+    let load = agents.run(runtime, AGENT_EVENTS, pictures, time);
     let (ours, theirs) = Usage::now(server.pid()).since(&before);
     println!(
         "| {AGENTS} agents, {:<33} | {:>6.0}/s | {:>5.1} ms | {:>5.1} ms | {:>3.0} % | {:>3.0} % | {:>4.0} MB |",
@@ -131,17 +132,18 @@ fn main() {
             println!("| bare write and sync, {:>2} x {:<16} | {rate:>6.0}/s |", group, size(pictures));
         }
     }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let server = LprServer::start(&dir.path().join("data"), "127.0.0.1:0", &[]);
     if wanted("small") {
-        by_rest(&server, 0, "", time);
+        by_rest(&runtime, &server, 0, "", time);
     }
     if wanted("pictures") {
-        by_rest(&server, PICTURES, "", time);
+        by_rest(&runtime, &server, PICTURES, "", time);
     }
     if wanted("agents") {
-        let mut agents = agents::Agents::connect(&server.address, AGENTS);
-        by_agents(&server, &mut agents, 0, time);
-        by_agents(&server, &mut agents, PICTURES, time);
-        by_rest(&server, 0, ", beside them", time);
+        let mut agents = agents::Agents::connect(&runtime, &server.address, AGENTS);
+        by_agents(&runtime, &server, &mut agents, 0, time);
+        by_agents(&runtime, &server, &mut agents, PICTURES, time);
+        by_rest(&runtime, &server, 0, ", beside them", time);
     }
 }

@@ -10,16 +10,12 @@ use tokio::runtime::Runtime;
 
 const DASHBOARDS: usize = 2;
 
-pub struct Agents {
-    runtime: Runtime,
-    agents: Vec<Socket>,
-}
+pub struct Agents(Vec<Socket>);
 
 impl Agents {
     /// So many agents, each connected and registered.
-    pub fn connect(address: &str, agents: usize) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let agents = runtime.block_on(async {
+    pub fn connect(runtime: &Runtime, address: &str, agents: usize) -> Self {
+        runtime.block_on(async {
             let mut connected = Vec::new();
             for number in 0..agents {
                 let mut socket = Socket::connect(address).await;
@@ -34,20 +30,19 @@ impl Agents {
                 socket.acknowledged().await;
                 tokio::spawn(async move { while !socket.text().await.is_empty() {} });
             }
-            connected
-        });
-        Self { runtime, agents }
+            Self(connected)
+        })
     }
 
     /// Sends `rate` events a second in all, for `time`. Waits are from the moment an event was due to its ack.
-    pub fn run(&mut self, rate: usize, pictures: usize, time: Duration) -> Load {
-        let count = self.agents.len();
+    pub fn run(&mut self, runtime: &Runtime, rate: usize, pictures: usize, time: Duration) -> Load {
+        let count = self.0.len();
         let period = Duration::from_secs_f64(count as f64 / rate as f64);
         let mut template = Template::new("agents", pictures, |_| "420[\"lpr_data\",".to_owned(), "]");
         let begun = Instant::now();
-        let waits = self.runtime.block_on(async {
+        let waits = runtime.block_on(async {
             let shared = std::cell::RefCell::new(&mut template);
-            let agents = self.agents.iter_mut().enumerate().map(|(number, socket)| {
+            let agents = self.0.iter_mut().enumerate().map(|(number, socket)| {
                 let shared = &shared;
                 async move {
                     let mut waits = Vec::new();

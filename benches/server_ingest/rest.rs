@@ -5,10 +5,10 @@ use super::process::Load;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
 
 /// Sends as fast as answers come, for `time`.
-pub fn run(address: &str, connections: usize, pictures: usize, time: Duration) -> Load {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+pub fn run(runtime: &Runtime, address: &str, connections: usize, pictures: usize, time: Duration) -> Load {
     let begun = Instant::now();
     let waits = runtime.block_on(async {
         let senders = (0..connections).map(|number| send(address, number, pictures, begun + time));

@@ -202,3 +202,26 @@ fn a_record_whose_picture_is_gone_stays_and_the_picture_is_not_found() {
     assert_eq!(rest.get_json("/api/records").unwrap()["records"][0]["annotated_image"], "");
     assert_eq!(deliver(&mut rest, &event)["duplicate"], true);
 }
+
+#[test]
+fn a_dashboard_that_does_not_listen_is_cut_off_and_nobody_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(dir.path());
+    let mut rest = Rest::connect(&server.address).unwrap();
+    let [mut deaf, mut listening] = [(); 2].map(|()| Socket::connect(&server.address).unwrap());
+    deaf.call("join_dashboard", "{}").unwrap();
+    listening.call("join_dashboard", "{}").unwrap();
+    let clients = |rest: &mut Rest| rest.get_json("/api/statistics").unwrap()["data"]["connected_clients"].clone();
+    assert_eq!(clients(&mut rest), 2);
+    let text = "A".repeat(60_000);
+    for number in 0.. {
+        let event = json!({"type": "detection_result", "camera_id": "c", "timestamp": 1_734_602_400, "ocr_results": [text],
+            "event_id": format!("e{number}")});
+        rest.post("/api/detection", &event.to_string()).unwrap();
+        while !matches!(listening.hear().unwrap(), Said::Event(name, _) if name == "new_detection") {}
+        if number % 100 == 0 && clients(&mut rest) == 1 {
+            return;
+        }
+        assert!(number < 5000, "never cut off");
+    }
+}

@@ -7,6 +7,7 @@ use engineioxide::socket::{DisconnectReason, Sid};
 use engineioxide::{Socket, Str};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::mpsc;
 
@@ -26,6 +27,8 @@ pub struct Peer {
     /// Messages for the connection's task.
     pub inbox: mpsc::UnboundedSender<Str>,
     state: Mutex<PeerState>,
+    /// It did not take its messages. Its socket is closed once the network lets go of it, which may take long.
+    cut: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -45,7 +48,13 @@ impl std::fmt::Debug for Peer {
 
 impl Peer {
     pub fn new(socket: &Arc<EngineSocket>, inbox: mpsc::UnboundedSender<Str>) -> Self {
-        Self { socket: Arc::downgrade(socket), sid: socket.id, inbox, state: Mutex::default() }
+        Self {
+            socket: Arc::downgrade(socket),
+            sid: socket.id,
+            inbox,
+            state: Mutex::default(),
+            cut: AtomicBool::new(false),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, PeerState> {
@@ -89,13 +98,23 @@ impl Peer {
     /// Queues a packet. A peer that does not take what it is sent is cut off: it comes back and asks anew, which
     /// beats silent holes in what it hears.
     pub fn send(&self, text: impl Into<Str>) {
-        if let Some(socket) = self.socket.upgrade()
-            && socket.emit(text.into()).is_err()
-            && !socket.is_closed()
-        {
-            tracing::warn!(sid = %self.sid, "a client does not take its messages; cut off");
-            socket.close(DisconnectReason::TransportError);
+        self.queue(text.into());
+    }
+
+    /// `false` from when it was cut off.
+    fn queue(&self, text: Str) -> bool {
+        if self.cut.load(Ordering::Relaxed) {
+            return false;
         }
+        let Some(socket) = self.socket.upgrade() else { return false };
+        if socket.emit(text).is_err() && !socket.is_closed() {
+            if !self.cut.swap(true, Ordering::Relaxed) {
+                tracing::warn!(sid = %self.sid, "a client does not take its messages; cut off");
+                socket.close(DisconnectReason::TransportError);
+            }
+            return false;
+        }
+        true
     }
 
     pub fn emit(&self, event: &str, payload: &Value) {
@@ -173,7 +192,9 @@ impl Hub {
         }
         let text = Str::from(packet::event(broadcast.event, &broadcast.payload));
         for peer in there {
-            peer.send(text.clone());
+            if !peer.queue(text.clone()) {
+                self.remove(peer.sid);
+            }
         }
     }
 
