@@ -20,7 +20,11 @@ const MOST: usize = 1000;
 /// Looks through all days and removes what no record names.
 pub async fn run(store: Arc<Store>, images: ImageStore, now_us: i64) {
     let folder = images.clone();
-    let found = store.read(move |conn| Ok(orphans(conn, &folder, now_us))).await;
+    let look = move |conn: &Connection| {
+        remove_empty_segments(&folder, now_us);
+        Ok(orphans(conn, &folder, now_us))
+    };
+    let found = store.read(look).await;
     match found {
         Ok(orphans) if orphans.is_empty() => {}
         Ok(orphans) if orphans.len() > MOST => tracing::warn!(
@@ -65,14 +69,25 @@ fn orphans(conn: &Connection, images: &ImageStore, now_us: i64) -> Vec<String> {
     orphans
 }
 
+/// Segments that were begun and got no picture, or lost their last one while they were written.
+fn remove_empty_segments(images: &ImageStore, now_us: i64) {
+    for day in days(images.root()) {
+        for (file, changed_us) in files(&images.root().join(&day)) {
+            if is_segment(&file) && now_us.saturating_sub(changed_us) >= YOUNG_US {
+                let removed = images.segments().remove_if_empty(&format!("{day}/{file}"));
+                removed.unwrap_or_else(|error| tracing::debug!(%error, file, "an empty segment stays"));
+            }
+        }
+    }
+}
+
 /// The pictures in a file below the root, each with its record: many in a segment, one in a file of an earlier version.
 fn pictures(images: &ImageStore, path: &str) -> Vec<(String, Uuid)> {
     let file = path.rsplit('/').next().unwrap_or_default();
     if !is_segment(file) {
         return record_of(file).map(|id| (path.to_owned(), id)).into_iter().collect();
     }
-    let listed = images.segments().pictures(path);
-    match listed.and_then(|listed| images.segments().remove_if_empty(path).map(|()| listed)) {
+    match images.segments().pictures(path) {
         Ok(listed) => listed.into_iter().map(|(place, header)| (place.path(&header.extension), header.id)).collect(),
         Err(error) => {
             tracing::debug!(%error, path, "not looked through");
@@ -224,8 +239,11 @@ mod tests {
         folder.sweep(HOUR_US).await;
         assert_eq!((there(&rows), there(&left_rows)), (2, 0));
         drop(claimed);
+        let empty = folder.put(&format!("{}.pics", Uuid::new_v4()));
+        fs::write(&empty, "").unwrap();
         folder.sweep(HOUR_US).await;
         assert_eq!(there(&rows), 0);
+        assert!(!empty.exists());
     }
 
     #[tokio::test]
