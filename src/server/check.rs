@@ -9,7 +9,7 @@ use crate::config::load_server;
 use crate::exit::{Exit, Failure};
 use rustix::fs::{FlockOperation, flock};
 use serde_json::{Value, json};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -116,12 +116,13 @@ fn look(conn: &Connection, data_dir: &Path, quick: bool) -> Result<Report, Store
 }
 
 fn pictures(conn: &Connection, root: &Path, report: &mut Report) -> Result<(), StoreError> {
+    let Ok(images) = ImageStore::open(root.to_owned()) else { return Ok(()) };
     let mut absent = Vec::new();
     verify::pictures(conn, |path, bytes| {
         report.pictures += 1;
-        match fs::metadata(root.join(path)) {
-            Ok(file) if file.len() == bytes.unsigned_abs() => {}
-            Ok(file) => report.wrong_size.add(format!("{path}: {} bytes, not {bytes}", file.len())),
+        match images.bytes(path) {
+            Ok(there) if there == bytes.unsigned_abs() => {}
+            Ok(there) => report.wrong_size.add(format!("{path}: {there} bytes, not {bytes}")),
             Err(_) => absent.push(path.to_owned()),
         }
     })?;
@@ -134,7 +135,6 @@ fn pictures(conn: &Connection, root: &Path, report: &mut Report) -> Result<(), S
     if !root.is_dir() {
         return Ok(());
     }
-    let Ok(images) = ImageStore::open(root.to_owned()) else { return Ok(()) };
     for path in sweep::orphans(conn, &images, SystemClock.wall_us(), usize::MAX) {
         report.unnamed.add(path);
     }

@@ -3,12 +3,13 @@
 use super::answer::{self, Stored};
 use super::app::{App, Done};
 use super::fault::{Code, Fault};
-use super::images::Written;
-use super::store::{self, Committed, Kind, NewDetection, NewHealth, Timed, Verdict};
+use super::images::{ImageStore, Written};
+use super::store::{self, Committed, Kind, NewDetection, NewHealth, Store, StoreError, Timed, Verdict};
 use crate::domain::CameraKey;
 use crate::killpoint;
 use crate::wire::incoming::{ClockReport, Detection, Envelope, EventRef, Gap, Health, Images, Overview, Registration};
 use serde_json::{Value, json};
+use std::io;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use uuid::{NoContext, Timestamp, Uuid};
@@ -97,35 +98,23 @@ impl App {
         if images.is_empty() {
             return Ok((new_id(received_us), None));
         }
-        let (camera, key) = (envelope.camera.clone(), envelope.key.clone());
-        let known = self.store.read(move |conn| store::receipt(conn, Kind::Detection, &camera, &key)).await?;
-        let (record_id, stored) = match known {
-            Some((id, revision)) => (id.parse().unwrap_or_else(|_| new_id(received_us)), Some(revision)),
-            None => (new_id(received_us), None),
-        };
-        if store::verdict(stored, envelope.revision()) == Verdict::Duplicate {
-            return Ok((record_id, None));
-        }
-        let (folder, revision) = (self.images.clone(), envelope.revision());
-        let written = tokio::task::spawn_blocking(move || folder.write(record_id, revision, received_us, &images));
-        let mut alarm = |result: &std::io::Result<Written>| {
-            let mut alarm = self.image_alarm.lock().unwrap_or_else(PoisonError::into_inner);
-            match result {
-                Ok(_) => drop(alarm.clear()),
-                Err(error) => {
-                    if let Some(failures) = alarm.raise() {
-                        tracing::error!(%error, failures, "pictures cannot be written; look at the data directory's disk");
-                    }
+        let (store, folder, envelope) = (self.store.clone(), self.images.clone(), envelope.clone());
+        let kept = tokio::task::spawn_blocking(move || write_images(&store, &folder, &envelope, received_us, &images));
+        let stopping = || Fault::new(Code::Unavailable, "the server is stopping; send it again later");
+        let (record_id, written) = kept.await.map_err(|_| stopping())??;
+        let written = written.transpose();
+        let mut alarm = self.image_alarm.lock().unwrap_or_else(PoisonError::into_inner);
+        match &written {
+            Ok(_) => drop(alarm.clear()),
+            Err(error) => {
+                if let Some(failures) = alarm.raise() {
+                    tracing::error!(%error, failures, "pictures cannot be written; look at the data directory's disk");
                 }
             }
-        };
-        match written.await.inspect(&mut alarm) {
-            Ok(Ok(written)) => Ok((record_id, Some(written))),
-            Ok(Err(_)) => {
-                Err(Fault::new(Code::Unavailable, "the server cannot store images at the moment; send it again later"))
-            }
-            Err(_) => Err(Fault::new(Code::Unavailable, "the server is stopping; send it again later")),
         }
+        let full =
+            |_| Fault::new(Code::Unavailable, "the server cannot store images at the moment; send it again later");
+        Ok((record_id, written.map_err(full)?))
     }
 
     /// `health_status`, by either road.
@@ -158,6 +147,25 @@ impl App {
         killpoint::hit("server.answer.before");
         Ok(Done { answer, broadcasts: broadcasts.into_iter().collect() })
     }
+}
+
+/// The id that the event's record has or is to have, and its pictures on the disk; none where the event is known. Blocks.
+fn write_images(
+    store: &Store,
+    folder: &ImageStore,
+    envelope: &Envelope,
+    received_us: i64,
+    images: &Images,
+) -> Result<(Uuid, Option<io::Result<Written>>), StoreError> {
+    let known = store.read_here(|conn| store::receipt(conn, Kind::Detection, &envelope.camera, &envelope.key))?;
+    let (record_id, stored) = match known {
+        Some((id, revision)) => (id.parse().unwrap_or_else(|_| new_id(received_us)), Some(revision)),
+        None => (new_id(received_us), None),
+    };
+    if store::verdict(stored, envelope.revision()) == Verdict::Duplicate {
+        return Ok((record_id, None));
+    }
+    Ok((record_id, Some(folder.write(record_id, received_us, images))))
 }
 
 fn timed(at_us: i64, envelope: &Envelope, body: serde_json::Map<String, Value>) -> Timed {

@@ -4,13 +4,13 @@ use super::app::App;
 use super::images::ImageStore;
 use super::retention;
 use super::routes;
+use super::sips;
 use super::socket::Hub;
 use super::store::{Store, StoreError};
 use super::sweep;
 use crate::clock::SystemClock;
 use crate::config::{ServerConfig, load_server};
 use crate::exit::{Exit, Failure};
-use axum::serve::ListenerExt;
 use jiff::tz::TimeZone;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File};
@@ -137,8 +137,7 @@ async fn run(app: Arc<App>, listen: SocketAddr) -> Result<(), Failure> {
     tokio::spawn(retention::run(app.clone()));
 
     let hub = Arc::new(Hub::default());
-    // A Socket.IO answer is two small messages: they must not wait for each other's acknowledgement.
-    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+    let listener = sips::Listener(listener);
     let (told, stopping) = tokio::sync::watch::channel(false);
     let mut until = stopping.clone();
     let server = axum::serve(listener, routes::router(app, hub.clone())).with_graceful_shutdown(async move {

@@ -160,7 +160,7 @@ impl Conversation {
     }
 
     fn join(&self, room: Room, ack: Option<u64>) {
-        self.peer.join(room);
+        self.hub.join(room, self.peer.sid);
         self.reply("status", ack, &answer::joined(room, self.app.now_us()));
     }
 
