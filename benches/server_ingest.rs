@@ -52,7 +52,7 @@ impl Template {
         Self { bytes: text.into_bytes(), id_at }
     }
 
-    pub fn next(&mut self) -> &[u8] {
+    pub fn another(&mut self) -> &[u8] {
         let id = &mut self.bytes[self.id_at..self.id_at + 36];
         Uuid::now_v7().as_hyphenated().encode_lower(id);
         &self.bytes

@@ -49,7 +49,7 @@ impl Agents {
                     let mut due = begun + period * number as u32 / count as u32;
                     while due < begun + time {
                         tokio::time::sleep_until(due.into()).await;
-                        let frame = frame(shared.borrow_mut().next());
+                        let frame = frame(shared.borrow_mut().another());
                         socket.stream.write_all(&frame).await.unwrap();
                         socket.acknowledged().await;
                         waits.push(due.elapsed().as_secs_f32() * 1000.0);

@@ -33,7 +33,7 @@ async fn send(address: &str, number: usize, pictures: usize, until: Instant) -> 
         if sent >= until {
             return waits;
         }
-        stream.write_all(template.next()).await.unwrap();
+        stream.write_all(template.another()).await.unwrap();
         hear(&mut stream, &mut answer).await;
         waits.push(sent.elapsed().as_secs_f32() * 1000.0);
     }
