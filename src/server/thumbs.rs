@@ -141,10 +141,10 @@ fn decode(bytes: &[u8]) -> Option<Pixels> {
         PixelFormat::RGB24 => 3,
         PixelFormat::L16 | PixelFormat::CMYK32 => return None,
     };
-    // Each side on its own would ask too much of the shorter one.
-    let longer = usize::from(info.width.max(info.height)).max(1);
-    let wished = |side: u16| u16::try_from((usize::from(side) * SIDE / longer).max(1)).unwrap_or(side);
-    let (width, height) = decoder.scale(wished(info.width), wished(info.height)).ok()?;
+    // The decoder is content with one side of the size that is asked for; the longer one is to decide.
+    let side = SIDE as u16;
+    let asked = if info.width >= info.height { (side, u16::MAX) } else { (u16::MAX, side) };
+    let (width, height) = decoder.scale(asked.0, asked.1).ok()?;
     let data = decoder.decode().ok()?;
     let (width, height) = (usize::from(width), usize::from(height));
     (data.len() == width * height * channels && !data.is_empty()).then_some(Pixels { width, height, channels, data })
@@ -244,7 +244,7 @@ mod tests {
         assert!(media_type == "image/jpeg" && first.len() < written.rows[0].bytes as usize);
         folder.remove([path.as_str()].into_iter());
         assert_eq!(thumbs.of(&folder, path.clone()).await.unwrap().0, first, "from memory");
-        thumbs.forget(&[path.clone()]);
+        thumbs.forget(std::slice::from_ref(&path));
         assert!(thumbs.of(&folder, path).await.is_none());
     }
 }

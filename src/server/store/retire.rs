@@ -74,10 +74,9 @@ pub fn remove(conn: &Connection, removal: &Removal, rows: usize) -> Result<Remov
         removed.records += 1;
         removed.bytes += old.bytes;
     }
-    match removal.class {
-        // Health reports are counted by their cameras.
-        Class::Health => usage::add(conn, Class::Health, removed.records, removed.bytes)?,
-        _ => {}
+    if removal.class == Class::Health {
+        // Their cameras count them until now.
+        usage::add(conn, Class::Health, removed.records, removed.bytes)?;
     }
     usage::removed(conn, removal.class, removed.records, removed.bytes)?;
     Ok(removed)
