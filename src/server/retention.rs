@@ -15,6 +15,8 @@ const EVERY: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(5);
 /// Records of one step. Fewer files than the sweep takes for a lost database, if the power goes just then.
 const ROWS: usize = 100;
+/// Older records that are looked through in one step.
+const LOOKS: usize = 400;
 
 const DAY_US: f64 = 86_400e6;
 
@@ -76,7 +78,7 @@ pub async fn run(app: Arc<App>) {
 async fn look_through(app: &App) {
     let mut done = 0;
     loop {
-        match app.store.write(|conn| store::backfill(conn, ROWS)).await.map(|committed| committed.value) {
+        match app.store.write(|conn| store::backfill(conn, LOOKS)).await.map(|committed| committed.value) {
             Ok(0) => break,
             Ok(rows) => done += rows,
             Err(store::StoreError::Closed) => return,

@@ -14,6 +14,10 @@ use std::fmt;
 /// counted.
 pub const MANY: usize = if cfg!(test) { 60 } else { 50_000 };
 
+/// So many places can be read from an index in the time that it takes to look one record up.
+const SCAN: i64 = 20;
+const MOST_SCANNED: i64 = 500_000;
+
 /// Which page, and how it is sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Order {
@@ -89,7 +93,7 @@ impl Filter {
         let (mut places, total, total_is_exact) = match &self.plate {
             None => (self.walk(&tx, &cameras, None)?, self.total(&tx, &cameras)?, true),
             Some(wanted) => match few(&tx, wanted)? {
-                Some(seqs) => self.sort(&tx, seqs)?,
+                Some(seqs) => self.sort(&tx, &cameras, &seqs)?,
                 None => (self.walk(&tx, &cameras, Some(wanted))?, MANY as i64, false),
             },
         };
@@ -232,13 +236,21 @@ impl Filter {
         (format!("{sql} ORDER BY {order}"), values)
     }
 
-    /// Of few records: those that also match otherwise, sorted, behind the cursor; and how many there are of them.
-    fn sort(&self, conn: &Connection, seqs: Vec<i64>) -> Result<(Vec<Place>, i64, bool)> {
-        let asks = self.by_time() || self.camera_id.is_some() || self.checkpoint_id.is_some();
-        let mut places = Vec::with_capacity(seqs.len());
-        for seq in seqs {
-            let place = if asks { self.place_of(conn, seq)? } else { Some(Place { at_us: None, seq }) };
-            places.extend(place);
+    /// Of few records, given in the order of their numbers: those that also match otherwise, sorted, behind the cursor; and
+    /// how many there are of them.
+    fn sort(&self, conn: &Connection, cameras: &[Camera], seqs: &[i64]) -> Result<(Vec<Place>, i64, bool)> {
+        let mut places = Vec::new();
+        if self.by_time() && self.total(conn, cameras)? <= (seqs.len() as i64 * SCAN).min(MOST_SCANNED) {
+            // An index lists the whole span faster than each record is looked up.
+            let span = Filter { plate: None, cursor: None, limit: MOST_SCANNED as usize, ..self.clone() };
+            places = span.walk(conn, cameras, None)?;
+            places.retain(|place| seqs.binary_search(&place.seq).is_ok());
+        } else if self.by_time() || self.camera_id.is_some() || self.checkpoint_id.is_some() {
+            for seq in seqs {
+                places.extend(self.place_of(conn, *seq)?);
+            }
+        } else {
+            places.extend(seqs.iter().map(|seq| Place { at_us: None, seq: *seq }));
         }
         let total = places.len() as i64;
         if let Some(cursor) = &self.cursor {
