@@ -96,6 +96,20 @@ async fn everything_is_there_after_a_restart_and_the_checkpoint_rises() {
 }
 
 #[tokio::test]
+async fn asking_whether_commits_succeed_does_not_make_the_checkpoint_rise() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Arc::new(Store::open(&dir.path().join("s.db")).unwrap());
+    insert(&store, detection("k1", 0, "id1")).await;
+    let before = store.checkpoint();
+    for _ in 0..10 {
+        assert_eq!(store.write(|_| Ok(())).await.unwrap().checkpoint, before);
+    }
+    insert(&store, detection("k2", 0, "id2")).await;
+    assert_eq!(store.checkpoint(), before + 1);
+    store.close();
+}
+
+#[tokio::test]
 async fn records_are_the_last_ones_oldest_first() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir);
