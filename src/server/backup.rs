@@ -2,6 +2,7 @@
 //! folder can be used as a data directory as it is.
 
 use super::check::{DataArgs, database, storage};
+use super::images::ImageStore;
 use super::store::{Connection, verify};
 use crate::exit::{Exit, Failure};
 use rustix::fs::{FlockOperation, flock};
@@ -88,14 +89,16 @@ fn say(args: &Args, store_id: &str, checkpoint: i64, pictures: &Pictures) {
 }
 
 /// Brings every named picture over. A picture is never changed once it is written, so that one of the same size is the same,
-/// and on the same disk one file can serve both folders.
+/// and on the same disk one file can serve both folders. One in a segment becomes a file in a folder of the segment's name:
+/// the segment itself is still written, and gets holes.
 fn copy_pictures(copy: &Connection, from: &Path, to: &Path) -> io::Result<Pictures> {
+    let images = ImageStore::open(from.to_owned())?;
     let mut pictures = Pictures::default();
     let mut folders = BTreeSet::new();
     let mut fault = None;
     let listed = verify::pictures(copy, |path, bytes| {
         if fault.is_none() {
-            fault = bring(path, bytes, from, to, &mut folders, &mut pictures).err();
+            fault = bring(&images, (path, bytes), to, &mut folders, &mut pictures).err();
         }
     });
     if let Some(error) = fault {
@@ -109,19 +112,18 @@ fn copy_pictures(copy: &Connection, from: &Path, to: &Path) -> io::Result<Pictur
 }
 
 fn bring(
-    path: &str,
-    bytes: i64,
-    from: &Path,
+    images: &ImageStore,
+    (path, bytes): (&str, i64),
     to: &Path,
     folders: &mut BTreeSet<PathBuf>,
     pictures: &mut Pictures,
 ) -> io::Result<()> {
     let inside = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
-    let (from, to) = (from.join(path), to.join(path));
-    if !inside || !from.is_file() {
+    if !inside || images.bytes(path).is_err() {
         pictures.missing += 1;
         return Ok(());
     }
+    let (from, to) = (images.root().join(path), to.join(path));
     if fs::metadata(&to).is_ok_and(|file| file.len() == bytes.unsigned_abs()) {
         pictures.there += 1;
         return Ok(());
@@ -136,7 +138,7 @@ fn bring(
         return Ok(());
     }
     let temporary = to.with_extension("part");
-    fs::copy(&from, &temporary)?;
+    fs::write(&temporary, images.read(path)?.0)?;
     File::open(&temporary)?.sync_all()?;
     fs::rename(&temporary, &to)?;
     pictures.copied += 1;

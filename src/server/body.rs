@@ -2,7 +2,7 @@
 
 use super::fault::{Code, Fault};
 use crate::wire::incoming::json;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::http::{HeaderMap, Request, header};
 use futures_util::StreamExt;
 use serde_json::Value;
@@ -35,8 +35,9 @@ pub async fn bytes(request: Request<Body>, limit: usize) -> Result<Vec<u8>, Faul
 }
 
 async fn collect(body: Body, limit: usize) -> Result<Vec<u8>, Fault> {
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(limit);
+    let mut bytes = Vec::with_capacity(announced.min(limit));
     let mut stream = body.into_data_stream();
-    let mut bytes = Vec::new();
     let mut length = 0;
     while let Some(chunk) = stream.next().await {
         let chunk = chunk.map_err(|error| Fault::new(Code::Invalid, format!("the body broke off: {error}")))?;

@@ -9,7 +9,8 @@ use crate::config::load_server;
 use crate::exit::{Exit, Failure};
 use rustix::fs::{FlockOperation, flock};
 use serde_json::{Value, json};
-use std::fs::{self, File};
+use std::collections::HashSet;
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -116,25 +117,24 @@ fn look(conn: &Connection, data_dir: &Path, quick: bool) -> Result<Report, Store
 }
 
 fn pictures(conn: &Connection, root: &Path, report: &mut Report) -> Result<(), StoreError> {
-    let mut absent = Vec::new();
+    let Ok(images) = ImageStore::open(root.to_owned()) else { return Ok(()) };
+    let mut absent = HashSet::new();
     verify::pictures(conn, |path, bytes| {
         report.pictures += 1;
-        match fs::metadata(root.join(path)) {
-            Ok(file) if file.len() == bytes.unsigned_abs() => {}
-            Ok(file) => report.wrong_size.add(format!("{path}: {} bytes, not {bytes}", file.len())),
-            Err(_) => absent.push(path.to_owned()),
+        match images.bytes(path) {
+            Ok(there) if there == bytes.unsigned_abs() => {}
+            Ok(there) => report.wrong_size.add(format!("{path}: {there} bytes, not {bytes}")),
+            Err(_) => drop(absent.insert(path.to_owned())),
         }
     })?;
-    for path in absent {
-        // A newer revision of its event may have taken its place while we looked.
-        if verify::is_named(conn, &path)? {
-            report.missing.add(path);
-        }
+    // A newer revision of its event may have taken its place while we looked.
+    if !absent.is_empty() {
+        verify::pictures(conn, |path, _| {
+            if absent.contains(path) {
+                report.missing.add(path.to_owned());
+            }
+        })?;
     }
-    if !root.is_dir() {
-        return Ok(());
-    }
-    let Ok(images) = ImageStore::open(root.to_owned()) else { return Ok(()) };
     for path in sweep::orphans(conn, &images, SystemClock.wall_us(), usize::MAX) {
         report.unnamed.add(path);
     }

@@ -1,16 +1,18 @@
-//! Evidence pictures as files: `<data_dir>/images/YYYY/MM/DD/<detection_id>-frame.jpg`.
+//! Evidence pictures: below `<data_dir>/images`, in the segments of their day (`segments`). Those that an earlier version
+//! wrote are files of their own, `YYYY/MM/DD/<detection_id>-frame.jpg`, and stay so.
 //!
-//! Nothing a peer sends becomes part of a path: names are made of our own UUID, a role and an extension, and no name is
-//! used twice. A file is whole and on the disk (file and directory synced) before anyone may name it in the database.
+//! Nothing a peer sends becomes part of a path: names are made of our own numbers, and no name is used twice. A picture
+//! is whole and on the disk before anyone may name it in the database.
 
-use super::days::Days;
+use super::header::Header;
+use super::segments::{Place, Segment, Segments};
 use super::store::ImageRow;
 use crate::killpoint;
 use crate::wire::incoming::{Image, ImageKind, Images};
 use jiff::{Timestamp, tz::TimeZone};
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use uuid::Uuid;
@@ -19,7 +21,7 @@ use uuid::Uuid;
 #[derive(Debug, Clone)]
 pub struct ImageStore {
     root: PathBuf,
-    days: Arc<Days>,
+    segments: Arc<Segments>,
     claims: Arc<Mutex<HashMap<Uuid, usize>>>,
 }
 
@@ -59,7 +61,7 @@ impl ImageStore {
     /// Makes the folder if it is missing.
     pub fn open(root: PathBuf) -> io::Result<Self> {
         fs::create_dir_all(&root)?;
-        Ok(Self { days: Arc::new(Days::new(root.clone())), root, claims: Arc::default() })
+        Ok(Self { segments: Arc::new(Segments::new(root.clone())), root, claims: Arc::default() })
     }
 
     pub fn root(&self) -> &Path {
@@ -71,83 +73,84 @@ impl ImageStore {
         self.claims.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&id)
     }
 
+    /// The pictures by segment, for those who look through all of them.
+    pub fn segments(&self) -> &Segments {
+        &self.segments
+    }
+
     /// Writes all pictures of one revision of a detection, or none: at an error those already written are removed.
     /// Blocks until they are on the disk.
-    pub fn write(&self, id: Uuid, revision: i64, received_us: i64, images: &Images) -> io::Result<Written> {
+    pub fn write(&self, id: Uuid, received_us: i64, images: &Images) -> io::Result<Written> {
         let mut written = Written { rows: Vec::new(), _claim: Claim::new(&self.claims, id) };
-        let result = self.write_all(&mut written.rows, id, revision, received_us, images);
+        let result = self.segments.current(&day_of(received_us)).and_then(|segment| {
+            append(&segment, &mut written.rows, id, images)?;
+            killpoint::hit("server.image.written");
+            segment.sync()
+        });
         if result.is_err() {
             self.remove(written.rows.iter().map(|row| row.path.as_str()));
         }
         result.map(|()| written)
     }
 
-    fn write_all(
-        &self,
-        rows: &mut Vec<ImageRow>,
-        id: Uuid,
-        revision: i64,
-        received_us: i64,
-        images: &Images,
-    ) -> io::Result<()> {
-        let day = day_of(received_us);
-        // The same revision may be on its way twice: each has files of its own.
-        let stem = match revision {
-            0 => id.to_string(),
-            _ => format!("{id}-r{revision}-{}", &Uuid::new_v4().simple().to_string()[..8]),
-        };
-        for (name, image) in named(images) {
-            let file = format!("{stem}-{name}.{}", extension(image.kind));
-            self.write_one(&day, &file, &image.bytes)?;
-            rows.push(ImageRow { name, path: format!("{day}/{file}"), bytes: image.bytes.len() as i64 });
-        }
-        if !rows.is_empty() {
-            killpoint::hit("server.image.renamed");
-            self.days.sync(&day)?;
-        }
-        Ok(())
-    }
-
-    fn write_one(&self, day: &str, file: &str, bytes: &[u8]) -> io::Result<()> {
-        let dir = self.days.make(day)?;
-        let temporary = dir.join(format!(".{file}.tmp"));
-        let result = (|| {
-            let mut out = File::create(&temporary)?;
-            out.write_all(bytes)?;
-            out.sync_all()?;
-            fs::rename(&temporary, dir.join(file))
-        })();
-        if result.is_err() {
-            let _ = fs::remove_file(&temporary);
-            self.days.forget(day);
-        }
-        result
-    }
-
-    /// Removes files that no row names; one that is gone already is no fault.
+    /// Removes pictures that no row names; one that is gone already is no fault.
     pub fn remove<'a>(&self, paths: impl Iterator<Item = &'a str>) {
         for path in paths {
-            if let Some(full) = self.confined(path)
-                && let Err(error) = fs::remove_file(&full)
+            if let Err(error) = self.remove_one(path)
                 && error.kind() != io::ErrorKind::NotFound
             {
-                tracing::warn!(file = %full.display(), %error, "an unused image file could not be removed");
+                tracing::warn!(path, %error, "an unused picture could not be removed");
             }
         }
     }
 
-    /// The bytes of a stored image, and its media type. Blocks.
-    pub fn read(&self, path: &str) -> io::Result<(Vec<u8>, &'static str)> {
-        let full = self.confined(path).ok_or_else(|| io::Error::other("the path leaves the images folder"))?;
-        let media_type = if path.ends_with(".png") { "image/png" } else { "image/jpeg" };
-        Ok((fs::read(full)?, media_type))
+    fn remove_one(&self, path: &str) -> io::Result<()> {
+        match self.place(path) {
+            Some(place) => self.segments.remove(&place),
+            None => fs::remove_file(self.confined(path)?),
+        }
     }
 
-    /// `path` below the root; `None` if it would lead out of it.
-    fn confined(&self, path: &str) -> Option<PathBuf> {
-        let path = Path::new(path);
-        path.components().all(|part| matches!(part, Component::Normal(_))).then(|| self.root.join(path))
+    /// The bytes of a stored picture, and its media type. Blocks.
+    pub fn read(&self, path: &str) -> io::Result<(Vec<u8>, &'static str)> {
+        let media_type = if path.ends_with(".png") { "image/png" } else { "image/jpeg" };
+        let bytes = match self.place(path) {
+            Some(place) => self.segments.read(&place)?,
+            None => fs::read(self.confined(path)?)?,
+        };
+        Ok((bytes, media_type))
     }
+
+    /// How many bytes lie there of a stored picture. Blocks.
+    pub fn bytes(&self, path: &str) -> io::Result<u64> {
+        match self.place(path) {
+            Some(place) => Ok(self.segments.find(&place)?.0.bytes),
+            None => Ok(fs::metadata(self.confined(path)?)?.len()),
+        }
+    }
+
+    /// Where in a segment it lies. In a copy of the folder a segment may be a folder with a file for each picture.
+    fn place(&self, path: &str) -> Option<Place> {
+        Place::parse(path).filter(|place| !self.root.join(&place.segment).is_dir())
+    }
+
+    /// `path` below the root.
+    fn confined(&self, path: &str) -> io::Result<PathBuf> {
+        let path = Path::new(path);
+        let inside = path.components().all(|part| matches!(part, Component::Normal(_)));
+        inside.then(|| self.root.join(path)).ok_or_else(|| io::Error::other("the path leaves the images folder"))
+    }
+}
+
+/// Gives the rows of those that were written, also where the next could not be.
+fn append(segment: &Segment, rows: &mut Vec<ImageRow>, id: Uuid, images: &Images) -> io::Result<()> {
+    for (name, image) in named(images) {
+        let (extension, bytes) = (extension(image.kind), image.bytes.len());
+        let header = Header { id, name, extension: extension.to_owned(), bytes: bytes as u64 };
+        let place = segment.append(&header, &image.bytes)?;
+        rows.push(ImageRow { name: header.name, path: place.path(extension), bytes: bytes as i64 });
+    }
+    Ok(())
 }
 
 fn named(images: &Images) -> impl Iterator<Item = (String, &Image)> {
@@ -177,24 +180,50 @@ mod tests {
         Some(Image { kind: ImageKind::Jpeg, bytes: vec![0xff, 0xd8, 0xff, byte] })
     }
 
+    const AT: i64 = 1_734_602_400_000_000;
+
     #[test]
-    fn pictures_lie_in_the_folder_of_their_day_and_read_back() {
+    fn pictures_lie_in_a_segment_of_their_day_read_back_and_go() {
         let dir = tempfile::tempdir().unwrap();
         let store = ImageStore::open(dir.path().join("images")).unwrap();
         let images = Images { frame: jpeg(1), crops: vec![None, jpeg(2)], ..Images::default() };
-        let written = store.write(Uuid::nil(), 0, 1_734_602_400_000_000, &images).unwrap();
+        let written = store.write(Uuid::nil(), AT, &images).unwrap();
         assert!(store.is_claimed(Uuid::nil()));
         let rows = written.rows.clone();
         drop(written);
         assert!(!store.is_claimed(Uuid::nil()));
-        let paths: Vec<_> = rows.iter().map(|row| row.path.as_str()).collect();
-        let id = Uuid::nil();
-        assert_eq!(paths, [format!("2024/12/19/{id}-frame.jpg"), format!("2024/12/19/{id}-crop-1.jpg")]);
+        assert_eq!((rows[0].name.as_str(), rows[1].name.as_str()), ("frame", "crop-1"));
+        assert!(rows.iter().all(|row| row.path.starts_with("2024/12/19/") && row.path.ends_with(".jpg")), "{rows:?}");
+        assert_ne!(rows[0].path, rows[1].path);
         assert_eq!(store.read(&rows[1].path).unwrap(), (vec![0xff, 0xd8, 0xff, 2], "image/jpeg"));
-        let files = fs::read_dir(dir.path().join("images/2024/12/19")).unwrap().count();
-        assert_eq!(files, 2, "no temporary file is left");
-        store.remove(rows.iter().map(|row| row.path.as_str()));
-        assert!(store.read(&rows[1].path).is_err());
+        store.remove(rows[..1].iter().map(|row| row.path.as_str()));
+        assert!(store.read(&rows[0].path).is_err());
+        assert!(store.read(&rows[1].path).is_ok());
+    }
+
+    #[test]
+    fn a_picture_that_an_earlier_version_wrote_is_read_and_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = ImageStore::open(dir.path().to_owned()).unwrap();
+        let path = format!("2024/12/19/{}-frame.jpg", Uuid::nil());
+        fs::create_dir_all(dir.path().join("2024/12/19")).unwrap();
+        fs::write(dir.path().join(&path), "old").unwrap();
+        assert_eq!(store.read(&path).unwrap().0, b"old");
+        store.remove([path.as_str()].into_iter());
+        assert!(store.read(&path).is_err());
+    }
+
+    #[test]
+    fn in_a_copy_a_segment_may_be_a_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = ImageStore::open(dir.path().to_owned()).unwrap();
+        let segment = format!("2024/12/19/{}.pics", Uuid::nil());
+        fs::create_dir_all(dir.path().join(&segment)).unwrap();
+        fs::write(dir.path().join(&segment).join("8192.png"), "copied").unwrap();
+        let path = format!("{segment}/8192.png");
+        assert_eq!(store.read(&path).unwrap(), (b"copied".to_vec(), "image/png"));
+        store.remove([path.as_str()].into_iter());
+        assert!(store.read(&path).is_err());
     }
 
     #[test]
@@ -202,33 +231,34 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("secret"), "x").unwrap();
         let store = ImageStore::open(dir.path().join("images")).unwrap();
-        for path in ["../secret", "/etc/passwd", "2024/../../secret", "./../secret"] {
+        let segment = format!("../{}.pics/0.jpg", Uuid::nil());
+        for path in ["../secret", "/etc/passwd", "2024/../../secret", "./../secret", "../secret/0.jpg", &segment] {
             assert!(store.read(path).is_err(), "{path}");
         }
     }
 
     #[test]
-    fn one_revision_on_its_way_twice_has_files_of_its_own() {
+    fn pictures_that_cannot_be_written_leave_no_claim() {
         let dir = tempfile::tempdir().unwrap();
         let store = ImageStore::open(dir.path().to_owned()).unwrap();
-        let images = Images { frame: jpeg(1), ..Images::default() };
-        let write = || store.write(Uuid::nil(), 2, 1_734_602_400_000_000, &images).unwrap();
-        let (one, two) = (write(), write());
-        assert_ne!(one.rows[0].path, two.rows[0].path);
-        drop(one);
-        assert!(store.is_claimed(Uuid::nil()));
+        fs::write(dir.path().join("2024"), "in the way").unwrap();
+        let images = Images { frame: jpeg(1), crops: vec![jpeg(2)], ..Images::default() };
+        assert!(store.write(Uuid::nil(), AT, &images).is_err());
+        assert!(!store.is_claimed(Uuid::nil()));
+        fs::remove_file(dir.path().join("2024")).unwrap();
+        assert!(store.write(Uuid::nil(), AT, &images).is_ok());
     }
 
     #[test]
-    fn pictures_that_cannot_all_be_written_leave_none() {
+    fn a_folder_that_was_deleted_under_us_is_noticed_before_anything_is_answered() {
         let dir = tempfile::tempdir().unwrap();
-        let store = ImageStore::open(dir.path().to_owned()).unwrap();
-        let day = dir.path().join("2024/12/19");
-        // A folder where the second file should go.
-        fs::create_dir_all(day.join(format!("{}-crop-0.jpg", Uuid::nil()))).unwrap();
-        let images = Images { frame: jpeg(1), crops: vec![jpeg(2)], ..Images::default() };
-        assert!(store.write(Uuid::nil(), 0, 1_734_602_400_000_000, &images).is_err());
-        assert!(!day.join(format!("{}-frame.jpg", Uuid::nil())).exists());
-        assert!(!store.is_claimed(Uuid::nil()));
+        let store = ImageStore::open(dir.path().join("images")).unwrap();
+        let images = Images { frame: jpeg(1), ..Images::default() };
+        store.write(Uuid::nil(), AT, &images).unwrap();
+        fs::remove_dir_all(dir.path().join("images")).unwrap();
+        assert!(store.write(Uuid::nil(), AT, &images).is_err());
+        fs::create_dir(dir.path().join("images")).unwrap();
+        let written = store.write(Uuid::nil(), AT, &images).unwrap();
+        assert!(store.read(&written.rows[0].path).is_ok());
     }
 }

@@ -5,10 +5,12 @@ use super::app::{App, Done};
 use super::cameras::problems;
 use super::cameras::skew::Sample;
 use super::fault::{Code, Fault};
-use super::images::Written;
+use super::images::{ImageStore, Written};
 use super::metrics;
 use super::presence::Word;
-use super::store::{self, Committed, Kind, NewDetection, NewHealth, Reported, Timed, Verdict, Watched};
+use super::store::{
+    self, Committed, Kind, NewDetection, NewHealth, Reported, Store, StoreError, Timed, Verdict, Watched,
+};
 use super::watch::alert::Told;
 use super::watch::matching::Read;
 use crate::domain::CameraKey;
@@ -17,6 +19,7 @@ use crate::telemetry::OneLine;
 use crate::wire::incoming::{ClockReport, Detection, Envelope, EventRef, Gap, Health, Images, Overview, Registration};
 use crate::wire::timestamp;
 use serde_json::{Map, Value, json};
+use std::io;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use uuid::{NoContext, Timestamp, Uuid};
@@ -136,38 +139,28 @@ impl App {
         if images.is_empty() {
             return Ok((new_id(received_us), None));
         }
-        let (camera, key) = (envelope.camera.clone(), envelope.key.clone());
-        let known = self.store.read(move |conn| store::receipt(conn, Kind::Detection, &camera, &key)).await?;
-        let (record_id, stored) = match known {
-            Some((id, revision)) => (id.parse().unwrap_or_else(|_| new_id(received_us)), Some(revision)),
-            None => (new_id(received_us), None),
-        };
-        if store::verdict(stored, envelope.revision()) == Verdict::Duplicate {
-            return Ok((record_id, None));
-        }
-        let (folder, revision) = (self.images.clone(), envelope.revision());
-        let written = tokio::task::spawn_blocking(move || folder.write(record_id, revision, received_us, &images));
-        let mut alarm = |result: &std::io::Result<Written>| {
-            let mut alarm = self.image_alarm.lock().unwrap_or_else(PoisonError::into_inner);
-            match result {
-                Ok(_) => drop(alarm.clear()),
-                Err(error) => {
-                    if let Some(failures) = alarm.raise() {
-                        tracing::error!(%error, failures, "pictures cannot be written; look at the data directory's disk");
-                    }
+        let (store, folder, envelope) = (self.store.clone(), self.images.clone(), envelope.clone());
+        let kept = tokio::task::spawn_blocking(move || write_images(&store, &folder, &envelope, received_us, &images));
+        let stopping = || Fault::new(Code::Unavailable, "the server is stopping; send it again later");
+        let (record_id, written) = kept.await.map_err(|_| stopping())??;
+        let written = written.transpose();
+        let mut alarm = self.image_alarm.lock().unwrap_or_else(PoisonError::into_inner);
+        match &written {
+            Ok(_) => drop(alarm.clear()),
+            Err(error) => {
+                if let Some(failures) = alarm.raise() {
+                    tracing::error!(%error, failures, "pictures cannot be written; look at the data directory's disk");
                 }
             }
-        };
-        match written.await.inspect(&mut alarm) {
-            Ok(Ok(written)) => {
-                metrics::images_written(&written.rows);
-                Ok((record_id, Some(written)))
-            }
-            Ok(Err(_)) => {
-                Err(Fault::new(Code::Unavailable, "the server cannot store images at the moment; send it again later"))
-            }
-            Err(_) => Err(Fault::new(Code::Unavailable, "the server is stopping; send it again later")),
         }
+        drop(alarm);
+        let full =
+            |_| Fault::new(Code::Unavailable, "the server cannot store images at the moment; send it again later");
+        let written = written.map_err(full)?;
+        if let Some(written) = &written {
+            metrics::images_written(&written.rows);
+        }
+        Ok((record_id, written))
     }
 
     /// `health_status`, by either road.
@@ -239,6 +232,25 @@ fn sample(payload: &Map<String, Value>, stamped_us: i64, received_us: i64, is_li
     let is = |key: &str, value: bool| payload.get(key) == Some(&Value::Bool(value));
     let is_usable = !is("clock_synced", false) && !is("time_corrected", true);
     is_usable.then(|| Sample { difference_us: received_us.saturating_sub(stamped_us), is_live })
+}
+
+/// The id that the event's record has or is to have, and its pictures on the disk; none where the event is known. Blocks.
+fn write_images(
+    store: &Store,
+    folder: &ImageStore,
+    envelope: &Envelope,
+    received_us: i64,
+    images: &Images,
+) -> Result<(Uuid, Option<io::Result<Written>>), StoreError> {
+    let known = store.read_here(|conn| store::receipt(conn, Kind::Detection, &envelope.camera, &envelope.key))?;
+    let (record_id, stored) = match known {
+        Some((id, revision)) => (id.parse().unwrap_or_else(|_| new_id(received_us)), Some(revision)),
+        None => (new_id(received_us), None),
+    };
+    if store::verdict(stored, envelope.revision()) == Verdict::Duplicate {
+        return Ok((record_id, None));
+    }
+    Ok((record_id, Some(folder.write(record_id, received_us, images))))
 }
 
 fn timed(at_us: i64, envelope: &Envelope, body: serde_json::Map<String, Value>) -> Timed {

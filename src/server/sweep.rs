@@ -2,6 +2,7 @@
 //! server already works. Nothing is touched that is young, in use, or not named as we name files.
 
 use super::images::ImageStore;
+use super::segments::is_segment;
 use super::store::{self, Connection, Store};
 use std::fs;
 use std::path::Path;
@@ -19,7 +20,11 @@ const MOST: usize = 1000;
 /// Looks through all days and removes what no record names.
 pub async fn run(store: Arc<Store>, images: ImageStore, now_us: i64) {
     let folder = images.clone();
-    let found = store.read(move |conn| Ok(orphans(conn, &folder, now_us, MOST))).await;
+    let look = move |conn: &Connection| {
+        remove_empty_segments(&folder, now_us);
+        Ok(orphans(conn, &folder, now_us, MOST))
+    };
+    let found = store.read(look).await;
     match found {
         Ok(orphans) if orphans.is_empty() => {}
         Ok(orphans) if orphans.len() > MOST => tracing::warn!(
@@ -35,22 +40,26 @@ pub async fn run(store: Arc<Store>, images: ImageStore, now_us: i64) {
     }
 }
 
-/// Paths below the root of files that no record names; not many more than `most`. Blocks.
+/// Paths of pictures that no record names; not many more than `most`. Blocks.
 pub fn orphans(conn: &Connection, images: &ImageStore, now_us: i64, most: usize) -> Vec<String> {
     let mut orphans = Vec::new();
     for day in days(images.root()) {
         for (file, changed_us) in files(&images.root().join(&day)) {
-            let Some(id) = record_of(&file) else { continue };
-            // In this order: a claim ends after the commit, so a file without one has its row by now or never gets it.
-            if now_us.saturating_sub(changed_us) < YOUNG_US || images.is_claimed(id) {
+            if now_us.saturating_sub(changed_us) < YOUNG_US {
                 continue;
             }
-            let path = format!("{day}/{file}");
-            match store::names_image(conn, &id.to_string(), &path) {
-                Ok(false) => orphans.push(path),
-                Ok(true) => {}
-                // Not known is not unnamed.
-                Err(error) => tracing::debug!(%error, file, "not looked up"),
+            for (path, id) in pictures(images, &format!("{day}/{file}")) {
+                // In this order: a claim ends after the commit, so a picture without one has its row by now or never
+                // gets it.
+                if images.is_claimed(id) {
+                    continue;
+                }
+                match store::names_image(conn, &id.to_string(), &path) {
+                    Ok(false) => orphans.push(path),
+                    Ok(true) => {}
+                    // Not known is not unnamed.
+                    Err(error) => tracing::debug!(%error, path, "not looked up"),
+                }
             }
         }
         if orphans.len() > most {
@@ -58,6 +67,33 @@ pub fn orphans(conn: &Connection, images: &ImageStore, now_us: i64, most: usize)
         }
     }
     orphans
+}
+
+/// Segments that were begun and got no picture, or lost their last one while they were written.
+fn remove_empty_segments(images: &ImageStore, now_us: i64) {
+    for day in days(images.root()) {
+        for (file, changed_us) in files(&images.root().join(&day)) {
+            if is_segment(&file) && now_us.saturating_sub(changed_us) >= YOUNG_US {
+                let removed = images.segments().remove_if_empty(&format!("{day}/{file}"));
+                removed.unwrap_or_else(|error| tracing::debug!(%error, file, "an empty segment stays"));
+            }
+        }
+    }
+}
+
+/// The pictures in a file below the root, each with its record: many in a segment, one in a file of an earlier version.
+fn pictures(images: &ImageStore, path: &str) -> Vec<(String, Uuid)> {
+    let file = path.rsplit('/').next().unwrap_or_default();
+    if !is_segment(file) {
+        return record_of(file).map(|id| (path.to_owned(), id)).into_iter().collect();
+    }
+    match images.segments().pictures(path) {
+        Ok(listed) => listed.into_iter().map(|(place, header)| (place.path(&header.extension), header.id)).collect(),
+        Err(error) => {
+            tracing::debug!(%error, path, "not looked through");
+            Vec::new()
+        }
+    }
 }
 
 /// `YYYY/MM/DD`, all that exist.
@@ -195,15 +231,23 @@ mod tests {
     async fn a_picture_whose_commit_is_under_way_is_not_swept_however_the_clock_steps() {
         use crate::wire::incoming::{Image, ImageKind, Images};
         let folder = Folder::new();
-        let frame = Some(Image { kind: ImageKind::Jpeg, bytes: vec![1] });
-        let images = Images { frame, ..Images::default() };
-        let written = folder.images.write(Uuid::new_v4(), 0, 1_734_602_400_000_000, &images).unwrap();
-        let file = folder.images.root().join(&written.rows[0].path);
+        let picture = |byte| Some(Image { kind: ImageKind::Jpeg, bytes: vec![byte; 5000] });
+        let images = Images { frame: picture(1), crops: vec![picture(2)], ..Images::default() };
+        let write = || folder.images.write(Uuid::new_v4(), 1_734_602_400_000_000, &images).unwrap();
+        let (claimed, left) = (write(), write());
+        let there = |written: &[crate::server::store::ImageRow]| {
+            written.iter().filter(|row| folder.images.read(&row.path).is_ok()).count()
+        };
+        let (rows, left_rows) = (claimed.rows.clone(), left.rows.clone());
+        drop(left);
         folder.sweep(HOUR_US).await;
-        assert!(file.exists());
-        drop(written);
+        assert_eq!((there(&rows), there(&left_rows)), (2, 0));
+        drop(claimed);
+        let empty = folder.put(&format!("{}.pics", Uuid::new_v4()));
+        fs::write(&empty, "").unwrap();
         folder.sweep(HOUR_US).await;
-        assert!(!file.exists());
+        assert_eq!(there(&rows), 0);
+        assert!(!empty.exists());
     }
 
     #[tokio::test]

@@ -237,7 +237,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let folder = ImageStore::open(dir.path().to_owned()).unwrap();
         let frame = Some(Image { kind: ImageKind::Jpeg, bytes: jpeg(640, 480, 7) });
-        let written = folder.write(uuid::Uuid::nil(), 0, 0, &Images { frame, ..Images::default() }).unwrap();
+        let written = folder.write(uuid::Uuid::nil(), 0, &Images { frame, ..Images::default() }).unwrap();
         let path = written.rows[0].path.clone();
         let thumbs = Thumbs::new(1_000_000);
         let (first, media_type) = thumbs.of(&folder, path.clone()).await.unwrap();

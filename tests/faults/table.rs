@@ -21,7 +21,7 @@ pub const AGENT_PLACES: [&str; 9] = [
 ];
 /// And the server.
 pub const SERVER_PLACES: [&str; 4] =
-    ["server.image.renamed", "server.commit.before", "server.commit.after", "server.answer.before"];
+    ["server.image.written", "server.commit.before", "server.commit.after", "server.answer.before"];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {

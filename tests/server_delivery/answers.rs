@@ -1,10 +1,9 @@
 //! What answers say, and what they promise across restarts, restores and repeats.
 
 use crate::event_client::{Event, Rest, Said, Socket};
-use crate::oracle::{deliver, records, start};
+use crate::oracle::{deliver, pictures_on_disk, records, start};
 use serde_json::{Value, json};
 use std::fs;
-use std::process::Command;
 use std::time::Duration;
 
 #[test]
@@ -93,9 +92,8 @@ fn the_same_event_in_flight_many_times_at_once_is_one_record_and_one_broadcast()
         }
     }
     assert_eq!(told, events.len());
-    // Nor is a file left of those that lost the race.
-    let files = Command::new("find").arg(dir.path().join("data/images")).args(["-type", "f"]).output().unwrap();
-    assert_eq!(String::from_utf8(files.stdout).unwrap().lines().count(), events.len());
+    // Nor is a picture left of those that lost the race.
+    assert_eq!(pictures_on_disk(&dir.path().join("data")), events.len());
 }
 
 #[test]
@@ -203,4 +201,27 @@ fn a_record_whose_picture_is_gone_stays_and_the_picture_is_not_found() {
     assert_eq!(rest.get(&url).unwrap().0, 404);
     assert_eq!(rest.get_json("/api/records").unwrap()["records"][0]["annotated_image"], "");
     assert_eq!(deliver(&mut rest, &event)["duplicate"], true);
+}
+
+#[test]
+fn a_dashboard_that_does_not_listen_is_cut_off_and_nobody_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(dir.path());
+    let mut rest = Rest::connect(&server.address).unwrap();
+    let [mut deaf, mut listening] = [(); 2].map(|()| Socket::connect(&server.address).unwrap());
+    deaf.call("join_dashboard", "{}").unwrap();
+    listening.call("join_dashboard", "{}").unwrap();
+    let clients = |rest: &mut Rest| rest.get_json("/api/statistics").unwrap()["data"]["connected_clients"].clone();
+    assert_eq!(clients(&mut rest), 2);
+    let text = "A".repeat(60_000);
+    for number in 0.. {
+        let event = json!({"type": "detection_result", "camera_id": "c", "timestamp": 1_734_602_400, "ocr_results": [text],
+            "event_id": format!("e{number}")});
+        rest.post("/api/detection", &event.to_string()).unwrap();
+        while !matches!(listening.hear().unwrap(), Said::Event(name, _) if name == "new_detection") {}
+        if number % 100 == 0 && clients(&mut rest) == 1 {
+            return;
+        }
+        assert!(number < 5000, "never cut off");
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::common::{run_in, text};
 use crate::event_client::{Event, Rest};
-use crate::oracle::{assert_stored, deliver, records, start};
+use crate::oracle::{assert_stored, deliver, pictures_on_disk, records, start};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -109,9 +109,8 @@ fn a_full_disk_is_said_and_what_comes_when_there_is_room_again_is_taken() {
     for (event, id) in &stored {
         assert_stored(&mut rest, &found, event, id);
     }
-    let pictures = Command::new("find").arg(disk.data.join("images")).args(["-type", "f"]).output().unwrap();
     let named: usize = stored.iter().map(|(event, _)| event.pictures.len()).sum();
-    assert_eq!(text(&pictures.stdout).lines().count(), named, "refused events left pictures behind");
+    assert_eq!(pictures_on_disk(&disk.data), named, "refused events left pictures behind");
 }
 
 /// What a start that fails says, and its exit code.

@@ -6,6 +6,7 @@ use serde_json::Value;
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 /// A server on a free port that gives out all of its records.
 pub fn start(dir: &Path) -> LprServer {
@@ -44,4 +45,15 @@ pub fn deliver(rest: &mut Rest, event: &Event) -> Value {
     let (status, answer) = rest.post("/api/detection", &event.payload).unwrap();
     assert_eq!((status, &answer["success"]), (200, &Value::Bool(true)), "{answer}");
     answer
+}
+
+/// The pictures that lie in the images folder below `data`, whoever names them: the headers in all segments.
+pub fn pictures_on_disk(data: &Path) -> usize {
+    let files = Command::new("find").arg(data.join("images")).args(["-type", "f"]).output().unwrap();
+    let paths = String::from_utf8(files.stdout).unwrap();
+    let pictures_in = |path: &str| {
+        let bytes = fs::read(path).unwrap();
+        bytes.chunks(4096).filter(|block| block.starts_with(b"lpr-picture ")).count()
+    };
+    paths.lines().map(pictures_in).sum()
 }

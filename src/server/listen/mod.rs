@@ -1,6 +1,7 @@
 //! The port: accepts connections within their limits, with TLS where it is configured, and hands requests to the router.
 
 mod seats;
+mod sips;
 mod tls;
 
 pub use seats::Seats;
@@ -15,6 +16,7 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use seats::{Seat, Seated};
+use sips::Sips;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -103,6 +105,7 @@ where
 {
     let stream = Seated::new(stream, seat);
     let visitor = Visitor { address, vouched: stream.vouched.clone() };
+    let stream = Sips::new(stream);
     let router = TowerToHyperService::new(desk.router);
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(visitor.clone());

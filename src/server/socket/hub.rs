@@ -9,7 +9,8 @@ use engineioxide::{Socket, Str};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -36,13 +37,14 @@ pub struct Peer {
     /// Who joined the namespace.
     who: OnceLock<Who>,
     state: Mutex<PeerState>,
+    /// It did not take its messages. Its socket is closed once the network lets go of it, which may take long.
+    cut: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct PeerState {
     /// Joined the root namespace.
     joined: bool,
-    rooms: HashSet<Room>,
     cameras: HashSet<CameraKey>,
     /// Bytes of messages that wait in the inbox or are being worked on.
     pending_bytes: usize,
@@ -66,6 +68,7 @@ impl Peer {
             caller: extensions.get::<Who>().cloned(),
             who: OnceLock::new(),
             state: Mutex::default(),
+            cut: AtomicBool::new(false),
         }
     }
 
@@ -107,10 +110,6 @@ impl Peer {
         self.state().joined
     }
 
-    pub fn join(&self, room: Room) {
-        self.state().rooms.insert(room);
-    }
-
     /// Is this the first time that this connection speaks for the camera?
     pub fn add_camera(&self, camera: &CameraKey) -> bool {
         self.state().cameras.insert(camera.clone())
@@ -123,13 +122,23 @@ impl Peer {
     /// Queues a packet. A peer that does not take what it is sent is cut off: it comes back and asks anew, which
     /// beats silent holes in what it hears.
     pub fn send(&self, text: impl Into<Str>) {
-        if let Some(socket) = self.socket.upgrade()
-            && socket.emit(text.into()).is_err()
-            && !socket.is_closed()
-        {
-            tracing::warn!(sid = %self.sid, "a client does not take its messages; cut off");
-            socket.close(DisconnectReason::TransportError);
+        self.queue(text.into());
+    }
+
+    /// `false` from when it was cut off.
+    fn queue(&self, text: Str) -> bool {
+        if self.cut.load(Ordering::Relaxed) {
+            return false;
         }
+        let Some(socket) = self.socket.upgrade() else { return false };
+        if socket.emit(text).is_err() && !socket.is_closed() {
+            if !self.cut.swap(true, Ordering::Relaxed) {
+                tracing::warn!(sid = %self.sid, "a client does not take its messages; cut off");
+                socket.close(DisconnectReason::TransportError);
+            }
+            return false;
+        }
+        true
     }
 
     pub fn emit(&self, event: &str, payload: &Value) {
@@ -146,24 +155,51 @@ impl Peer {
 /// All connections.
 #[derive(Debug, Default)]
 pub struct Hub {
-    peers: RwLock<HashMap<Sid, Arc<Peer>>>,
+    crowd: RwLock<Crowd>,
+}
+
+#[derive(Debug, Default)]
+struct Crowd {
+    peers: HashMap<Sid, Arc<Peer>>,
+    /// Those of them that joined one: a broadcast costs nothing for a thousand agents that did not.
+    rooms: HashMap<Room, HashMap<Sid, Arc<Peer>>>,
 }
 
 impl Hub {
+    fn crowd(&self) -> RwLockReadGuard<'_, Crowd> {
+        self.crowd.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn crowd_mut(&self) -> RwLockWriteGuard<'_, Crowd> {
+        self.crowd.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub fn add(&self, peer: Arc<Peer>) {
-        self.peers.write().unwrap_or_else(PoisonError::into_inner).insert(peer.sid, peer);
+        self.crowd_mut().peers.insert(peer.sid, peer);
     }
 
     pub fn remove(&self, sid: Sid) {
-        self.peers.write().unwrap_or_else(PoisonError::into_inner).remove(&sid);
+        let mut crowd = self.crowd_mut();
+        crowd.peers.remove(&sid);
+        for room in crowd.rooms.values_mut() {
+            room.remove(&sid);
+        }
+    }
+
+    /// From now on the peer hears what the room is told; one that is gone hears nothing.
+    pub fn join(&self, room: Room, sid: Sid) {
+        let mut crowd = self.crowd_mut();
+        if let Some(peer) = crowd.peers.get(&sid).cloned() {
+            crowd.rooms.entry(room).or_default().insert(sid, peer);
+        }
     }
 
     pub fn has(&self, sid: Sid) -> bool {
-        self.peers.read().unwrap_or_else(PoisonError::into_inner).contains_key(&sid)
+        self.crowd().peers.contains_key(&sid)
     }
 
     fn peers(&self) -> Vec<Arc<Peer>> {
-        self.peers.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.crowd().peers.values().cloned().collect()
     }
 
     /// Connections that joined the namespace.
@@ -173,10 +209,15 @@ impl Hub {
 
     /// Tells everyone in the room.
     pub fn publish(&self, broadcast: &Broadcast) {
+        let there: Vec<Arc<Peer>> =
+            self.crowd().rooms.get(&broadcast.room).into_iter().flat_map(HashMap::values).cloned().collect();
+        if there.is_empty() {
+            return;
+        }
         let text = Str::from(packet::event(broadcast.event, &broadcast.payload));
-        for peer in self.peers() {
-            if peer.state().rooms.contains(&broadcast.room) {
-                peer.send(text.clone());
+        for peer in there {
+            if !peer.queue(text.clone()) {
+                self.remove(peer.sid);
             }
         }
     }

@@ -212,7 +212,7 @@ impl Conversation {
             let fault = Fault::new(Code::Forbidden, "joining a room needs a token of the role viewer");
             return refuse(&self.peer, ack, &fault);
         }
-        self.peer.join(room);
+        self.hub.join(room, self.peer.sid);
         self.reply("status", ack, &answer::joined(room, self.app.now_us()));
     }
 

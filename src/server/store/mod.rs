@@ -190,16 +190,18 @@ impl Store {
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let store = self.clone();
-        let result = tokio::task::spawn_blocking(move || {
-            let reader = store.reader()?;
-            let result = work(&reader)?;
-            let mut idle = lock(&store.readers);
-            if idle.len() < IDLE_READERS {
-                idle.push(reader);
-            }
-            Ok(result)
-        });
-        result.await.map_err(|_| StoreError::Closed)?
+        tokio::task::spawn_blocking(move || store.read_here(work)).await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Runs `work` on a reader, on this thread, which must not be an async one.
+    pub fn read_here<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        let reader = self.reader()?;
+        let result = work(&reader)?;
+        let mut idle = lock(&self.readers);
+        if idle.len() < IDLE_READERS {
+            idle.push(reader);
+        }
+        Ok(result)
     }
 
     /// Looks for damage in the whole file; gives the first that was found. Takes its time.

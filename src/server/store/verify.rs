@@ -96,15 +96,6 @@ pub fn pictures(conn: &Connection, mut each: impl FnMut(&str, i64)) -> Result<()
     Ok(())
 }
 
-/// Does any record name this picture?
-pub fn is_named(conn: &Connection, path: &str) -> Result<bool, StoreError> {
-    // The id is the file's first part; there is no index of paths.
-    let file = path.rsplit('/').next().unwrap_or(path);
-    Ok(conn
-        .prepare_cached("SELECT 1 FROM images WHERE detection_id = ?1 AND path = ?2")?
-        .exists([file.get(..36).unwrap_or(file), path])?)
-}
-
 /// Writes the database as it is at this moment into a new file, whole and without waste, while others go on writing.
 pub fn copy_to(conn: &Connection, file: &Path) -> Result<(), StoreError> {
     conn.execute("VACUUM INTO ?1", [file.to_string_lossy()])?;
