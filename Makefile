@@ -55,7 +55,7 @@ faults-long:
 
 # What delivery costs, in one run.
 bench: setup
-	cargo bench --locked --no-default-features --features server,uplink --bench outbox --bench drain --bench server
+	cargo bench --locked --no-default-features --features server,uplink --bench outbox --bench drain --bench server_ingest --bench server
 
 FUZZ_SECONDS ?= 60
 fuzz:

@@ -3,7 +3,7 @@
 //! agents on Socket.IO wait for an answer; and the server's memory after each part.
 //!
 //! `cargo bench --bench server_ingest --no-default-features --features server`; LPR_BENCH_SECONDS is how long each part
-//! takes, LPR_BENCH_ONLY (small, pictures, agents) leaves the others out. The load comes from one thread of this process,
+//! takes, LPR_BENCH_ONLY (small, pictures, deleted, agents) leaves the others out, LPR_BENCH_DIR is the disk to measure. The load comes from one thread of this process,
 //! which shares the machine with the server: "load" says how much of all cores it took, "server" what the server took.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a bench stops at the first surprise")]
 
@@ -21,7 +21,7 @@ mod rest;
 
 use event_client::Event;
 use lpr_server::LprServer;
-use process::Usage;
+use process::{Load, Usage, Used};
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
@@ -37,11 +37,15 @@ const CONNECTIONS: usize = 8;
 const AGENTS: usize = 1_000;
 const AGENT_EVENTS: usize = 500;
 
-/// An event that becomes another with each id that is put into it.
+/// An event that becomes another, of another plate, each time.
 pub struct Template {
     bytes: Vec<u8>,
     id_at: usize,
+    plates_at: Vec<usize>,
 }
+
+/// The plate in what [`Event::padded`] makes.
+const PLATE: &str = "ABC1234";
 
 impl Template {
     /// `prefix`, then the payload of an event of `camera`.
@@ -49,12 +53,21 @@ impl Template {
         let event = Event::padded(camera, pictures, SMALL);
         let text = prefix(event.payload.len()) + &event.payload + suffix;
         let id_at = text.find(&event.id).expect("the event's id");
-        Self { bytes: text.into_bytes(), id_at }
+        let plates_at = text.match_indices(PLATE).map(|(at, _)| at).collect();
+        Self { bytes: text.into_bytes(), id_at, plates_at }
     }
 
     pub fn another(&mut self) -> &[u8] {
-        let id = &mut self.bytes[self.id_at..self.id_at + 36];
-        Uuid::now_v7().as_hyphenated().encode_lower(id);
+        let id = Uuid::now_v7();
+        id.as_hyphenated().encode_lower(&mut self.bytes[self.id_at..self.id_at + 36]);
+        let mut rest = id.as_u64_pair().1;
+        for place in 0..PLATE.len() {
+            let (first, many) = if place < 3 { (b'A', 26) } else { (b'0', 10) };
+            for at in &self.plates_at {
+                self.bytes[at + place] = first + (rest % many) as u8;
+            }
+            rest /= many;
+        }
         &self.bytes
     }
 }
@@ -76,37 +89,34 @@ fn bare(dir: &Path, bytes: usize, group: usize, time: Duration) -> f64 {
     rate
 }
 
+/// One line of the table: what was done, how fast, how long each waited, and what it cost.
+fn say(what: &str, load: &Load, used: &Used, pictures: usize, pid: u32) {
+    println!(
+        "| {what:<52} | {:>6.0}/s | {:>5.1} ms | {:>5.1} ms | {:>3.0} % | {:>3.0} % | {:>5.1} | {:>3.0} MB |",
+        load.rate,
+        load.quantile(0.5),
+        load.quantile(0.99),
+        used.ours * 100.0,
+        used.theirs * 100.0,
+        used.written / (load.events * (SMALL + pictures)) as f64,
+        process::resident_most(pid),
+    );
+}
+
 fn by_rest(runtime: &Runtime, server: &LprServer, pictures: usize, beside: &str, time: Duration) {
     rest::run(runtime, &server.address, CONNECTIONS, pictures, Duration::from_secs(1));
     let before = Usage::now(server.pid());
     let load = rest::run(runtime, &server.address, CONNECTIONS, pictures, time);
-    let (ours, theirs) = Usage::now(server.pid()).since(&before);
-    println!(
-        "| REST, {CONNECTIONS} connections, {:<24} | {:>6.0}/s | {:>5.1} ms | {:>5.1} ms | {:>3.0} % | {:>3.0} % | {:>4.0} MB |",
-        size(pictures) + beside,
-        load.rate,
-        load.quantile(0.5),
-        load.quantile(0.99),
-        ours * 100.0,
-        theirs * 100.0,
-        process::resident_most(server.pid()),
-    );
+    let used = Usage::now(server.pid()).since(&before);
+    let what = format!("REST, {CONNECTIONS} connections, {}{beside}", size(pictures));
+    say(&what, &load, &used, pictures, server.pid());
 }
 
 fn by_agents(runtime: &Runtime, server: &LprServer, agents: &mut agents::Agents, pictures: usize, time: Duration) {
     let before = Usage::now(server.pid());
     let load = agents.run(runtime, AGENT_EVENTS, pictures, time);
-    let (ours, theirs) = Usage::now(server.pid()).since(&before);
-    println!(
-        "| {AGENTS} agents, {:<33} | {:>6.0}/s | {:>5.1} ms | {:>5.1} ms | {:>3.0} % | {:>3.0} % | {:>4.0} MB |",
-        size(pictures),
-        load.rate,
-        load.quantile(0.5),
-        load.quantile(0.99),
-        ours * 100.0,
-        theirs * 100.0,
-        process::resident_most(server.pid()),
-    );
+    let used = Usage::now(server.pid()).since(&before);
+    say(&format!("{AGENTS} agents, {}", size(pictures)), &load, &used, pictures, server.pid());
 }
 
 fn size(pictures: usize) -> String {
@@ -121,24 +131,33 @@ fn main() {
     let only = std::env::var("LPR_BENCH_ONLY").unwrap_or_default();
     let wanted = |part: &str| only.is_empty() || only == part;
     let time = Duration::from_secs(seconds);
-    let dir = tempfile::tempdir_in(".").unwrap();
-    println!(
-        "| what                                         | events   | median   | p99      | load  | server | most    |"
-    );
-    println!("|---|---|---|---|---|---|---|");
-    for (bytes, pictures) in [(SMALL, 0), (SMALL + PICTURES, PICTURES)] {
-        for group in [1, CONNECTIONS] {
-            let rate = bare(dir.path(), bytes, group, time / 8);
-            println!("| bare write and sync, {:>2} x {:<16} | {rate:>6.0}/s |", group, size(pictures));
+    let dir = tempfile::tempdir_in(std::env::var("LPR_BENCH_DIR").unwrap_or_else(|_| ".".into())).unwrap();
+    println!("| what | events | median | p99 | load | server | written a byte | most resident |");
+    println!("|---|---|---|---|---|---|---|---|");
+    let bare_lines = || {
+        for (bytes, pictures) in [(SMALL, 0), (SMALL + PICTURES, PICTURES)] {
+            for group in [1, CONNECTIONS] {
+                let rate = bare(dir.path(), bytes, group, time / 8);
+                println!("| {:<52} | {rate:>6.0}/s |", format!("bare write and fsync, {group} x {}", size(pictures)));
+            }
         }
-    }
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let server = LprServer::start(&dir.path().join("data"), "127.0.0.1:0", &[]);
+    let start = |name: &str| LprServer::start(&dir.path().join(name), "127.0.0.1:0", &[]);
+    bare_lines();
+    let server = start("first");
     if wanted("small") {
         by_rest(&runtime, &server, 0, "", time);
     }
     if wanted("pictures") {
         by_rest(&runtime, &server, PICTURES, "", time);
+    }
+    drop(server);
+    bare_lines();
+    std::fs::remove_dir_all(dir.path().join("first")).unwrap();
+    let server = start("second");
+    if wanted("deleted") {
+        by_rest(&runtime, &server, PICTURES, ", after those were deleted", time);
     }
     if wanted("agents") {
         let mut agents = agents::Agents::connect(&runtime, &server.address, AGENTS);

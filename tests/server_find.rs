@@ -54,6 +54,12 @@ fn check(data_dir: &Path) -> (i32, Value) {
     (output.status.code().unwrap(), report)
 }
 
+/// Bytes of the disk that a folder takes.
+fn space(dir: &Path) -> u64 {
+    let output = run_in(Command::new("du").args(["--summarize", "--block-size=1"]).arg(dir));
+    text(&output.stdout).split_whitespace().next().unwrap().parse().unwrap()
+}
+
 fn end(server: LprServer) {
     assert!(server.stop("TERM", Duration::from_secs(20)).success());
 }
@@ -179,6 +185,7 @@ fn above_the_bound_reads_without_a_text_go_first_with_their_pictures_and_it_is_s
         post(&mut rest, &read("c1", if number % 4 == 0 { "" } else { "AB 1" }, number));
     }
     end(server);
+    let taken = space(&data.join("images"));
     let config = dir.path().join("server.toml");
     fs::write(&config, "[retention]\nmax_mb = 1\n").unwrap();
     let server = LprServer::start(&data, "127.0.0.1:0", &["--config", config.to_str().unwrap()]);
@@ -199,7 +206,43 @@ fn above_the_bound_reads_without_a_text_go_first_with_their_pictures_and_it_is_s
     end(server);
     let (code, report) = check(&data);
     assert_eq!((code, &report["ok"], &report["pictures"]), (0, &json!(true), &json!(2 * (30 - reads))), "{report}");
-    assert_eq!(report["pictures_unnamed"]["count"], 0, "the files are gone");
+    assert_eq!(report["pictures_unnamed"]["count"], 0, "the pictures are gone");
+    let freed = taken - space(&data.join("images"));
+    assert!(freed >= (10 + reads as u64) * 2 * FRAME.len() as u64, "their space is free again: {freed}");
+}
+
+#[test]
+fn pictures_that_an_earlier_version_kept_as_files_are_served_checked_and_backed_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, to) = (dir.path().join("data"), dir.path().join("backup"));
+    let server = LprServer::start(&data, "127.0.0.1:0", &[]);
+    let mut rest = Rest::connect(&server.address).unwrap();
+    let ids = [0, 1].map(|number| post(&mut rest, &read("c1", "AB 1", number)));
+    end(server);
+    let conn = rusqlite::Connection::open(data.join("lpr-server.db")).unwrap();
+    let path = format!("2024/12/19/{}-frame.jpg", ids[0]);
+    fs::create_dir_all(data.join("images/2024/12/19")).unwrap();
+    fs::write(data.join("images").join(&path), FRAME).unwrap();
+    let sql = "UPDATE images SET path = ?1 WHERE detection_id = ?2 AND name = 'frame'";
+    assert_eq!(conn.execute(sql, [&path, &ids[0]]).unwrap(), 1);
+    drop(conn);
+    let (code, report) = check(&data);
+    assert_eq!((code, &report["pictures"]), (0, &json!(4)), "{report}");
+    let output = lpr_server(&["backup", "--json", "--data-dir", data.to_str().unwrap(), "--to", to.to_str().unwrap()]);
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&said["pictures"]["linked"], &said["pictures"]["copied"]), (&json!(1), &json!(3)), "{said}");
+    for folder in [&data, &to] {
+        let server = LprServer::start(folder, "127.0.0.1:0", &[]);
+        let mut rest = Rest::connect(&server.address).unwrap();
+        for id in &ids {
+            for name in ["frame", "crop-0"] {
+                assert_eq!(rest.get(&format!("/images/{id}/{name}")).unwrap(), (200, FRAME.to_vec()));
+            }
+            assert_eq!(rest.get(&format!("/images/{id}/frame?size=thumb")).unwrap().0, 200);
+        }
+        end(server);
+    }
+    assert_eq!(check(&to).0, 0);
 }
 
 #[test]

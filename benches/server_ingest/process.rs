@@ -6,26 +6,45 @@ use std::time::Instant;
 /// Clock ticks a second: fixed on Linux for what /proc shows.
 const TICKS: f64 = 100.0;
 
-/// Processor time so far, of this process and of another.
+/// Processor time so far, of this process and of another, and what the other wrote.
 pub struct Usage {
     at: Instant,
     ours: f64,
     theirs: f64,
+    written: f64,
     other: u32,
+}
+
+/// What was used between two moments.
+pub struct Used {
+    /// Shares of all cores.
+    pub ours: f64,
+    pub theirs: f64,
+    /// Bytes that the other sent to the disk.
+    pub written: f64,
 }
 
 impl Usage {
     pub fn now(other: u32) -> Self {
-        Self { at: Instant::now(), ours: seconds("self"), theirs: seconds(&other.to_string()), other }
+        let (ours, theirs) = (seconds("self"), seconds(&other.to_string()));
+        Self { at: Instant::now(), ours, theirs, written: written(other), other }
     }
 
-    /// The shares of all cores that the two took since `before`.
-    pub fn since(&self, before: &Usage) -> (f64, f64) {
+    pub fn since(&self, before: &Usage) -> Used {
         assert_eq!(self.other, before.other);
         let cores = std::thread::available_parallelism().unwrap().get() as f64;
         let whole = self.at.duration_since(before.at).as_secs_f64() * cores;
-        ((self.ours - before.ours) / whole, (self.theirs - before.theirs) / whole)
+        Used {
+            ours: (self.ours - before.ours) / whole,
+            theirs: (self.theirs - before.theirs) / whole,
+            written: self.written - before.written,
+        }
     }
+}
+
+fn written(pid: u32) -> f64 {
+    let io = fs::read_to_string(format!("/proc/{pid}/io")).unwrap();
+    io.lines().find_map(|line| line.strip_prefix("write_bytes: ")).unwrap().parse().unwrap()
 }
 
 fn seconds(pid: &str) -> f64 {
@@ -44,6 +63,7 @@ pub fn resident_most(pid: u32) -> f64 {
 
 /// How much came through, and how long each waited.
 pub struct Load {
+    pub events: usize,
     pub rate: f64,
     /// Milliseconds, sorted.
     waits: Vec<f32>,
@@ -53,7 +73,7 @@ impl Load {
     pub fn new(begun: Instant, mut waits: Vec<f32>) -> Self {
         let rate = waits.len() as f64 / begun.elapsed().as_secs_f64();
         waits.sort_by(f32::total_cmp);
-        Self { rate, waits }
+        Self { events: waits.len(), rate, waits }
     }
 
     pub fn quantile(&self, share: f64) -> f32 {

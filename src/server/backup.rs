@@ -96,9 +96,9 @@ fn copy_pictures(copy: &Connection, from: &Path, to: &Path) -> io::Result<Pictur
     let mut pictures = Pictures::default();
     let mut folders = BTreeSet::new();
     let mut fault = None;
-    let listed = verify::pictures(copy, |path, bytes| {
+    let listed = verify::pictures(copy, |named| {
         if fault.is_none() {
-            fault = bring(&images, (path, bytes), to, &mut folders, &mut pictures).err();
+            fault = bring(&images, &named, to, &mut folders, &mut pictures).err();
         }
     });
     if let Some(error) = fault {
@@ -113,18 +113,19 @@ fn copy_pictures(copy: &Connection, from: &Path, to: &Path) -> io::Result<Pictur
 
 fn bring(
     images: &ImageStore,
-    (path, bytes): (&str, i64),
+    named: &verify::Named,
     to: &Path,
     folders: &mut BTreeSet<PathBuf>,
     pictures: &mut Pictures,
 ) -> io::Result<()> {
+    let path = named.path.as_str();
     let inside = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
-    if !inside || images.bytes(path).is_err() {
+    if !inside || images.bytes(named).is_err() {
         pictures.missing += 1;
         return Ok(());
     }
     let (from, to) = (images.root().join(path), to.join(path));
-    if fs::metadata(&to).is_ok_and(|file| file.len() == bytes.unsigned_abs()) {
+    if fs::metadata(&to).is_ok_and(|file| file.len() == named.bytes.unsigned_abs()) {
         pictures.there += 1;
         return Ok(());
     }

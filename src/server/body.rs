@@ -12,6 +12,9 @@ use std::time::Duration;
 /// in the middle sees a broken connection instead of the answer.
 const SWALLOW: usize = 8;
 
+/// Room that an announced length gets before its bytes have come; what is longer grows as it comes.
+const AT_ONCE: usize = 131_072;
+
 /// The whole body must have come by then.
 const WITHIN: Duration = Duration::from_secs(60);
 
@@ -36,7 +39,7 @@ pub async fn bytes(request: Request<Body>, limit: usize) -> Result<Vec<u8>, Faul
 
 async fn collect(body: Body, limit: usize) -> Result<Vec<u8>, Fault> {
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(limit);
-    let mut bytes = Vec::with_capacity(announced.min(limit));
+    let mut bytes = Vec::with_capacity(announced.min(limit).min(AT_ONCE));
     let mut stream = body.into_data_stream();
     let mut length = 0;
     while let Some(chunk) = stream.next().await {

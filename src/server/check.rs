@@ -119,19 +119,20 @@ fn look(conn: &Connection, data_dir: &Path, quick: bool) -> Result<Report, Store
 fn pictures(conn: &Connection, root: &Path, report: &mut Report) -> Result<(), StoreError> {
     let Ok(images) = ImageStore::open(root.to_owned()) else { return Ok(()) };
     let mut absent = HashSet::new();
-    verify::pictures(conn, |path, bytes| {
+    verify::pictures(conn, |named| {
         report.pictures += 1;
-        match images.bytes(path) {
+        let verify::Named { path, bytes, .. } = &named;
+        match images.bytes(&named) {
             Ok(there) if there == bytes.unsigned_abs() => {}
             Ok(there) => report.wrong_size.add(format!("{path}: {there} bytes, not {bytes}")),
-            Err(_) => drop(absent.insert(path.to_owned())),
+            Err(_) => drop(absent.insert(named.path)),
         }
     })?;
     // A newer revision of its event may have taken its place while we looked.
     if !absent.is_empty() {
-        verify::pictures(conn, |path, _| {
-            if absent.contains(path) {
-                report.missing.add(path.to_owned());
+        verify::pictures(conn, |named| {
+            if absent.contains(&named.path) {
+                report.missing.add(named.path);
             }
         })?;
     }

@@ -7,6 +7,7 @@
 use super::header::Header;
 use super::segments::{Place, Segment, Segments};
 use super::store::ImageRow;
+use super::store::verify::Named;
 use crate::killpoint;
 use crate::wire::incoming::{Image, ImageKind, Images};
 use jiff::{Timestamp, tz::TimeZone};
@@ -121,11 +122,16 @@ impl ImageStore {
         Ok((bytes, media_type))
     }
 
-    /// How many bytes lie there of a stored picture. Blocks.
-    pub fn bytes(&self, path: &str) -> io::Result<u64> {
-        match self.place(path) {
-            Some(place) => Ok(self.segments.find(&place)?.0.bytes),
-            None => Ok(fs::metadata(self.confined(path)?)?.len()),
+    /// How many bytes lie there of a picture that a record names. In a segment it must say itself that it is that
+    /// record's. Blocks.
+    pub fn bytes(&self, named: &Named) -> io::Result<u64> {
+        let Some(place) = self.place(&named.path) else {
+            return Ok(fs::metadata(self.confined(&named.path)?)?.len());
+        };
+        let (header, there) = self.segments.look(&place)?;
+        match header.id.to_string() == named.id {
+            true => Ok(there),
+            false => Err(io::Error::other(format!("a picture of {} lies there", header.id))),
         }
     }
 

@@ -74,11 +74,17 @@ impl Segments {
         Ok(segment)
     }
 
-    /// The header of the picture at a place, and the open segment.
-    pub fn find(&self, place: &Place) -> io::Result<(Header, File)> {
+    fn find(&self, place: &Place) -> io::Result<(Header, File)> {
         let file = File::open(self.root.join(&place.segment))?;
         let header = header_at(&file, place.offset)?.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
         Ok((header, file))
+    }
+
+    /// The header of the picture at a place, and how many of its bytes are there.
+    pub fn look(&self, place: &Place) -> io::Result<(Header, u64)> {
+        let (header, file) = self.find(place)?;
+        let there = file.metadata()?.len().saturating_sub(place.offset + HEADER).min(header.bytes);
+        Ok((header, there))
     }
 
     pub fn read(&self, place: &Place) -> io::Result<Vec<u8>> {
@@ -103,7 +109,7 @@ impl Segments {
     /// Deletes a segment that no picture is left in.
     pub fn remove_if_empty(&self, segment: &str) -> io::Result<()> {
         let path = self.root.join(segment);
-        if fs::metadata(&path)?.blocks() == 0 && !self.is_current(segment) {
+        if is_hole(&File::open(&path)?)? && !self.is_current(segment) {
             fs::remove_file(path)?;
         }
         Ok(())
@@ -157,7 +163,7 @@ impl Segment {
 
     /// Who still writes to it learns that it is gone when they sync it.
     fn remove_if_empty(&self, root: &Path) {
-        if self.file.metadata().is_ok_and(|file| file.blocks() == 0) {
+        if is_hole(&self.file).is_ok_and(|hole| hole) {
             let _ = fs::remove_file(root.join(self.path()));
         }
     }
@@ -215,6 +221,16 @@ pub fn is_segment(file: &str) -> bool {
     file.strip_suffix(EXTENSION).is_some_and(|name| name.parse::<Uuid>().is_ok())
 }
 
+/// Is there no byte in it? Asked of the file system's map, which knows what is not on the disk yet; its count of blocks may
+/// not.
+fn is_hole(file: &File) -> io::Result<bool> {
+    match seek(file, SeekFrom::Data(0)) {
+        Ok(_) => Ok(false),
+        Err(rustix::io::Errno::NXIO) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// What a picture takes, with its header.
 fn room(bytes: u64) -> u64 {
     HEADER.saturating_add(bytes).div_ceil(BLOCK).saturating_mul(BLOCK)
@@ -240,6 +256,9 @@ fn header_at(file: &File, offset: u64) -> io::Result<Option<Header>> {
 }
 
 fn make_levels(root: &Path, day: &str) -> io::Result<()> {
+    if let Some(above) = root.parent().filter(|above| !above.as_os_str().is_empty()) {
+        sync_dir(above)?;
+    }
     let mut dir = root.to_owned();
     for part in day.split('/') {
         let parent = dir.clone();

@@ -30,6 +30,9 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Before that, events that were taken by socket may take so long to be answered.
 const SETTLE: Duration = Duration::from_secs(3);
 
+/// Writers of pictures and readers of the database at a time: each has a stack, and the unit allows 256 tasks.
+const BLOCKING_THREADS: usize = 128;
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The configuration; without it the defaults hold
@@ -79,7 +82,8 @@ pub fn execute(config: ServerConfig) -> Result<(), Failure> {
         true => Some(Certificates::load(&config.tls).map_err(|error| Failure::new(Exit::Config, error))?),
         false => None,
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().max_blocking_threads(BLOCKING_THREADS).enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(Exit::Internal, format!("no threads: {error}")))?;
     let app = Arc::new(App::new(config, zone, Arc::new(SystemClock), store.clone(), images));
     guard::before_listening(&app.guard, &store, listen)?;
@@ -168,6 +172,7 @@ async fn run(app: Arc<App>, listen: SocketAddr, certificates: Option<Arc<Certifi
     if let Some(certificates) = certificates {
         tokio::spawn(listen::watch_certificates(certificates));
     }
+    listen::make_room(app.config.limits.connections);
     let seats = Seats::new(app.config.limits.connections, app.config.limits.connections_per_address);
     let (told, stopping) = tokio::sync::watch::channel(false);
     let desk = Desk { router: routes::router(app.clone(), hub.clone()), tls, stop: stopping };

@@ -1,9 +1,11 @@
 //! The port: accepts connections within their limits, with TLS where it is configured, and hands requests to the router.
 
+mod files;
 mod seats;
 mod sips;
 mod tls;
 
+pub use files::make_room;
 pub use seats::Seats;
 pub use tls::{Certificates, watch as watch_certificates};
 
@@ -15,6 +17,7 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use rustix::net::sockopt;
 use seats::{Seat, Seated};
 use sips::Sips;
 use std::io;
@@ -32,6 +35,10 @@ const HEAD_WITHIN: Duration = Duration::from_secs(75);
 
 /// A TLS handshake must be over by then.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
+
+/// What we sent must have reached the other side by then, or the connection ends: one whose peer has vanished, or reads
+/// nothing, would hold what waits for it in memory for as long as the kernel tries, a quarter of an hour.
+const TAKEN_WITHIN: Duration = Duration::from_secs(60);
 
 /// What serves every connection.
 #[derive(Clone)]
@@ -82,8 +89,9 @@ async fn pause_after(error: &io::Error, failing: &mut Alarm) {
 }
 
 async fn connection(stream: TcpStream, address: SocketAddr, seat: Seat, desk: Desk) {
-    // A Socket.IO answer is two small messages: they must not wait for each other's acknowledgement.
-    let _ = stream.set_nodelay(true);
+    if let Err(error) = prepare(&stream) {
+        tracing::debug!(%address, %error, "a connection broke before it began");
+    }
     let Some(acceptor) = desk.tls.clone() else {
         return http(stream, address, seat, desk).await;
     };
@@ -92,6 +100,13 @@ async fn connection(stream: TcpStream, address: SocketAddr, seat: Seat, desk: De
         Ok(Err(error)) => tracing::debug!(%address, %error, "no TLS"),
         Err(_) => tracing::debug!(%address, "a TLS handshake took too long"),
     }
+}
+
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    // A Socket.IO answer is two small messages: they must not wait for each other's acknowledgement.
+    stream.set_nodelay(true)?;
+    sockopt::set_tcp_user_timeout(stream, TAKEN_WITHIN.as_millis() as u32)?;
+    Ok(())
 }
 
 async fn stopping(stop: &mut watch::Receiver<bool>) {
@@ -130,5 +145,20 @@ where
     };
     if let Err(error) = ended {
         tracing::debug!(%address, %error, "a connection broke");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_vanished_peer_does_not_take_is_given_up_after_a_minute() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        prepare(&stream).unwrap();
+        assert!(stream.nodelay().unwrap());
+        assert_eq!(sockopt::tcp_user_timeout(&stream).unwrap(), 60_000);
     }
 }

@@ -48,6 +48,13 @@ fn open(dir: &tempfile::TempDir) -> Arc<Store> {
 }
 
 #[tokio::test]
+async fn what_a_job_may_have_to_take_back_is_not_written_to_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let in_memory = |conn: &Connection| conn.query_row("PRAGMA temp_store", [], |row| row.get::<_, i64>(0));
+    assert_eq!(open(&dir).write(in_memory).await.unwrap().value, 2);
+}
+
+#[tokio::test]
 async fn the_same_event_is_one_record_and_a_higher_revision_updates_it() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir);

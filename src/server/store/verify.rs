@@ -85,13 +85,22 @@ pub fn counts(conn: &Connection) -> Result<Vec<Count>, StoreError> {
     all.into_iter().map(|(what, kept, is)| Ok(Count { what, kept: one(kept)?, is: one(is)? })).collect()
 }
 
-/// Every picture that a record names, below the images folder, with its size.
-pub fn pictures(conn: &Connection, mut each: impl FnMut(&str, i64)) -> Result<(), StoreError> {
-    let mut statement = conn.prepare("SELECT path, bytes FROM images")?;
+/// A picture that a record names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// The record.
+    pub id: String,
+    /// Below the images folder.
+    pub path: String,
+    pub bytes: i64,
+}
+
+/// Every picture that a record names.
+pub fn pictures(conn: &Connection, mut each: impl FnMut(Named)) -> Result<(), StoreError> {
+    let mut statement = conn.prepare("SELECT detection_id, path, bytes FROM images")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let path: String = row.get(0)?;
-        each(&path, row.get(1)?);
+        each(Named { id: row.get(0)?, path: row.get(1)?, bytes: row.get(2)? });
     }
     Ok(())
 }
