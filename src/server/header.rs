@@ -9,6 +9,9 @@ pub const HEADER: u64 = 128;
 /// The first word: no picture begins like this.
 const MAGIC: &str = "lpr-picture";
 
+/// In its place where the picture was removed and its bytes could not be: of the same length.
+pub const GONE: &str = "lpr-removed";
+
 /// Longest role of a picture, in bytes.
 const MAX_NAME: usize = 16;
 
@@ -36,9 +39,18 @@ impl Header {
 
     /// `None` for anything but a header.
     pub fn parse(line: &[u8; HEADER as usize]) -> Option<Self> {
+        Self::parse_after(MAGIC, line)
+    }
+
+    /// As [`Header::parse`], of a picture that was removed.
+    pub fn parse_gone(line: &[u8; HEADER as usize]) -> Option<Self> {
+        Self::parse_after(GONE, line)
+    }
+
+    fn parse_after(first: &str, line: &[u8; HEADER as usize]) -> Option<Self> {
         let text = std::str::from_utf8(line).ok()?.strip_suffix('\n')?;
         let mut words = text.split_ascii_whitespace();
-        (words.next()? == MAGIC).then_some(())?;
+        (words.next()? == first).then_some(())?;
         let id = words.next()?.parse().ok()?;
         let (name, extension) = (words.next()?.to_owned(), words.next()?.to_owned());
         let bytes = words.next()?.parse().ok()?;
@@ -56,7 +68,10 @@ mod tests {
         fn a_header_reads_back_and_no_other_bytes_are_one(id in any::<u128>(), bytes in any::<u64>(), noise in any::<[u8; 32]>()) {
             let id = Uuid::from_u128(id);
             let header = Header { id, name: "crop-63".into(), extension: "png".into(), bytes };
-            prop_assert_eq!(Header::parse(&header.line()), Some(header));
+            let mut line = header.line();
+            prop_assert_eq!((Header::parse(&line), Header::parse_gone(&line)), (Some(header.clone()), None));
+            line[..GONE.len()].copy_from_slice(GONE.as_bytes());
+            prop_assert_eq!((Header::parse(&line), Header::parse_gone(&line)), (None, Some(header)));
             let mut line = [0; HEADER as usize];
             line[..32].copy_from_slice(&noise);
             prop_assert_eq!(Header::parse(&line), None);

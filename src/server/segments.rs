@@ -8,8 +8,9 @@
 //! disk by a hole in the file; a segment that is all hole is deleted.
 
 use super::group_sync::GroupSync;
-use super::header::{HEADER, Header};
+use super::header::{GONE, HEADER, Header};
 use rustix::fs::{FallocateFlags, SeekFrom, fallocate, seek};
+use rustix::io::Errno;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -102,8 +103,21 @@ impl Segments {
     pub fn remove(&self, place: &Place) -> io::Result<()> {
         let file = File::options().read(true).write(true).open(self.root.join(&place.segment))?;
         let header = header_at(&file, place.offset)?.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
-        punch(&file, place.offset, header.bytes)?;
-        self.remove_if_empty(&place.segment)
+        match punch(&file, place.offset, header.bytes) {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => self.mark_gone(&file, place),
+            Err(error) => Err(error.into()),
+            Ok(()) => self.remove_if_empty(&place.segment),
+        }
+    }
+
+    /// Where the file system cannot make holes the space comes back with the segment's last picture.
+    fn mark_gone(&self, file: &File, place: &Place) -> io::Result<()> {
+        file.write_all_at(GONE.as_bytes(), place.offset)?;
+        let (left, is_whole) = self.walk(&place.segment)?;
+        if left.is_empty() && is_whole && !self.is_current(&place.segment) {
+            fs::remove_file(self.root.join(&place.segment))?;
+        }
+        Ok(())
     }
 
     /// Deletes a segment that no picture is left in.
@@ -120,19 +134,32 @@ impl Segments {
         current.as_ref().is_some_and(|current| current.path() == segment)
     }
 
-    /// Every picture of a segment. What a power cut left unfinished ends the list: nothing after it can be told apart from
-    /// what a picture says.
+    /// Every picture of a segment, as far as it can be told.
     pub fn pictures(&self, segment: &str) -> io::Result<Vec<(Place, Header)>> {
+        Ok(self.walk(segment)?.0)
+    }
+
+    /// What a power cut left unfinished ends the list, which then is not whole: nothing after it can be told apart from what a
+    /// picture says.
+    fn walk(&self, segment: &str) -> io::Result<(Vec<(Place, Header)>, bool)> {
         let file = File::open(self.root.join(segment))?;
         let mut pictures = Vec::new();
         let mut from = 0;
         // Over the holes.
         while let Ok(offset) = seek(&file, SeekFrom::Data(from)) {
-            let Some(header) = header_at(&file, offset)? else { break };
-            from = offset.saturating_add(room(header.bytes));
-            pictures.push((Place { segment: segment.to_owned(), offset }, header));
+            let Some(line) = line_at(&file, offset)? else { return Ok((pictures, false)) };
+            let bytes = match (Header::parse(&line), Header::parse_gone(&line)) {
+                (Some(header), _) => {
+                    let bytes = header.bytes;
+                    pictures.push((Place { segment: segment.to_owned(), offset }, header));
+                    bytes
+                }
+                (None, Some(gone)) => gone.bytes,
+                (None, None) => return Ok((pictures, false)),
+            };
+            from = offset.saturating_add(room(bytes));
         }
-        Ok(pictures)
+        Ok((pictures, true))
     }
 }
 
@@ -226,7 +253,7 @@ pub fn is_segment(file: &str) -> bool {
 fn is_hole(file: &File) -> io::Result<bool> {
     match seek(file, SeekFrom::Data(0)) {
         Ok(_) => Ok(false),
-        Err(rustix::io::Errno::NXIO) => Ok(true),
+        Err(Errno::NXIO) => Ok(true),
         Err(error) => Err(error.into()),
     }
 }
@@ -236,20 +263,21 @@ fn room(bytes: u64) -> u64 {
     HEADER.saturating_add(bytes).div_ceil(BLOCK).saturating_mul(BLOCK)
 }
 
-/// Where the file system cannot make holes the header goes: the picture is gone, and its space with the day's folder.
-fn punch(file: &File, offset: u64, bytes: u64) -> io::Result<()> {
+fn punch(file: &File, offset: u64, bytes: u64) -> rustix::io::Result<()> {
     let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-    match fallocate(file, hole, offset, room(bytes)) {
-        Err(rustix::io::Errno::OPNOTSUPP) => file.write_all_at(&[0; HEADER as usize], offset),
-        punched => Ok(punched?),
-    }
+    fallocate(file, hole, offset, room(bytes))
 }
 
 /// `None` where there is none, or a hole.
 fn header_at(file: &File, offset: u64) -> io::Result<Option<Header>> {
+    Ok(line_at(file, offset)?.and_then(|line| Header::parse(&line)))
+}
+
+/// `None` behind the end.
+fn line_at(file: &File, offset: u64) -> io::Result<Option<[u8; HEADER as usize]>> {
     let mut line = [0; HEADER as usize];
     match file.read_exact_at(&mut line, offset) {
-        Ok(()) => Ok(Header::parse(&line)),
+        Ok(()) => Ok(Some(line)),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
         Err(error) => Err(error),
     }

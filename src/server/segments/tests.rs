@@ -48,6 +48,22 @@ fn a_segment_goes_with_its_last_picture_but_not_while_it_is_written() {
 }
 
 #[test]
+fn without_holes_a_segment_goes_with_its_last_picture_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let segments = Segments::new(dir.path().to_owned());
+    let segment = segments.current(DAY).unwrap();
+    let places = [1, 2].map(|byte| put(&segment, &[byte; 9000]));
+    segments.current("2024/12/20").unwrap();
+    let file = File::options().read(true).write(true).open(dir.path().join(segment.path())).unwrap();
+    segments.mark_gone(&file, &places[0]).unwrap();
+    assert!(segments.read(&places[0]).is_err() && segments.remove(&places[0]).is_err());
+    assert_eq!(segments.pictures(&segment.path()).unwrap().len(), 1);
+    assert_eq!(segments.read(&places[1]).unwrap(), [2; 9000]);
+    segments.mark_gone(&file, &places[1]).unwrap();
+    assert!(!dir.path().join(segment.path()).exists());
+}
+
+#[test]
 fn the_list_ends_where_a_power_cut_left_half_a_picture() {
     let dir = tempfile::tempdir().unwrap();
     let segments = Segments::new(dir.path().to_owned());

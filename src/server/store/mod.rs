@@ -48,6 +48,7 @@ pub use write::{Accepted, NewDetection, Verdict, touch, verdict};
 use super::metrics;
 pub use rusqlite::Connection;
 use rusqlite::OpenFlags;
+use rusqlite::config::DbConfig;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -142,11 +143,13 @@ impl Store {
     fn open_any(path: &Path) -> Result<Self, StoreError> {
         let mut conn = Connection::open(path)?;
         conn.busy_timeout(Duration::from_secs(10))?;
-        conn.set_prepared_statement_cache_capacity(64);
+        conn.set_prepared_statement_cache_capacity(128);
         schema::prepare(&mut conn, path, &uuid::Uuid::new_v4().to_string())?;
         // What a savepoint may have to take back stays in memory: in a temporary file it cost twice what the log does. Not
         // before the migrations, which sort whole tables.
         conn.execute_batch("PRAGMA temp_store = MEMORY")?;
+        // No plan depends on a value: otherwise the search of the watchlists was planned anew for every plate.
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         let (store_id, checkpoint) = schema::look(&conn)?;
         let (jobs, inbox) = mpsc::channel(256);
         let thread = std::thread::Builder::new()
@@ -265,10 +268,10 @@ impl<T: Send, W: FnOnce(&Connection) -> rusqlite::Result<T> + Send> writer::Job 
 }
 
 fn in_savepoint<T>(conn: &Connection, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
-    conn.execute_batch("SAVEPOINT job")?;
+    conn.prepare_cached("SAVEPOINT job")?.execute([])?;
     let result = work(conn);
     if result.is_ok() {
-        conn.execute_batch("RELEASE job")?;
+        conn.prepare_cached("RELEASE job")?.execute([])?;
     } else if let Err(error) = conn.execute_batch("ROLLBACK TO job; RELEASE job") {
         // Some faults end the whole transaction, and the savepoint with it.
         tracing::debug!(%error, "the savepoint was gone");

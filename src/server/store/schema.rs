@@ -16,9 +16,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema_5.sql"),
 ];
 
-/// FULL, in a log that is folded in at 16 MB: a page that many commits touch is written to its place once.
+/// FULL, in a log that is folded in at 32 MB: a page that many commits touch is written to its place once.
 const SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
-    PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16000;";
+    PRAGMA wal_autocheckpoint = 8000; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16000;";
 
 /// Is the file ours, and of this program's version?
 pub fn recognise(conn: &Connection, path: &Path) -> Result<(), StoreError> {

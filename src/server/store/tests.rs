@@ -55,6 +55,14 @@ async fn what_a_job_may_have_to_take_back_is_not_written_to_a_file() {
 }
 
 #[tokio::test]
+async fn no_statement_of_the_writer_is_planned_anew_for_another_value() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    let look = |conn: &Connection| conn.db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG);
+    assert!(store.write(look).await.unwrap().value);
+}
+
+#[tokio::test]
 async fn the_same_event_is_one_record_and_a_higher_revision_updates_it() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir);
