@@ -1,7 +1,6 @@
 // What every view may need: the cameras, the counts, the alerts. Asked for when a room says something, and now and then.
 
 import { get, post } from "./api.js";
-import { session } from "./session.js";
 
 const GATHER_MS = 300;
 const ALERTS = 200;
@@ -59,8 +58,7 @@ class Kept extends EventTarget {
 
 export const counts = new Kept(null, async () => (await get("api/statistics")).data);
 export const cameras = new Kept([], async () => (await get("api/cameras")).cameras);
-export const alerts = new Kept([], async () =>
-  session.can.alerts ? (await get("api/alerts", { state: "open", limit: ALERTS })).alerts : undefined);
+export const alerts = new Kept([], async () => (await get("api/alerts", { state: "open", limit: ALERTS })).alerts);
 
 export const cameraKey = (camera) => JSON.stringify([camera.checkpoint_id, camera.camera_id]);
 
@@ -81,6 +79,10 @@ export async function acknowledge(alert, note) {
   await post(`api/alerts/${encodeURIComponent(alert.alert_id)}/ack`, { note });
   alerts.set(alerts.value.filter((known) => known.alert_id !== alert.alert_id));
 }
+
+/** The open alerts about a camera itself. */
+export const problemsOf = (camera) =>
+  alerts.value.filter((alert) => alert.kind === "camera" && alert.camera_id === camera.camera_id && alert.checkpoint_id === camera.checkpoint_id);
 
 /** The open alert about this read. */
 export const alertOf = (record) => alerts.value.find((alert) => alert.detection_id === record.detection_id);

@@ -5,7 +5,6 @@ import { cameraKey, cameras, counts } from "./board.js";
 import { drawChart, drawTable, everyHour } from "./chart.js";
 import { choice, field, h, settle } from "./dom.js";
 import { number, t, when } from "./i18n.js";
-import { session } from "./session.js";
 
 const DAY = 86_400_000;
 const RANGES = [1, 3, 7, 30];
@@ -16,9 +15,8 @@ export function figures(root) {
   const tiles = h("dl", { class: "tiles" });
   const updated = h("p", { class: "soft" });
   const share = h("div", { class: "panel block" });
-  const charted = session.can.hours !== false;
-  const hours = charted ? hourly() : null;
-  root.append(h("div", { class: "view-head" }, h("h2", {}, t("figures.title")), updated), ...(hours ? [hours.element] : []),
+  const hours = hourly();
+  root.append(h("div", { class: "view-head" }, h("h2", {}, t("figures.title")), updated), hours.element,
     h("div", { class: "two" }, h("section", { class: "panel block", "aria-label": t("figures.server") }, h("h3", {}, t("figures.server")), tiles), share));
 
   function showCounts() {
@@ -51,7 +49,7 @@ export function figures(root) {
   showShare();
   return {
     close() {
-      hours?.close();
+      hours.close();
       counts.removeEventListener("change", showCounts);
       cameras.removeEventListener("change", showShare);
     },

@@ -6,7 +6,6 @@ import { drawDetail, openDetail, openScene } from "./detail.js";
 import { t } from "./i18n.js";
 import { List } from "./list.js";
 import { drawRow } from "./record.js";
-import { session } from "./session.js";
 
 const narrow = matchMedia("(max-width: 63.99rem)");
 
@@ -40,7 +39,7 @@ export class Pane {
   }
 
   #openDetail(record) {
-    openDetail(record, { canSearch: session.can.search });
+    openDetail(record);
   }
 
   set(records) {
@@ -71,7 +70,7 @@ export class Pane {
       return;
     }
     const title = h("p", { class: "pane-title" }, chosen ? t("live.chosen") : this.#first);
-    this.beside.replaceChildren(title, drawDetail(record, { canSearch: session.can.search }));
+    this.beside.replaceChildren(title, drawDetail(record));
     this.beside.scrollTop = 0;
   }
 

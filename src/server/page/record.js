@@ -10,6 +10,8 @@ import { icon } from "./icons.js";
 const LATE_MS = 60_000;
 
 const at = (value, index) => (Array.isArray(value) ? value[index] : index === 0 ? value : undefined);
+/** The table of the only plate, not a list with a table for each. */
+const isTable = (votes) => Array.isArray(votes) && votes.length > 0 && votes.every((vote) => vote !== null && typeof vote === "object" && !Array.isArray(vote) && "text" in vote);
 const finite = (value) => (typeof value === "number" && Number.isFinite(value) ? value : undefined);
 const share = (value) => (finite(value) > 1 ? finite(value) / 100 : finite(value));
 
@@ -28,7 +30,7 @@ export function platesOf(record) {
       confidence: share(plate.confidence ?? plate.score ?? given?.confidence),
       letters: share(plate.text_confidence ?? given?.text_confidence),
       raw: at(record.raw_text, index),
-      votes: at(record.votes, index),
+      votes: many === 1 && isTable(record.votes) ? record.votes : at(record.votes, index),
       first: at(record.first_seen, index),
       last: at(record.last_seen, index),
       dwell: finite(at(record.dwell_ms, index)),
