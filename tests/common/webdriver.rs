@@ -128,6 +128,20 @@ impl Browser {
         self.command("POST", "/actions", json!({"actions": [{"type": "key", "id": "keyboard", "actions": strokes}]}));
     }
 
+    /// Puts a file into the file field that `selector` finds, as a person's choice does.
+    #[allow(dead_code, reason = "not every test has files")]
+    pub fn choose_file(&self, selector: &str, file: &Path) {
+        let root = self.devtools("DOM.getDocument", json!({}))["root"]["nodeId"].clone();
+        let found = self.devtools("DOM.querySelector", json!({"nodeId": root, "selector": selector}));
+        self.devtools("DOM.setFileInputFiles", json!({"nodeId": found["nodeId"], "files": [file]}));
+    }
+
+    /// Where the browser saves what is downloaded.
+    #[allow(dead_code, reason = "not every test has files")]
+    pub fn download_to(&self, folder: &Path) {
+        self.devtools("Browser.setDownloadBehavior", json!({"behavior": "allow", "downloadPath": folder}));
+    }
+
     /// What the console got since the last call.
     pub fn console(&self) -> Vec<Value> {
         self.command("POST", "/se/log", json!({"type": "browser"})).as_array().expect("a list").clone()

@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { acknowledge, alerts, isOpen } from "./board.js";
 import { arrange, byId, field, h } from "./dom.js";
 import { feed } from "./feed.js";
-import { ago, full, scriptOf, t, when, word } from "./i18n.js";
+import { ago, full, number, scriptOf, span, t, when, word } from "./i18n.js";
 import { icon } from "./icons.js";
 import { openDetail } from "./detail.js";
 import { cropBox, cropOf, plateText, platesOf, reasonOf } from "./record.js";
@@ -15,6 +15,17 @@ const PAGE = 100;
 const ANNOUNCED = 3;
 
 const titleOf = (alert) => (alert.kind === "camera" ? word("problem", alert.problem ?? "") || alert.title : alert.matched?.watchlist ?? alert.title ?? "");
+
+/** What the server measured, in the page's language where it has one of its usual forms. */
+function measureOf(alert) {
+  const title = alert.title ?? "";
+  const full = /^disk (\d+) % full$/.exec(title);
+  const skew = /^its clock is (\d+) s (ahead of|behind) the server's$/.exec(title);
+  if (full) return t("problem.filled", { n: number(Number(full[1])) });
+  if (skew) return t(skew[2] === "behind" ? "cameras.skew.behind" : "cameras.skew", { time: span(1000 * Number(skew[1])) });
+  return title.replace(/^no fresh picture(: |$)/, "");
+}
+
 const placeOf = (alert) => [alert.camera_id, alert.checkpoint_id].filter(Boolean).join(" · ");
 const wordsOf = (refusal) => (refusal.status === 0 ? t("away") : refusal.status === 403 ? t("forbidden") : refusal.message);
 
@@ -154,7 +165,7 @@ function drawAlert(alert, record) {
     h("span", { class: "badge", data: { severity: alert.severity } }, icon(alert.kind === "camera" ? "cameras" : "alerts"), word("severity", alert.severity)),
     h("div", { class: "alert-what" },
       h("p", {}, plateOf(alert), h("b", {}, titleOf(alert))),
-      alert.kind === "camera" && alert.title && h("p", { class: "soft" }, alert.title),
+      alert.kind === "camera" && measureOf(alert) && h("p", { class: "soft" }, measureOf(alert)),
       why && h("p", { class: "soft" }, `${t("alerts.why")}: `, h("span", { lang: scriptOf(matched.plate ?? "") === "th" ? "th" : undefined }, [matched.plate, why].filter(Boolean).join(" – "))),
       matched?.note && h("p", {}, matched.note)),
     plate ? cropBox(cropOf(record, plate), plate.text) : h("span"),

@@ -74,7 +74,7 @@ function decoded(text) {
 
 function drawEntry(entry) {
   return h("tr", {}, h("td", {}, h("time", { datetime: entry.at, title: full(entry.at) }, when(entry.at))), h("th", { scope: "row" }, entry.who),
-    h("td", {}, word("audit", entry.action)), h("td", { class: "what" }, drawWhat(entry.what)), h("td", { class: "mono" }, entry.address));
+    h("td", {}, word("audit", entry.action)), h("td", {}, h("span", { class: "what" }, drawWhat(entry.what))), h("td", { class: "mono" }, entry.address));
 }
 
 /** An address with its query as words; anything else as it stands. */

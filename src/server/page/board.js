@@ -84,8 +84,11 @@ export async function acknowledge(alert, note) {
 export const problemsOf = (camera) =>
   alerts.value.filter((alert) => alert.kind === "camera" && alert.camera_id === camera.camera_id && alert.checkpoint_id === camera.checkpoint_id);
 
-/** The open alert about this read. */
-export const alertOf = (record) => alerts.value.find((alert) => alert.detection_id === record.detection_id);
+const WEIGHT = { critical: 0, warning: 1, info: 2 };
+
+/** The open alerts about a read, the gravest first. */
+export const alertsOf = (record) =>
+  alerts.value.filter((alert) => alert.detection_id === record.detection_id).sort((a, b) => WEIGHT[a.severity] - WEIGHT[b.severity]);
 
 // The last word of each part of each camera, as the room told it: a server without `health` in its list of cameras
 // still shows what went by.

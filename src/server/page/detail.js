@@ -1,6 +1,6 @@
 // All that is known of one record: the picture, each plate with its crop and votes, the times, the reason it was found.
 
-import { alertOf } from "./board.js";
+import { alertsOf } from "./board.js";
 import { h } from "./dom.js";
 import { full, moment, number, percent, scriptOf, span, t, when } from "./i18n.js";
 import { icon } from "./icons.js";
@@ -56,14 +56,12 @@ function drawPlate(record, plate, index) {
 }
 
 function drawReasons(record) {
-  const alert = alertOf(record);
-  const lines = [];
-  if (alert) {
+  const lines = alertsOf(record).map((alert) => {
     const why = reasonOf(alert.matched);
-    lines.push(h("div", { class: "reason", data: { severity: alert.severity } },
+    return h("div", { class: "reason", data: { severity: alert.severity } },
       h("p", {}, icon("alerts"), h("b", {}, alert.matched?.watchlist ?? alert.title ?? t("read.watch"))),
-      why && h("p", { class: "soft" }, why), alert.matched?.note && h("p", {}, alert.matched.note)));
-  }
+      why && h("p", { class: "soft" }, why), alert.matched?.note && h("p", {}, alert.matched.note));
+  });
   if (record.matched) {
     lines.push(h("div", { class: "reason" }, h("p", {}, icon("search"), h("b", {}, t("detail.matched"))),
       h("p", { class: "soft" }, h("span", { class: "mono", lang: "zxx" }, record.matched.text ?? ""), " ", reasonOf(record.matched))));

@@ -18,7 +18,7 @@ export const en = {
   "unit.ms": "{n} ms", "unit.s": "{n} s", "unit.min": "{n} min", "unit.h": "{n} h", "unit.d": "{n} d",
   // Counts
   "count.today": "Reads today", "count.total": "Reads in all", "count.cameras": "Cameras online", "count.alerts": "Open alerts",
-  "count.checks": "Health reports today", "count.lost": "Reads lost on the way", "count.clients": "Connections",
+  "count.checks": "Health reports today", "count.lost": "Reads lost", "count.clients": "Connections",
   "count.entries": "Plates on watchlists", "count.pictures": "Pictures lost or unusable", "count.label": "Counts",
   "count.of": "{n} of {total}",
   // Reads
@@ -26,6 +26,8 @@ export const en = {
   "live.new": { one: "{n} new read", other: "{n} new reads" }, "live.follow": "Following the newest read", "live.chosen": "Chosen read",
   "read.none": "not read", "read.nocrop": "no picture", "read.more": { one: "{n} more plate", other: "{n} more plates" },
   "read.sure": "Confidence {percent}", "read.late": "Arrived {time} after capture", "read.watch": "On a watchlist",
+  "why.same": "same plate", "why.begins": "begins with {text}", "why.alike": "look-alikes: {list}", "why.one": "one character differs: {text}",
+  "why.province": "province read as {text}", "why.as": "{from} read as {to}", "why.missing": "{text} not read", "why.extra": "{text} read in addition",
   // One record
   "detail.title": "Read", "detail.picture": "Annotated picture", "detail.nopicture": "No picture of the scene was sent",
   "detail.enlarge": "Enlarge the picture", "detail.crop": "Crop of plate {n}", "detail.missing": "This read is no longer here.",
@@ -65,7 +67,7 @@ export const en = {
   "alerts.more": "Older alerts", "alerts.why": "Why it matched", "alerts.failed": "The alert was not acknowledged: {why}",
   "alerts.count": { one: "{n} open alert", other: "{n} open alerts" },
   "severity.info": "Information", "severity.warning": "Warning", "severity.critical": "Critical", "severity.inherit": "As the list",
-  "problem.silent": "Silent", "problem.hot": "Too hot", "problem.full": "Disk full", "problem.frozen": "Picture frozen", "problem.skewed": "Clock wrong",
+  "problem.silent": "Silent", "problem.hot": "Too hot", "problem.full": "Disk full", "problem.frozen": "Picture frozen", "problem.skewed": "Clock wrong", "problem.filled": "{n} % of the disk is full",
   // Watchlists
   "lists.title": "Watchlists", "lists.empty": "No watchlist yet", "lists.empty.more": "A read of a plate on a list raises an alert.",
   "lists.new": "New list", "lists.edit": "Edit list", "lists.name": "Name", "lists.severity": "Severity", "lists.note": "Note",

@@ -62,7 +62,7 @@ export function entriesOf(list, { onCount }) {
       h("td", { lang: scriptOf(entry.province ?? "") === "th" ? "th" : undefined }, entry.province || "–"),
       h("td", {}, word("entries", entry.match ?? "exact")),
       h("td", {}, entry.severity ? h("span", { class: "badge", data: { severity: entry.severity } }, word("severity", entry.severity)) : h("span", { class: "soft" }, t("severity.inherit"))),
-      h("td", {}, state.text), h("td", { class: "note" }, entry.note ?? ""),
+      h("td", { class: "valid" }, state.text), h("td", { class: "note" }, entry.note ?? ""),
       mayEdit() && h("td", { class: "actions" },
         h("button", { type: "button", class: "quiet", data: { key: `edit-${entry.entry_id}` }, "aria-label": `${t("edit")} ${entry.plate}`, title: t("edit"), on: { click: () => edit(entry) } }, icon("edit")),
         h("button", { type: "button", class: "quiet", data: { key: `drop-${entry.entry_id}` }, "aria-label": `${t("delete")} ${entry.plate}`, title: t("delete"), on: { click: () => drop(entry) } }, icon("trash"))));

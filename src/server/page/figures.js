@@ -62,7 +62,7 @@ function hourly() {
   let shown = null;
   let asking = 0;
   const ranges = RANGES.map((n) => h("button", { type: "button", on: { click: () => pick(n) } }, rangeName(n)));
-  const camera = choice([["", t("all")], ...cameras.value.map((one) => [cameraKey(one), `${one.camera_id} · ${one.checkpoint_id}`])], "", { on: { change: () => load() } });
+  const camera = choice([["", t("all")]], "", { on: { change: () => load() } });
   const summary = h("p", { class: "soft", role: "status" });
   const drawing = h("div", { class: "drawing" });
   const table = h("div", { class: "table-box" });
@@ -97,6 +97,13 @@ function hourly() {
     if (shown && drawing.clientWidth > 0) drawing.replaceChildren(drawChart(shown, drawing.clientWidth, `${t("figures.hours")}. ${summary.textContent}`));
   }
 
+  function showCameras() {
+    const chosen = camera.value;
+    const known = cameras.value.map((one) => [cameraKey(one), `${one.camera_id} · ${one.checkpoint_id}`]);
+    camera.replaceChildren(...[["", t("all")], ...known].map(([value, text]) => h("option", { value }, text)));
+    camera.value = chosen;
+  }
+
   let width = 0;
   const resized = settle(80, draw);
   const watcher = new ResizeObserver(() => {
@@ -106,12 +113,15 @@ function hourly() {
   });
   watcher.observe(drawing);
   const timer = setInterval(load, REFRESH_MS);
+  cameras.addEventListener("change", showCameras);
+  showCameras();
   load();
   return {
     element,
     close() {
       asking += 1;
       clearInterval(timer);
+      cameras.removeEventListener("change", showCameras);
       watcher.disconnect();
     },
   };

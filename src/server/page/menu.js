@@ -34,6 +34,7 @@ export function drawMenu(signOut) {
       { data: { setting: "sound" }, "aria-pressed": String(isOn()) }),
     mayEdit() ? h("a", { class: "button quiet narrow-only", href: "#/audit", "aria-label": t("nav.audit"), title: t("nav.audit") }, icon("audit")) : "",
     quiet(t("bar.help"), "help", showKeys, { class: "quiet wide-only", data: { setting: "help" } }),
+    signedIn() ? h("span", { class: "who", title: t(`role.${session.role}`) }, session.name) : "",
     signedIn() ? quiet(`${t("bar.who", { name: session.name })} (${t(`role.${session.role}`)}) – ${t("bar.signout")}`, "out",
       () => askSignOut(signOut), { data: { setting: "signout" } }) : "");
   if (focused) byId("menu").querySelector(`[data-setting="${focused}"]`)?.focus();

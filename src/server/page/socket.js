@@ -56,7 +56,7 @@ export function connect(url, { onOpen, onEvent, onClose, onRefused }) {
       if (text[0] === "0") {
         wait = FIRST_WAIT;
         onOpen(emit);
-      } else if (text[0] === "4" && JSON.parse(text.slice(1))?.code === "unauthorized") {
+      } else if (text[0] === "4" && JSON.parse(text.slice(1))?.data?.code === "unauthorized") {
         wanted = false;
         socket.close();
         onRefused();

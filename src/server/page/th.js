@@ -18,7 +18,7 @@ export const th = {
   "unit.ms": "{n} มิลลิวินาที", "unit.s": "{n} วินาที", "unit.min": "{n} นาที", "unit.h": "{n} ชม.", "unit.d": "{n} วัน",
   // จำนวน
   "count.today": "อ่านได้วันนี้", "count.total": "อ่านได้ทั้งหมด", "count.cameras": "กล้องออนไลน์", "count.alerts": "แจ้งเตือนค้าง",
-  "count.checks": "รายงานสถานะวันนี้", "count.lost": "สูญหายระหว่างทาง", "count.clients": "การเชื่อมต่อ",
+  "count.checks": "รายงานสถานะวันนี้", "count.lost": "สูญหาย", "count.clients": "การเชื่อมต่อ",
   "count.entries": "ป้ายที่เฝ้าระวัง", "count.pictures": "ภาพที่หายหรือใช้ไม่ได้", "count.label": "จำนวน",
   "count.of": "{n} จาก {total}",
   // รายการที่อ่านได้
@@ -26,6 +26,8 @@ export const th = {
   "live.new": { other: "รายการใหม่ {n} รายการ" }, "live.follow": "ติดตามรายการล่าสุด", "live.chosen": "รายการที่เลือก",
   "read.none": "อ่านไม่ได้", "read.nocrop": "ไม่มีภาพ", "read.more": { other: "อีก {n} ป้าย" },
   "read.sure": "ความมั่นใจ {percent}", "read.late": "มาถึงหลังถ่าย {time}", "read.watch": "อยู่ในบัญชีเฝ้าระวัง",
+  "why.same": "ป้ายเดียวกัน", "why.begins": "ขึ้นต้นด้วย {text}", "why.alike": "ตัวอักษรคล้ายกัน: {list}", "why.one": "ต่างกันหนึ่งตัว: {text}",
+  "why.province": "อ่านจังหวัดได้ว่า {text}", "why.as": "{from} อ่านเป็น {to}", "why.missing": "อ่านไม่พบ {text}", "why.extra": "อ่านเกินมา {text}",
   // รายละเอียด
   "detail.title": "รายละเอียด", "detail.picture": "ภาพพร้อมกรอบ", "detail.nopicture": "ไม่มีภาพเหตุการณ์ส่งมา",
   "detail.enlarge": "ขยายภาพ", "detail.crop": "ภาพป้ายที่ {n}", "detail.missing": "ไม่มีรายการนี้แล้ว",
@@ -65,7 +67,7 @@ export const th = {
   "alerts.more": "แจ้งเตือนก่อนหน้า", "alerts.why": "เหตุที่ตรงกัน", "alerts.failed": "รับทราบไม่สำเร็จ: {why}",
   "alerts.count": { other: "แจ้งเตือนค้าง {n} รายการ" },
   "severity.info": "แจ้งให้ทราบ", "severity.warning": "ควรระวัง", "severity.critical": "ร้ายแรง", "severity.inherit": "ตามบัญชี",
-  "problem.silent": "ขาดการติดต่อ", "problem.hot": "ร้อนเกินไป", "problem.full": "ดิสก์เต็ม", "problem.frozen": "ภาพค้าง", "problem.skewed": "นาฬิกาไม่ตรง",
+  "problem.silent": "ขาดการติดต่อ", "problem.hot": "ร้อนเกินไป", "problem.full": "ดิสก์เต็ม", "problem.frozen": "ภาพค้าง", "problem.skewed": "นาฬิกาไม่ตรง", "problem.filled": "ใช้ดิสก์ไปแล้ว {n} %",
   // บัญชีเฝ้าระวัง
   "lists.title": "บัญชีเฝ้าระวัง", "lists.empty": "ยังไม่มีบัญชี", "lists.empty.more": "เมื่ออ่านพบป้ายในบัญชีจะมีแจ้งเตือน",
   "lists.new": "บัญชีใหม่", "lists.edit": "แก้ไขบัญชี", "lists.name": "ชื่อ", "lists.severity": "ระดับ", "lists.note": "บันทึก",
