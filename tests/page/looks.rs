@@ -225,7 +225,7 @@ fn language_and_colours_are_chosen_by_a_person_and_remembered() {
     browser.screen(1280, 800, false, "light");
     open(&browser, &server, "live");
     let looks =
-        "return [document.documentElement.lang, document.querySelector('#nav a').innerText.trim(), document.title,
+        "return [document.documentElement.lang, document.querySelector('#nav a').innerText.trim(), document.title.replace(/^\\(.*\\) /, ''),
         getComputedStyle(document.body).backgroundColor]";
     let light = browser.run(looks);
     assert_eq!(light[0], "en");
