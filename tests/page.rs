@@ -2,8 +2,10 @@
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests are tests")]
 
-#[path = "page/gate.rs"]
-mod gate;
+#[path = "page/camera_wall.rs"]
+mod camera_wall;
+#[path = "page/keyboard.rs"]
+mod keyboard;
 #[path = "page/live.rs"]
 mod live;
 #[path = "page/looks.rs"]
@@ -12,10 +14,21 @@ mod looks;
 mod lpr_server;
 #[path = "page/many.rs"]
 mod many;
-#[path = "page/parts.rs"]
-mod parts;
+#[path = "page/people.rs"]
+mod people;
+#[path = "page/search.rs"]
+mod search;
 #[path = "page/served.rs"]
 mod served;
+#[allow(dead_code, reason = "other tests use more of it")]
+#[path = "guard/site.rs"]
+mod site;
+#[cfg(feature = "uplink")]
+#[allow(dead_code, reason = "other tests use more of it")]
+#[path = "common/test_agent.rs"]
+mod test_agent;
+#[path = "page/watched.rs"]
+mod watched;
 #[path = "common/webdriver.rs"]
 mod webdriver;
 #[path = "page/words.rs"]
@@ -39,6 +52,7 @@ const ENTER: &str = "\u{e007}";
 const ESCAPE: &str = "\u{e00c}";
 const DOWN: &str = "\u{e015}";
 const UP: &str = "\u{e013}";
+const TAB: &str = "\u{e004}";
 
 fn picture(name: &str) -> String {
     STANDARD.encode(fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/page").join(name)).unwrap())
@@ -51,19 +65,26 @@ fn now() -> f64 {
 /// An HTTP connection that is kept, for what a test asks of the server itself.
 struct Http {
     stream: BufReader<TcpStream>,
+    who: String,
 }
 
 impl Http {
     fn connect(server: &LprServer) -> Self {
+        Self::connect_as(server, "")
+    }
+
+    /// As [`Http::connect`], with this header on each request.
+    fn connect_as(server: &LprServer, who: &str) -> Self {
         let stream = TcpStream::connect(&server.address).unwrap();
         stream.set_nodelay(true).unwrap();
-        Self { stream: BufReader::new(stream) }
+        Self { stream: BufReader::new(stream), who: who.to_owned() }
     }
 
     /// The head of the answer, in lower case, and the body.
     fn ask(&mut self, method: &str, path: &str, headers: &str, body: &str) -> (String, Vec<u8>) {
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}Content-Length: {}\r\n\r\n{body}",
+            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{}{headers}Content-Length: {}\r\n\r\n{body}",
+            self.who,
             body.len()
         );
         self.stream.get_mut().write_all(request.as_bytes()).unwrap();
@@ -106,9 +127,8 @@ impl Http {
         answer
     }
 
-    fn status(&mut self, path: &str) -> u16 {
-        let (head, _) = self.ask("GET", path, "", "");
-        head.split(' ').nth(1).unwrap().parse().unwrap()
+    fn get(&mut self, path: &str) -> Value {
+        serde_json::from_slice(&self.ask("GET", path, "", "").1).unwrap()
     }
 }
 
@@ -176,30 +196,45 @@ fn count(name: &str, text: &str) -> String {
     format!("return document.querySelector('[data-count={name}]')?.textContent === '{text}'")
 }
 
-/// The parts of the API that the page can do without, with an address that shows whether this server has them.
-const PARTS: [(&str, &str); 4] =
-    [("me", "/api/me"), ("alerts", "/api/alerts"), ("watchlists", "/api/watchlists"), ("hours", "/api/hours")];
-
-fn has(server: &LprServer, part: &str) -> bool {
-    let path = PARTS.iter().find(|(name, _)| *name == part).unwrap().1;
-    // Without its parameters an address may be refused, but it is there.
-    Http::connect(server).status(path) != 404
+/// A browser on a desk, with the page at `place`.
+fn desk(dir: &Path, server: &LprServer, place: &str) -> Browser {
+    let browser = Browser::start(&dir.join("profile"));
+    browser.screen(1440, 900, false, "light");
+    open(&browser, server, place);
+    browser
 }
 
-/// Whether this server can search: it says where the next page begins.
-fn can_search(server: &LprServer) -> bool {
-    let (_, body) = Http::connect(server).ask("GET", "/api/records?limit=1&images=none", "", "");
-    serde_json::from_slice::<Value>(&body).unwrap().get("next_cursor").is_some()
+/// Clicks what `selector` finds, as soon as it is there.
+fn click(browser: &Browser, selector: &str) {
+    let found = format!("const found = document.querySelector(`{selector}`); found?.click(); return !!found");
+    browser.wait(&format!("{selector} to click"), PATIENCE, &found);
 }
 
-/// What the console says, but for the browser's own remark that a part of the API is not there where it is not.
-fn console(browser: &Browser, server: &LprServer) -> Vec<Value> {
-    let absent: Vec<_> = PARTS.iter().filter(|(name, _)| !has(server, name)).map(|part| part.1).collect();
-    let about_absent = |entry: &Value| {
-        let message = entry["message"].as_str().unwrap_or_default();
-        entry["source"] == "network" && message.contains("404") && absent.iter().any(|path| message.contains(path))
-    };
-    browser.console().into_iter().filter(|entry| !about_absent(entry)).collect()
+/// Goes to a view by its link in the bar.
+fn go(browser: &Browser, view: &str) {
+    click(browser, &format!("#nav [data-view={view}]"));
+    browser.wait(view, PATIENCE, &format!("return document.getElementById('main').dataset.view === '{view}'"));
+}
+
+/// A condition: what `selector` finds says `text`.
+fn says(selector: &str, text: &str) -> String {
+    format!("return [...document.querySelectorAll(`{selector}`)].some((one) => one.innerText.includes(`{text}`))")
+}
+
+/// Fills the open dialog's fields and sends it; it closes when the server has taken it.
+fn submit(browser: &Browser, values: &[(&str, &str)]) {
+    for (name, value) in values {
+        let field = format!("document.querySelector('dialog[open] [name={name}]')");
+        let filled = format!("const field = {field}; if (field) field.value = `{value}`; return !!field");
+        browser.wait(name, PATIENCE, &filled);
+    }
+    browser.run("document.querySelector('dialog[open] [type=submit]').click()");
+    browser.wait("it is saved", PATIENCE, "return !document.querySelector('dialog[open]')");
+}
+
+/// The console is silent.
+fn assert_silent(browser: &Browser) {
+    assert_eq!(browser.console(), Vec::<Value>::new(), "the console is silent");
 }
 
 /// Where `make setup-test` puts what a test needs.

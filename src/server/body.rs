@@ -21,18 +21,30 @@ const WITHIN: Duration = Duration::from_secs(60);
 /// The JSON value of `request`, at most `limit` bytes of it.
 pub async fn read(request: Request<Body>, limit: usize) -> Result<Value, Fault> {
     let (parts, body) = request.into_parts();
-    let bytes = tokio::time::timeout(WITHIN, collect(body, limit))
-        .await
-        .map_err(|_| Fault::new(Code::Invalid, "the body did not arrive in time"))??;
-    if !is_json(&parts.headers) {
+    value(&parts.headers, &timely(body, limit).await?)
+}
+
+/// As [`read`]; `None` where the body is empty, whatever its headers say of it.
+pub async fn read_any(request: Request<Body>, limit: usize) -> Result<Option<Value>, Fault> {
+    let (parts, body) = request.into_parts();
+    let bytes = timely(body, limit).await?;
+    if bytes.is_empty() { Ok(None) } else { value(&parts.headers, &bytes).map(Some) }
+}
+
+fn value(headers: &HeaderMap, bytes: &[u8]) -> Result<Value, Fault> {
+    if !is_json(headers) {
         return Err(Fault::new(Code::UnsupportedType, "the body must be JSON: send Content-Type: application/json"));
     }
-    json::parse_bytes(&bytes).map_err(|error| Fault::new(Code::Invalid, format!("the body is not JSON: {error}")))
+    json::parse_bytes(bytes).map_err(|error| Fault::new(Code::Invalid, format!("the body is not JSON: {error}")))
 }
 
 /// The bytes of `request`, whatever they are, at most `limit` of them.
 pub async fn bytes(request: Request<Body>, limit: usize) -> Result<Vec<u8>, Fault> {
-    tokio::time::timeout(WITHIN, collect(request.into_body(), limit))
+    timely(request.into_body(), limit).await
+}
+
+async fn timely(body: Body, limit: usize) -> Result<Vec<u8>, Fault> {
+    tokio::time::timeout(WITHIN, collect(body, limit))
         .await
         .map_err(|_| Fault::new(Code::Invalid, "the body did not arrive in time"))?
 }
@@ -84,5 +96,15 @@ mod tests {
         assert_eq!(code(None, "{}").await, Code::UnsupportedType);
         assert_eq!(code(Some("text/plain"), "{}").await, Code::UnsupportedType);
         assert_eq!(code(json, "[1,2,3,4,5,6]").await, Code::TooLarge);
+    }
+
+    #[tokio::test]
+    async fn a_body_of_unknown_length_is_read_where_none_is_needed() {
+        let chunked =
+            || Body::from_stream(futures_util::stream::iter([Ok::<_, std::io::Error>("{\"note\":\"seen\"}")]));
+        let json = Some("application/json");
+        assert_eq!(read_any(request(json, chunked()), 100).await.unwrap().unwrap()["note"], "seen");
+        assert_eq!(read_any(request(None, Body::empty()), 100).await.unwrap(), None);
+        assert_eq!(read_any(request(None, "{}"), 100).await.unwrap_err().code, Code::UnsupportedType);
     }
 }

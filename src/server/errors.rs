@@ -3,7 +3,8 @@
 use super::fault::{Code, Fault};
 use super::metrics::{self, Road};
 use axum::body::{Body, to_bytes};
-use axum::extract::Request;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, Request};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -48,9 +49,16 @@ async fn rewritten(code: Code, response: Response) -> Response {
     (parts, Body::from(fault.json().to_string())).into_response()
 }
 
-/// A refusal that names the field which its message has between backticks.
-pub fn naming(code: Code, message: &str) -> Fault {
-    let field = message.split('`').nth(1).filter(|name| !name.is_empty()).map(str::to_owned);
+/// The query string; a refusal names its key.
+pub fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Fault> {
+    query.map(|Query(query)| query).map_err(|error| naming(Code::Invalid, &error.body_text()))
+}
+
+/// A refusal that names the field which its message has between backticks, or before what is wrong with its value.
+fn naming(code: Code, message: &str) -> Fault {
+    let quoted = message.split('`').nth(1);
+    let prefixed = || message.split_once("query string: ")?.1.split_once(": ").map(|(name, _)| name);
+    let field = quoted.or_else(prefixed).filter(|name| !name.is_empty()).map(str::to_owned);
     Fault { field, ..Fault::new(code, message.replace('`', "\"")) }
 }
 
@@ -62,6 +70,8 @@ mod tests {
     fn the_field_is_found_in_what_axum_says() {
         let fault = naming(Code::Invalid, "Failed to deserialize query string: duplicate field `limit`");
         assert_eq!(fault.field.as_deref(), Some("limit"));
+        let fault = naming(Code::Invalid, "Failed to deserialize query string: cursor: invalid digit found in string");
+        assert_eq!(fault.field.as_deref(), Some("cursor"));
         assert_eq!(naming(Code::Invalid, "no").field, None);
     }
 }

@@ -21,8 +21,9 @@ pub async fn hours(app: &App, query: &Query) -> Result<Value, Fault> {
         let message = format!("from lies more than {MOST} hours before to; ask for less at a time");
         return Err(Fault { field: Some("from".into()), ..Fault::new(Code::Invalid, message) });
     }
-    let camera_id = query.camera_id();
-    let read = app.store.read(move |conn| store::hours(conn, camera_id.as_deref(), (from, to)));
+    let (camera_id, checkpoint_id) = (query.camera_id(), query.checkpoint_id());
+    let read =
+        app.store.read(move |conn| store::hours(conn, (camera_id.as_deref(), checkpoint_id.as_deref()), (from, to)));
     let counted: HashMap<i64, i64> = read.await?.into_iter().collect();
     let hours: Vec<Value> = (from..to)
         .map(|hour| {

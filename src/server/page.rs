@@ -21,7 +21,7 @@ macro_rules! assets {
 
 /// Each file with its address and media type.
 const FILES: &[(&str, &str, &[u8])] = assets![
-    JS "alerts.js", JS "api.js", JS "app.js", JS "board.js", JS "cameras.js", JS "chart.js", JS "detail.js", JS "dom.js",
+    JS "alerts.js", JS "api.js", JS "app.js", JS "audit.js", JS "board.js", JS "cameras.js", JS "chart.js", JS "detail.js", JS "dom.js",
     JS "en.js", JS "entries.js", JS "feed.js", JS "figures.js", JS "first.js", JS "i18n.js", JS "icons.js", JS "keys.js",
     JS "list.js", JS "live.js", JS "menu.js", JS "pane.js", JS "record.js", JS "search.js", JS "session.js",
     JS "signin.js", JS "socket.js", JS "sound.js", JS "th.js", JS "viewer.js", JS "watchlists.js",

@@ -71,7 +71,7 @@ impl Query {
     fn filter_of(&self, zone: &TimeZone, limit: usize) -> Result<Filter, Fault> {
         let filter = Filter {
             camera_id: self.camera_id(),
-            checkpoint_id: given(&self.checkpoint_id).map(compared),
+            checkpoint_id: self.checkpoint_id(),
             from_us: moment("from", &self.from, zone)?,
             to_us: moment("to", &self.to, zone)?,
             plate: self.wanted()?,
@@ -102,6 +102,10 @@ impl Query {
 
     pub fn camera_id(&self) -> Option<String> {
         given(&self.camera_id).map(compared)
+    }
+
+    pub fn checkpoint_id(&self) -> Option<String> {
+        given(&self.checkpoint_id).map(compared)
     }
 
     pub fn pictures(&self) -> Result<Pictures, Fault> {
@@ -139,7 +143,8 @@ fn choice<T: Copy>(field: &str, text: &Option<String>, known: &[(&str, T)]) -> R
     found.map(|(_, value)| Some(*value)).ok_or_else(|| invalid(field, format!("{field} must be one of: {}", names())))
 }
 
-fn moment(field: &str, text: &Option<String>, zone: &TimeZone) -> Result<Option<i64>, Fault> {
+/// A time of the query string.
+pub fn moment(field: &str, text: &Option<String>, zone: &TimeZone) -> Result<Option<i64>, Fault> {
     let Some(text) = given(text) else { return Ok(None) };
     let parse = |text: &str| timestamp::parse(&json!(text), zone);
     // A plus sign that nobody escaped arrives as a space.

@@ -140,16 +140,12 @@ async fn list_cameras(State(shared): State<Shared>) -> Result<Json<Value>, Fault
 
 type RecordQuery = Result<Query<records::Query>, QueryRejection>;
 
-fn understood(query: RecordQuery) -> Result<records::Query, Fault> {
-    query.map(|Query(query)| query).map_err(|error| errors::naming(Code::Invalid, &error.body_text()))
-}
-
 async fn gaps(State(shared): State<Shared>, query: RecordQuery) -> Result<Json<Value>, Fault> {
-    Ok(Json(shared.app.gaps(&understood(query)?).await?))
+    Ok(Json(shared.app.gaps(&errors::query(query)?).await?))
 }
 
 async fn list_records(State(shared): State<Shared>, query: RecordQuery) -> Result<Response, Fault> {
-    records::list(&shared.app, &understood(query)?).await
+    records::list(&shared.app, &errors::query(query)?).await
 }
 
 async fn one_record(State(shared): State<Shared>, Path(detection_id): Path<String>) -> Result<Json<Value>, Fault> {
@@ -157,11 +153,11 @@ async fn one_record(State(shared): State<Shared>, Path(detection_id): Path<Strin
 }
 
 async fn export_records(State(shared): State<Shared>, query: RecordQuery) -> Result<Response, Fault> {
-    export::export(&shared.app, &understood(query)?).await
+    export::export(&shared.app, &errors::query(query)?).await
 }
 
 async fn list_hours(State(shared): State<Shared>, query: RecordQuery) -> Result<Json<Value>, Fault> {
-    Ok(Json(hours::hours(&shared.app, &understood(query)?).await?))
+    Ok(Json(hours::hours(&shared.app, &errors::query(query)?).await?))
 }
 
 #[derive(serde::Deserialize)]

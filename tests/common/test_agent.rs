@@ -135,10 +135,13 @@ impl Agent {
     }
 
     pub async fn submit_plate(&self, text: &str, picture_bytes: usize) -> (Uuid, EvidenceRefs) {
+        self.submit_pictures(text, &jpeg(picture_bytes), jpeg(200)).await
+    }
+
+    /// A plate with these pictures of the scene and of itself.
+    pub async fn submit_pictures(&self, text: &str, scene: &[u8], crop: Vec<u8>) -> (Uuid, EvidenceRefs) {
         let event = plate_event(text, self.clock.stamp());
-        let picture = jpeg(picture_bytes);
-        let crop = vec![Some(jpeg(200))];
-        let refs = self.evidence.save(event.event_id, event.frame.captured, Some(&picture), &crop).unwrap();
+        let refs = self.evidence.save(event.event_id, event.frame.captured, Some(scene), &[Some(crop)]).unwrap();
         self.handle().submit(uplink::plate_row(&event, refs.clone())).await.unwrap();
         (event.event_id, refs)
     }

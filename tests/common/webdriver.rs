@@ -128,6 +128,20 @@ impl Browser {
         self.command("POST", "/actions", json!({"actions": [{"type": "key", "id": "keyboard", "actions": strokes}]}));
     }
 
+    /// Puts a file into the file field that `selector` finds, as a person's choice does.
+    #[allow(dead_code, reason = "not every test has files")]
+    pub fn choose_file(&self, selector: &str, file: &Path) {
+        let root = self.devtools("DOM.getDocument", json!({}))["root"]["nodeId"].clone();
+        let found = self.devtools("DOM.querySelector", json!({"nodeId": root, "selector": selector}));
+        self.devtools("DOM.setFileInputFiles", json!({"nodeId": found["nodeId"], "files": [file]}));
+    }
+
+    /// Where the browser saves what is downloaded.
+    #[allow(dead_code, reason = "not every test has files")]
+    pub fn download_to(&self, folder: &Path) {
+        self.devtools("Browser.setDownloadBehavior", json!({"behavior": "allow", "downloadPath": folder}));
+    }
+
     /// What the console got since the last call.
     pub fn console(&self) -> Vec<Value> {
         self.command("POST", "/se/log", json!({"type": "browser"})).as_array().expect("a list").clone()
@@ -158,8 +172,15 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        if !self.session.is_empty() && !std::thread::panicking() {
-            self.command("DELETE", "", Value::Null);
+        // After a failed test too, and without a panic of its own: a driver that is killed leaves its browser running.
+        if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) {
+            let _ = stream.set_read_timeout(Some(Duration::from_secs(10)));
+            let _ = write!(
+                stream,
+                "DELETE /session/{} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+                self.session, self.port
+            );
+            let _ = stream.read_to_end(&mut Vec::new());
         }
         let _ = self.driver.kill();
         let _ = self.driver.wait();

@@ -167,6 +167,15 @@ fn guessing_at_the_sign_in_is_slowed_down_and_remembered() {
     let (viewer, admin) = (site.viewer(), site.admin());
     let server = site.start();
     let at = server.address.as_str();
+    // What is no token is no guess either.
+    for body in ["{}", "{\"token\":7}", "[]"] {
+        let answer = call(at, "POST", "/api/signin", "", body);
+        assert_eq!((answer.refused(), &answer.body["field"]), ((400, "invalid"), &json!("token")), "{body}");
+    }
+    for query in ["limit=-1", "cursor=x"] {
+        let answer = get(at, &format!("/api/audit?{query}"), &admin.bearer());
+        assert_eq!((answer.refused().0, answer.body["field"].as_str()), (400, query.split('=').next()), "{query}");
+    }
     for n in 0..10 {
         let guess = json!({"token": format!("lpr_{}_{n}", viewer.id)}).to_string();
         assert_eq!(call(at, "POST", "/api/signin", "", &guess).refused(), (401, "unauthorized"));
@@ -226,7 +235,8 @@ fn the_trail_says_who_did_what_from_where_and_only_an_admin_reads_it() {
     assert_eq!(search["what"], "/api/records?camera_id=cam-1%0d%0aforged&limit=5");
     assert_eq!(search["address"], "127.0.0.1");
     let page = get(at, "/api/audit?limit=2", &admin.bearer()).body;
-    let next = get(at, &format!("/api/audit?limit=10&cursor={}", page["next_cursor"]), &admin.bearer()).body;
+    let cursor = page["next_cursor"].as_str().unwrap();
+    let next = get(at, &format!("/api/audit?limit=10&cursor={cursor}"), &admin.bearer()).body;
     assert_eq!((next["entries"].as_array().unwrap().len(), &next["next_cursor"]), (4, &Value::Null));
     assert_eq!(get(at, "/api/audit?limit=x", &admin.bearer()).refused(), (400, "invalid"));
 }

@@ -43,7 +43,7 @@ fn a_read_is_on_the_page_within_a_second_and_the_page_survives_a_restart() {
     let markup = "<img src=x onerror=alert(1)>";
     post(&server, "/api/detection", &read("lane_1", markup, "plate-latin.jpg", 0.5, "car"));
     browser.wait("markup from a peer is text", SECOND, &row(markup));
-    assert_eq!(console(&browser, &server), Vec::<Value>::new(), "the console is silent");
+    assert_silent(&browser);
     let hosts = browser
         .run("return [...new Set(performance.getEntriesByType('resource').map((one) => new URL(one.name).host))]");
     assert_eq!(hosts, json!([address]), "no other host is asked");
@@ -68,7 +68,34 @@ fn a_read_is_on_the_page_within_a_second_and_the_page_survives_a_restart() {
     post(&server, "/api/detection", &read("lane_1", "LAST11", "plate-latin.jpg", 0.88, "bus"));
     browser.run("document.querySelector('.rows').scrollTop = 0");
     browser.wait("and it goes on", SECOND, &row("LAST11"));
-    assert_eq!(console(&browser, &server), Vec::<Value>::new(), "the console is silent after the restart");
+    assert_silent(&browser);
+}
+
+/// The agent's own outbox and uplink, over Socket.IO, with its token; the page of somebody who signed in.
+#[cfg(feature = "uplink")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_agents_read_is_on_the_page_within_a_second_of_its_event() {
+    let site = crate::site::Site::new();
+    let (viewer, device) = (site.viewer(), site.device("Pi 1", &["gate/cam-1"]));
+    let server = site.start();
+    let token = site.dir.path().join("token");
+    fs::write(&token, &device.text).unwrap();
+    let browser = Browser::start(&site.dir.path().join("profile"));
+    browser.screen(1280, 800, false, "light");
+    browser.open(&server.url());
+    browser.wait("the page asks", PATIENCE, "return document.activeElement?.name === 'token'");
+    crate::people::sign_in(&browser, &viewer);
+    let agent = crate::test_agent::Agent::start(&site.dir.path().join("agent"), &server.url(), |config| {
+        config.token_file = token.display().to_string();
+    });
+    agent.status(|status| status.link == lpr::uplink::Link::Socket).await;
+    browser.wait("the camera is online", PATIENCE, &count("cameras", "1 / 1"));
+    let picture = |name: &str| fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/page").join(name)).unwrap();
+    agent.submit_pictures("AGENT 7", &picture("frame.jpg"), picture("plate-latin.jpg")).await;
+    browser.wait("the agent's read with its crop", SECOND, &row("AGENT 7"));
+    agent.stop().await;
+    browser.wait("the camera is offline", PATIENCE, &count("cameras", "0 / 1"));
+    assert_silent(&browser);
 }
 
 /// Goes through the whole list until it has `total` rows; how many different texts it has.
@@ -136,5 +163,5 @@ fn the_keyboard_alone_is_enough() {
         SECOND,
         "return document.querySelector('[data-view=cameras] .camera') !== null",
     );
-    assert_eq!(console(&browser, &server), Vec::<Value>::new(), "the console is silent");
+    assert_silent(&browser);
 }

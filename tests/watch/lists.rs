@@ -61,10 +61,10 @@ fn lists_and_entries_are_made_changed_and_removed() {
 
     for (method, path, body, status, field) in [
         ("POST", "/api/watchlists", json!({"name": " "}), 400, json!("name")),
-        ("POST", "/api/watchlists", json!({"name": "Wanted"}), 400, json!("name")),
+        ("POST", "/api/watchlists", json!({"name": "Wanted"}), 409, json!("name")),
         ("POST", "/api/watchlists", json!({"name": "x", "severity": "high"}), 400, json!("severity")),
         ("POST", "/api/watchlists", json!([]), 400, Value::Null),
-        ("POST", format!("{path}/entries").as_str(), json!({"plate": "abc-2"}), 400, json!("plate")),
+        ("POST", format!("{path}/entries").as_str(), json!({"plate": "abc-2"}), 409, json!("plate")),
         ("POST", format!("{path}/entries").as_str(), json!({"plate": ["A"]}), 400, json!("plate")),
         (
             "POST",
@@ -78,7 +78,7 @@ fn lists_and_entries_are_made_changed_and_removed() {
         ("DELETE", entry.as_str(), json!({}), 404, Value::Null),
         ("GET", "/api/watchlists/../../etc", json!({}), 404, Value::Null),
         ("GET", "/api/alerts?state=some", json!({}), 400, json!("state")),
-        ("GET", "/api/alerts?cursor=x", json!({}), 400, Value::Null),
+        ("GET", "/api/alerts?cursor=x", json!({}), 400, json!("cursor")),
     ] {
         let (found, answer) = call(&mut rest, method, path, &body);
         assert_eq!((found, &answer["success"]), (status, &json!(false)), "{method} {path}: {answer}");

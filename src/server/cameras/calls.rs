@@ -1,12 +1,11 @@
 //! `GET /api/cameras` and `GET /api/cameras/health`.
 
 use crate::domain::{CameraId, CameraKey, CheckpointId};
-use crate::server::answer;
 use crate::server::app::App;
-use crate::server::fault::{Code, Fault};
+use crate::server::fault::Fault;
 use crate::server::routes::Shared;
 use crate::server::store::{self, CameraRow, HealthFilter, HealthRow};
-use crate::server::watch::entry::invalid;
+use crate::server::{answer, errors, query};
 use crate::wire::timestamp;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
@@ -90,20 +89,13 @@ const DEFAULT_LIMIT: usize = 100;
 impl Asked {
     fn filter(self, app: &App) -> Result<HealthFilter, Fault> {
         let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
-        let moment = |field: &str, text: Option<String>| match given(text) {
-            None => Ok(None),
-            Some(text) => match timestamp::parse(&Value::String(text), &app.zone) {
-                Some(us) => Ok(Some(us)),
-                None => Err(Fault::from(invalid(field, "cannot be read; write it like 2024-12-19T10:00:00Z"))),
-            },
-        };
         let limit = self.limit.as_deref().and_then(|text| text.trim().parse().ok());
         Ok(HealthFilter {
             camera_id: given(self.camera_id),
             checkpoint_id: given(self.checkpoint_id),
             component: given(self.component),
-            from_us: moment("from", self.from)?,
-            to_us: moment("to", self.to)?,
+            from_us: query::moment("from", &self.from, &app.zone)?,
+            to_us: query::moment("to", &self.to, &app.zone)?,
             limit: limit.unwrap_or(DEFAULT_LIMIT).clamp(1, app.config.max_records),
         })
     }
@@ -113,8 +105,7 @@ async fn health(
     State(shared): State<Shared>,
     query: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Json<Value>, Fault> {
-    let Query(asked) = query.map_err(|error| Fault::new(Code::Invalid, error.body_text()))?;
-    let filter = asked.filter(&shared.app)?;
+    let filter = errors::query(query)?.filter(&shared.app)?;
     let rows = shared.app.store.read(move |conn| filter.select(conn)).await?;
     let health: Vec<Value> = rows.iter().map(report).collect();
     Ok(Json(json!({

@@ -6,10 +6,10 @@ use super::rules::Need;
 use super::who::{By, Role, Who};
 use super::{Guard, lock, token};
 use crate::server::app::App;
-use crate::server::body;
 use crate::server::fault::{Code, Fault};
 use crate::server::routes::Shared;
 use crate::server::store::{self, SessionRow};
+use crate::server::{body, errors};
 use crate::wire::timestamp;
 use axum::extract::{Query, Request, State};
 use axum::http::{HeaderValue, header};
@@ -42,7 +42,8 @@ async fn sign_in(State(shared): State<Shared>, request: Request) -> Result<Respo
     if guard.is_open() {
         return Ok(Json(json!({"success": true, "name": "-", "role": Role::Open.as_str()})).into_response());
     }
-    let who = guard.try_token(payload["token"].as_str().unwrap_or_default(), address)?;
+    let missing = || Fault { field: Some("token".into()), ..Fault::new(Code::Invalid, "token must be a text") };
+    let who = guard.try_token(payload["token"].as_str().ok_or_else(missing)?, address)?;
     let cookie = guard.open_session(app, &who).await?;
     guard.note(&who.name, "signed in", who.role.as_str(), address);
     tracing::info!(name = who.name, role = who.role.as_str(), %address, "signed in");
@@ -77,11 +78,11 @@ async fn audit(
     State(shared): State<Shared>,
     query: Result<Query<AuditQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<Value>, Fault> {
-    let Query(query) = query.map_err(|error| Fault::new(Code::Invalid, error.body_text()))?;
+    let query = errors::query(query)?;
     let limit = query.limit.unwrap_or(100).clamp(1, MOST_LINES);
     let before = query.cursor.unwrap_or(i64::MAX);
     let lines = shared.app.store.read(move |conn| store::audit(conn, before, limit)).await?;
-    let next = lines.last().filter(|_| lines.len() == limit).map(|(seq, _)| *seq);
+    let next = lines.last().filter(|_| lines.len() == limit).map(|(seq, _)| seq.to_string());
     let entries: Vec<Value> = lines
         .iter()
         .map(|(_, line)| {

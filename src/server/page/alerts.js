@@ -2,13 +2,12 @@
 
 import { get } from "./api.js";
 import { acknowledge, alerts, isOpen } from "./board.js";
-import { byId, field, h } from "./dom.js";
+import { arrange, byId, field, h } from "./dom.js";
 import { feed } from "./feed.js";
-import { ago, full, scriptOf, t, when, word } from "./i18n.js";
+import { ago, full, number, scriptOf, span, t, when, word } from "./i18n.js";
 import { icon } from "./icons.js";
 import { openDetail } from "./detail.js";
 import { cropBox, cropOf, plateText, platesOf, reasonOf } from "./record.js";
-import { session } from "./session.js";
 import { showDialog } from "./viewer.js";
 
 const PAGE = 100;
@@ -16,6 +15,17 @@ const PAGE = 100;
 const ANNOUNCED = 3;
 
 const titleOf = (alert) => (alert.kind === "camera" ? word("problem", alert.problem ?? "") || alert.title : alert.matched?.watchlist ?? alert.title ?? "");
+
+/** What the server measured, in the page's language where it has one of its usual forms. */
+function measureOf(alert) {
+  const title = alert.title ?? "";
+  const full = /^disk (\d+) % full$/.exec(title);
+  const skew = /^its clock is (\d+) s (ahead of|behind) the server's$/.exec(title);
+  if (full) return t("problem.filled", { n: number(Number(full[1])) });
+  if (skew) return t(skew[2] === "behind" ? "cameras.skew.behind" : "cameras.skew", { time: span(1000 * Number(skew[1])) });
+  return title.replace(/^no fresh picture(: |$)/, "");
+}
+
 const placeOf = (alert) => [alert.camera_id, alert.checkpoint_id].filter(Boolean).join(" · ");
 const wordsOf = (refusal) => (refusal.status === 0 ? t("away") : refusal.status === 403 ? t("forbidden") : refusal.message);
 
@@ -38,7 +48,6 @@ export function askAcknowledge(alert) {
     try {
       await acknowledge(alert, note.value.trim());
       dialog.close();
-      unannounce(alert.alert_id);
     } catch (refusal) {
       fault.textContent = t("alerts.failed", { why: wordsOf(refusal) });
     }
@@ -51,7 +60,7 @@ export function askAcknowledge(alert) {
 async function show(alert) {
   let record = feed.find(alert.detection_id);
   record ??= (await get(`api/records/${encodeURIComponent(alert.detection_id)}`).catch(() => null))?.record;
-  if (record) openDetail(record, { canSearch: session.can.search });
+  if (record) openDetail(record);
   else showDialog(t("detail.title"), h("p", {}, t("detail.missing")));
 }
 
@@ -70,9 +79,10 @@ export function announce(alert) {
   while (bar.children.length > ANNOUNCED) bar.lastElementChild.remove();
 }
 
-/** Takes the announcement away once somebody has acknowledged. */
-export function unannounce(id) {
-  for (const box of byId("announcements").children) if (box.dataset.alert === id) box.remove();
+/** Takes those away that somebody has acknowledged, here or elsewhere, or that are over. */
+export function keepAnnounced() {
+  const open = new Set(alerts.value.map((alert) => alert.alert_id));
+  for (const box of [...byId("announcements").children]) if (!open.has(box.dataset.alert)) box.remove();
 }
 
 // ---- the view
@@ -83,6 +93,7 @@ export function alertList(root) {
   let cursor = null;
   const tabs = [false, true].map((kind) => h("button", { type: "button", on: { click: () => pick(kind) } }, t(kind ? "alerts.everything" : "alerts.open")));
   const list = h("ul", { class: "alert-list" });
+  const drawn = new Map();
   const empty = h("div", { class: "empty" });
   const more = h("button", { type: "button", class: "more", hidden: true, on: { click: () => load() } }, t("alerts.more"));
   root.append(h("div", { class: "view-head" }, h("h2", {}, t("alerts.title")), h("div", { class: "segments" }, tabs)), list, empty, more);
@@ -117,20 +128,36 @@ export function alertList(root) {
   function draw() {
     const shown = all ? older : alerts.value;
     tabs.forEach((tab, index) => tab.setAttribute("aria-pressed", all === (index === 1)));
-    list.replaceChildren(...shown.map(drawAlert));
+    arrange(list, shown.map(boxOf));
     more.hidden = !all || cursor === null;
     empty.hidden = shown.length > 0;
     empty.replaceChildren(h("b", {}, t(all ? "alerts.none" : "alerts.empty")), h("span", {}, t("alerts.empty.more")));
   }
 
+  /** The box as it was where nothing about its alert has changed. */
+  function boxOf(alert) {
+    const record = alert.detection_id && feed.find(alert.detection_id);
+    const drawnFrom = JSON.stringify([alert, record?.detection_id, record?.revision]);
+    const before = drawn.get(alert.alert_id);
+    if (before?.drawnFrom === drawnFrom) return before.box;
+    const box = drawAlert(alert, record);
+    drawn.set(alert.alert_id, { box, drawnFrom });
+    return box;
+  }
+
   alerts.addEventListener("change", refresh);
+  feed.addEventListener("change", draw);
   draw();
   alerts.now();
-  return { close: () => alerts.removeEventListener("change", refresh) };
+  return {
+    close() {
+      alerts.removeEventListener("change", refresh);
+      feed.removeEventListener("change", draw);
+    },
+  };
 }
 
-function drawAlert(alert) {
-  const record = alert.detection_id && feed.find(alert.detection_id);
+function drawAlert(alert, record) {
   const plate = record && platesOf(record).find((one) => one.text === alert.plate);
   const { matched, acknowledged } = alert;
   const why = reasonOf(matched);
@@ -138,7 +165,7 @@ function drawAlert(alert) {
     h("span", { class: "badge", data: { severity: alert.severity } }, icon(alert.kind === "camera" ? "cameras" : "alerts"), word("severity", alert.severity)),
     h("div", { class: "alert-what" },
       h("p", {}, plateOf(alert), h("b", {}, titleOf(alert))),
-      alert.kind === "camera" && alert.title && h("p", { class: "soft" }, alert.title),
+      alert.kind === "camera" && measureOf(alert) && h("p", { class: "soft" }, measureOf(alert)),
       why && h("p", { class: "soft" }, `${t("alerts.why")}: `, h("span", { lang: scriptOf(matched.plate ?? "") === "th" ? "th" : undefined }, [matched.plate, why].filter(Boolean).join(" – "))),
       matched?.note && h("p", {}, matched.note)),
     plate ? cropBox(cropOf(record, plate), plate.text) : h("span"),
@@ -147,6 +174,6 @@ function drawAlert(alert) {
     h("div", { class: "buttons" },
       alert.detection_id && h("button", { type: "button", on: { click: () => show(alert) } }, t("alerts.show")),
       isOpen(alert) && h("button", { type: "button", class: "primary", on: { click: () => askAcknowledge(alert) } }, t("alerts.ack"))),
-    acknowledged ? h("p", { class: "acked soft" }, icon("check"), t("alerts.acked", { who: acknowledged.by || "–", time: when(acknowledged.at) }), acknowledged.note && h("span", { class: "quote" }, acknowledged.note))
-      : alert.ended && h("p", { class: "acked soft" }, icon("check"), t("alerts.ended")));
+    alert.ended && !acknowledged && h("p", { class: "acked soft" }, icon("check"), t("alerts.ended", { time: when(alert.ended) })),
+    acknowledged && h("p", { class: "acked soft" }, icon("check"), t("alerts.acked", { who: acknowledged.by || "–", time: when(acknowledged.at) }), acknowledged.note && h("span", { class: "quote" }, acknowledged.note)));
 }

@@ -55,18 +55,7 @@ export const post = (path, body = {}) => call("POST", path, {}, body);
 export const put = (path, body) => call("PUT", path, {}, body);
 export const remove = (path) => call("DELETE", path, {});
 /** Sends a text as it is, e.g. CSV. */
-export const postText = (path, text, type) => call("POST", path, {}, text, type);
-
-/** Whether there is anything at `path`: `null` where it cannot be known now. */
-export async function has(path, query) {
-  try {
-    await get(path, query);
-    return true;
-  } catch (refusal) {
-    if (refusal.status === 404 || refusal.status === 405) return false;
-    return refusal.status === 403 ? false : null;
-  }
-}
+export const postText = (path, query, text, type) => call("POST", path, query, text, type);
 
 /** A picture's address; a new revision is a new picture. */
 export function picture(path, revision, small) {

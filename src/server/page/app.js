@@ -1,8 +1,9 @@
 // The page: which view is shown, the bar above it, and the link to the server.
 
-import { announce, alertList, askAcknowledge, unannounce } from "./alerts.js";
+import { announce, alertList, askAcknowledge, keepAnnounced } from "./alerts.js";
 import { address, onUnauthorised } from "./api.js";
-import { alerts, cameras, counts, heardAlert, heardHealth, isOpen } from "./board.js";
+import { audit } from "./audit.js";
+import { alerts, cameras, counts, heardAlert, heardHealth } from "./board.js";
 import { wall } from "./cameras.js";
 import { byId, h, setText } from "./dom.js";
 import { feed } from "./feed.js";
@@ -14,7 +15,7 @@ import { live } from "./live.js";
 import { drawMenu } from "./menu.js";
 import { refreshAges } from "./record.js";
 import { search } from "./search.js";
-import { discover, onSession, session, signOut } from "./session.js";
+import { discover, forgetPerson, mayEdit, onSession, session, signOut } from "./session.js";
 import { askToken } from "./signin.js";
 import { connect } from "./socket.js";
 import { play } from "./sound.js";
@@ -24,14 +25,18 @@ const REFRESH_MS = 20_000;
 const AGES_MS = 1000;
 const AGAIN_MS = 2000;
 
-/** Each view in the order of the bar; `needs` names the part of the server without which it is not shown. */
+/** A proxy that lets no socket through: after so long we ask by REST who we are. */
+const SOCKET_MS = 3000;
+
+/** Each view in the order of the bar. */
 const VIEWS = {
   live: { mount: live },
   search: { mount: search },
   cameras: { mount: wall },
-  alerts: { mount: alertList, needs: "alerts" },
-  watchlists: { mount: watchlists, needs: "watchlists" },
+  alerts: { mount: alertList },
+  watchlists: { mount: watchlists },
   figures: { mount: figures },
+  audit: { mount: audit, admin: true },
 };
 
 // ---- which view
@@ -39,13 +44,11 @@ const VIEWS = {
 let current = null;
 let mounted = {};
 
-const isShown = (name) => !VIEWS[name].needs || session.can[VIEWS[name].needs] === true;
+const isShown = (name) => Object.hasOwn(VIEWS, name) && (!VIEWS[name].admin || mayEdit());
 
 function route() {
   const [name, query] = location.hash.replace(/^#\/?/, "").split("?");
-  // While it is not known what the server can do, an address is not turned away.
-  const known = name in VIEWS && (isShown(name) || session.can[VIEWS[name].needs] === null);
-  return { name: known ? name : "live", params: new URLSearchParams(query ?? "") };
+  return { name: isShown(name) ? name : "live", params: new URLSearchParams(query ?? "") };
 }
 
 /** Writes what a view shows into the address, without a step in the history. */
@@ -75,7 +78,7 @@ function go(name) {
 
 function drawNav() {
   const shown = Object.keys(VIEWS).filter(isShown);
-  byId("nav").replaceChildren(...shown.map((name) => h("a", { href: `#/${name}`, data: { view: name } },
+  byId("nav").replaceChildren(...shown.map((name) => h("a", { href: `#/${name}`, class: VIEWS[name].admin && "wide-only", data: { view: name } },
     icon(name), h("span", {}, t(`nav.${name}`)), name === "alerts" && h("span", { class: "count", id: "alert-count" }))));
   byId("nav").querySelector(`[data-view="${byId("main").dataset.view}"]`)?.setAttribute("aria-current", "page");
   drawAlertCount();
@@ -97,7 +100,7 @@ function drawAlertCount() {
 
 let lostAt = null;
 let socket = null;
-let opened = 0;
+let entering = 0;
 
 function showLink(state) {
   const link = byId("link");
@@ -133,30 +136,28 @@ const EVENTS = {
     cameras.soon();
     counts.soon();
   },
-  blacklist_alert(alert) {
-    if (!heardAlert(alert)) return;
-    announce(alert);
-    play(alert.severity);
-  },
-  alert_update(alert) {
-    heardAlert(alert);
-    if (alert && !isOpen(alert)) unannounce(alert.alert_id);
-  },
+  blacklist_alert: heard,
+  alert_update: heard,
 };
+
+function heard(alert) {
+  if (!heardAlert(alert)) return;
+  announce(alert);
+  play(alert.severity);
+}
 
 function join() {
   socket = connect(address("socket.io/"), {
     onOpen(emit) {
       emit("join_dashboard");
       emit("join_health_room");
-      opened += 1;
       showLink("live");
       // Whatever happened while the link was down, and before the rooms were joined.
-      if (opened > 1) discover().catch(() => {});
-      refreshAll();
+      enter();
     },
-    onEvent: (name, payload) => EVENTS[name]?.(payload),
+    onEvent: (name, payload) => session.role && EVENTS[name]?.(payload),
     onClose: () => socket && showLink("reconnecting"),
+    onRefused: ask,
   });
 }
 
@@ -166,33 +167,46 @@ function leave() {
   left?.close();
 }
 
-// ---- start
+// ---- coming and going
 
-async function start() {
+/** Asks who we are, and shows what they may see. The socket is asked first: it refuses without a word in the console. */
+async function enter() {
+  clearTimeout(entering);
   try {
     await discover();
   } catch (refusal) {
-    if (refusal.status === 401) return;
-    showLink("reconnecting");
-    setTimeout(start, AGAIN_MS);
+    if (refusal.status !== 401) entering = setTimeout(enter, AGAIN_MS);
     return;
   }
   if (current === null) show();
-  if (!socket) join();
+  refreshAll();
 }
 
-onUnauthorised(() => {
+function start() {
+  if (!socket) join();
+  clearTimeout(entering);
+  entering = setTimeout(enter, SOCKET_MS);
+}
+
+/** Nothing is shown to somebody whom the server does not know, not even what was shown before. */
+function ask() {
   leave();
-  session.role = null;
+  clearTimeout(entering);
+  forgetPerson();
   feed.forget();
   alerts.set([]);
-  byId("announcements").replaceChildren();
+  cameras.set([]);
+  counts.set(null);
+  document.querySelectorAll("dialog[open]").forEach((dialog) => dialog.close());
   mounted.close?.();
   mounted = {};
   current = null;
   byId("main").replaceChildren();
+  showLink("connecting");
   askToken(start);
-});
+}
+
+onUnauthorised(ask);
 
 async function leaveForGood() {
   await signOut().catch(() => {});
@@ -207,10 +221,13 @@ onLanguage(() => {
   drawNav();
   drawMenu(leaveForGood);
   showLink(byId("link").dataset.state);
-  show();
+  if (current !== null) show();
 });
-alerts.addEventListener("change", drawAlertCount);
-addEventListener("hashchange", () => location.hash !== current && show());
+alerts.addEventListener("change", () => {
+  drawAlertCount();
+  keepAnnounced();
+});
+addEventListener("hashchange", () => current !== null && location.hash !== current && show());
 
 document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault();

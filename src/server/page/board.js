@@ -1,7 +1,6 @@
 // What every view may need: the cameras, the counts, the alerts. Asked for when a room says something, and now and then.
 
 import { get, post } from "./api.js";
-import { session } from "./session.js";
 
 const GATHER_MS = 300;
 const ALERTS = 200;
@@ -59,8 +58,7 @@ class Kept extends EventTarget {
 
 export const counts = new Kept(null, async () => (await get("api/statistics")).data);
 export const cameras = new Kept([], async () => (await get("api/cameras")).cameras);
-export const alerts = new Kept([], async () =>
-  session.can.alerts ? (await get("api/alerts", { state: "open", limit: ALERTS })).alerts : undefined);
+export const alerts = new Kept([], async () => (await get("api/alerts", { state: "open", limit: ALERTS })).alerts);
 
 export const cameraKey = (camera) => JSON.stringify([camera.checkpoint_id, camera.camera_id]);
 
@@ -82,8 +80,15 @@ export async function acknowledge(alert, note) {
   alerts.set(alerts.value.filter((known) => known.alert_id !== alert.alert_id));
 }
 
-/** The open alert about this read. */
-export const alertOf = (record) => alerts.value.find((alert) => alert.detection_id === record.detection_id);
+/** The open alerts about a camera itself. */
+export const problemsOf = (camera) =>
+  alerts.value.filter((alert) => alert.kind === "camera" && alert.camera_id === camera.camera_id && alert.checkpoint_id === camera.checkpoint_id);
+
+const WEIGHT = { critical: 0, warning: 1, info: 2 };
+
+/** The open alerts about a read, the gravest first. */
+export const alertsOf = (record) =>
+  alerts.value.filter((alert) => alert.detection_id === record.detection_id).sort((a, b) => WEIGHT[a.severity] - WEIGHT[b.severity]);
 
 // The last word of each part of each camera, as the room told it: a server without `health` in its list of cameras
 // still shows what went by.

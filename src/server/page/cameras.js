@@ -1,13 +1,12 @@
 // The camera wall: who is there, how each is, what it read last. Those that need attention come first.
 
 import { get } from "./api.js";
-import { cameraKey, cameras, healthOf, isOnline } from "./board.js";
-import { h } from "./dom.js";
+import { alerts, cameraKey, cameras, healthOf, isOnline, problemsOf } from "./board.js";
+import { arrange, h } from "./dom.js";
 import { feed } from "./feed.js";
 import { ago, full, moment, number, percent, span, t, when, word } from "./i18n.js";
 import { icon } from "./icons.js";
 import { cropBox, cropOf, plateText, platesOf } from "./record.js";
-import { session } from "./session.js";
 import { showDialog } from "./viewer.js";
 
 /** A clock that is wrong by more than this is said; `clock_skew_ms` is how far it is behind the server's. */
@@ -16,7 +15,7 @@ const HISTORY = 200;
 const RANK = { error: 0, offline: 1, warning: 2, unknown: 3, healthy: 4 };
 
 const stateOf = (camera) => (isOnline(camera) ? camera.health_status || "unknown" : "offline");
-const needsCare = (camera) => RANK[stateOf(camera)] < 3 || Math.abs(camera.clock_skew_ms ?? 0) > SKEW_MS || camera.lost_events > 0;
+const needsCare = (camera) => RANK[stateOf(camera)] < 3 || Math.abs(camera.clock_skew_ms ?? 0) > SKEW_MS || camera.lost_events > 0 || problemsOf(camera).length > 0;
 
 /** What a status is called, whatever peer invented it. */
 const wordOf = (state) => (state === "offline" ? t("cameras.offline") : word("health", state));
@@ -45,9 +44,7 @@ export function wall(root) {
       button.setAttribute("aria-pressed", kind === only);
       button.textContent = kind === "all" ? `${t("cameras.everything")} ${number(all.length)}` : `${t("cameras.problems")} ${number(care.length)}`;
     });
-    const wanted = shown.map(cardOf);
-    wanted.forEach((card, index) => cards.children[index] !== card && cards.insertBefore(card, cards.children[index] ?? null));
-    while (cards.children.length > wanted.length) cards.lastElementChild.remove();
+    arrange(cards, shown.map(cardOf));
     empty.hidden = shown.length > 0;
     empty.replaceChildren(...(all.length > 0 ? [h("b", {}, t("cameras.fine"))] : [h("b", {}, t("cameras.empty")), h("span", {}, t("cameras.empty.more"))]));
   }
@@ -55,7 +52,7 @@ export function wall(root) {
   /** The card as it was where nothing about its camera has changed. */
   function cardOf(camera) {
     const last = feed.latestOf(camera);
-    const drawnFrom = JSON.stringify([camera, healthOf(camera), last?.detection_id, last?.revision]);
+    const drawnFrom = JSON.stringify([camera, healthOf(camera), problemsOf(camera), last?.detection_id, last?.revision]);
     const key = cameraKey(camera);
     const before = known.get(key);
     if (before?.drawnFrom === drawnFrom) return before.card;
@@ -64,7 +61,7 @@ export function wall(root) {
     return card;
   }
 
-  const sources = [cameras, feed];
+  const sources = [cameras, feed, alerts];
   sources.forEach((source) => source.addEventListener("change", show));
   show();
   cameras.now();
@@ -103,7 +100,9 @@ function lastWords(camera) {
 
 function drawTroubles(camera) {
   const skew = camera.clock_skew_ms ?? 0;
+  const problems = problemsOf(camera).map((alert) => alert.problem);
   const troubles = [
+    ...problems.filter((problem) => problem !== "skewed").map((problem) => word("problem", problem)),
     Math.abs(skew) > SKEW_MS && t(skew > 0 ? "cameras.skew.behind" : "cameras.skew", { time: span(skew) }),
     camera.lost_events > 0 && t("cameras.lost", { n: camera.lost_events }),
   ].filter(Boolean);
@@ -127,22 +126,34 @@ function drawParts(camera) {
   ];
 }
 
+/** What the camera's parts said of themselves, and what its agent says that it lost. */
 async function showHistory(camera) {
   const { camera_id, checkpoint_id } = camera;
-  const body = h("div", {}, t("loading"));
+  const body = h("div", { class: "history" }, t("loading"));
   showDialog(`${camera_id} · ${t("cameras.history")}`, body, { wide: true });
-  let reports = Object.values(healthOf(camera));
-  if (session.can.alerts) {
-    // A server with alerts keeps the history too.
-    const answer = await get("api/cameras/health", { camera_id, checkpoint_id, limit: HISTORY }).catch(() => null);
-    reports = answer?.health ?? reports;
-  }
-  reports = [...reports].sort((a, b) => (moment(b.timestamp) ?? 0) - (moment(a.timestamp) ?? 0));
-  if (reports.length === 0) return body.replaceChildren(h("p", { class: "empty" }, t("cameras.nohistory")));
-  const heads = ["health.when", "health.component", "health.status", "health.message"];
-  return body.replaceChildren(h("table", { class: "wide" },
-    h("thead", {}, h("tr", {}, heads.map((key) => h("th", { scope: "col" }, t(key))))),
-    h("tbody", {}, reports.map((report) => h("tr", { data: { state: report.status } },
-      h("td", {}, h("time", { datetime: report.timestamp }, when(report.timestamp))), h("td", {}, report.component ?? ""),
-      h("td", {}, h("span", { class: "state", data: { state: report.status } }, wordOf(report.status))), h("td", {}, report.message ?? ""))))));
+  const [health, gaps] = await Promise.allSettled([
+    get("api/cameras/health", { camera_id, checkpoint_id, limit: HISTORY }),
+    get("api/gaps", { camera_id, limit: HISTORY }),
+  ]);
+  if (health.status === "rejected") return body.replaceChildren(h("p", { class: "fault" }, health.reason.status === 0 ? t("away") : health.reason.message));
+  const lost = (gaps.value?.gaps ?? []).filter((gap) => gap.checkpoint_id === checkpoint_id);
+  return body.replaceChildren(...[drawGaps(lost), drawReports(health.value.health)].flat().filter(Boolean));
+}
+
+const newestFirst = (rows) => [...rows].sort((a, b) => (moment(b.timestamp) ?? 0) - (moment(a.timestamp) ?? 0));
+const head = (keys) => h("thead", {}, h("tr", {}, keys.map((key) => h("th", { scope: "col" }, t(key)))));
+const time = (row) => h("td", {}, h("time", { datetime: row.timestamp, title: full(row.timestamp) }, when(row.timestamp)));
+
+function drawGaps(gaps) {
+  if (gaps.length === 0) return null;
+  return [h("h3", {}, t("gaps.title")), h("table", { class: "wide gaps" }, head(["health.when", "gaps.count", "gaps.kind", "gaps.reason"]),
+    h("tbody", {}, newestFirst(gaps).map((gap) => h("tr", {}, time(gap), h("td", {}, number(gap.count)),
+      h("td", {}, word("gapkind", gap.kind)), h("td", {}, word("gapreason", gap.reason))))))];
+}
+
+function drawReports(reports) {
+  if (reports.length === 0) return [h("p", { class: "empty" }, t("cameras.nohistory"))];
+  return [h("h3", {}, t("cameras.reports")), h("table", { class: "wide" }, head(["health.when", "health.component", "health.status", "health.message"]),
+    h("tbody", {}, newestFirst(reports).map((report) => h("tr", { data: { state: report.status } }, time(report), h("td", {}, report.component ?? ""),
+      h("td", {}, h("span", { class: "state", data: { state: report.status } }, wordOf(report.status))), h("td", {}, report.message ?? "")))))];
 }

@@ -42,7 +42,7 @@ export function drawChart(hours, width, summary) {
     s("rect", { class: "hit", x: x(index), y: TOP, width: slot, height: HEIGHT - TOP - BOTTOM }),
     s("rect", { class: "bar", x: x(index) + (slot - bar) / 2, y: y(n), width: bar, height: Math.max(n > 0 ? 1.5 : 0, y(0) - y(n)), rx: Math.min(2, bar / 3) }),
     s("title", {}, pointText({ n, at }))));
-  const tip = h("p", { class: "tip", role: "status" }, t("figures.keys"));
+  const tip = h("p", { class: "tip idle", role: "status" }, t("figures.keys"));
   const drawing = s("svg", { class: "chart", viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT, role: "img", "aria-label": summary, tabindex: "0" },
     scale.map((n) => [s("line", { class: "rule", x1: LEFT, x2: width - RIGHT, y1: y(n), y2: y(n) }), s("text", { class: "tick", x: LEFT - 8, y: y(n) + 4, "text-anchor": "end" }, number(n))]),
     bars, drawTimes(hours, x, slot, inner));
@@ -53,6 +53,7 @@ export function drawChart(hours, width, summary) {
     at = index;
     bars[at]?.classList.add("on");
     tip.textContent = at < 0 ? t("figures.keys") : pointText(hours[at]);
+    tip.classList.toggle("idle", at < 0);
   }
 
   drawing.addEventListener("pointerover", (event) => {

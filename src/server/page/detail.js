@@ -1,6 +1,6 @@
 // All that is known of one record: the picture, each plate with its crop and votes, the times, the reason it was found.
 
-import { alertOf } from "./board.js";
+import { alertsOf } from "./board.js";
 import { h } from "./dom.js";
 import { full, moment, number, percent, scriptOf, span, t, when } from "./i18n.js";
 import { icon } from "./icons.js";
@@ -16,15 +16,15 @@ export function openScene(record) {
 }
 
 /** The same as the pane beside the list, where there is no room for a pane. */
-export function openDetail(record, options) {
-  const dialog = showDialog(t("detail.title"), drawDetail(record, options));
+export function openDetail(record) {
+  const dialog = showDialog(t("detail.title"), drawDetail(record));
   // Following a link leaves the dialog behind.
   dialog.addEventListener("click", (event) => event.target.closest?.("a") && dialog.close());
   return dialog;
 }
 
 /** The elements that tell of `record`. */
-export function drawDetail(record, { canSearch = false } = {}) {
+export function drawDetail(record) {
   const plates = platesOf(record);
   return h("article", { class: "detail" },
     drawScene(record),
@@ -32,7 +32,7 @@ export function drawDetail(record, { canSearch = false } = {}) {
     drawReasons(record),
     drawVotes(plates),
     drawFacts(record, plates[0]),
-    canSearch && plates[0].text && h("p", { class: "links" },
+    plates[0].text && h("p", { class: "links" },
       h("a", { class: "button", href: `#/search?plate=${encodeURIComponent(plates[0].text)}&match=exact` }, icon("search"), t("detail.same"))));
 }
 
@@ -56,14 +56,12 @@ function drawPlate(record, plate, index) {
 }
 
 function drawReasons(record) {
-  const alert = alertOf(record);
-  const lines = [];
-  if (alert) {
+  const lines = alertsOf(record).map((alert) => {
     const why = reasonOf(alert.matched);
-    lines.push(h("div", { class: "reason", data: { severity: alert.severity } },
+    return h("div", { class: "reason", data: { severity: alert.severity } },
       h("p", {}, icon("alerts"), h("b", {}, alert.matched?.watchlist ?? alert.title ?? t("read.watch"))),
-      why && h("p", { class: "soft" }, why), alert.matched?.note && h("p", {}, alert.matched.note)));
-  }
+      why && h("p", { class: "soft" }, why), alert.matched?.note && h("p", {}, alert.matched.note));
+  });
   if (record.matched) {
     lines.push(h("div", { class: "reason" }, h("p", {}, icon("search"), h("b", {}, t("detail.matched"))),
       h("p", { class: "soft" }, h("span", { class: "mono", lang: "zxx" }, record.matched.text ?? ""), " ", reasonOf(record.matched))));
@@ -71,17 +69,24 @@ function drawReasons(record) {
   return lines;
 }
 
-/** Who voted for what: our agents send how many frames agreed, others what each frame said. */
+const figure = (value) => (typeof value === "number" && Number.isFinite(value) ? value : undefined);
+const rounded = (value) => (value === undefined ? "" : number(Math.round(value * 100) / 100));
+
+/** What one text of the vote got: `{text, reads, support}`, or as other agents have it `[text, count]`. */
+function voteOf(vote) {
+  if (Array.isArray(vote)) return { text: vote[0], reads: figure(vote[1]) };
+  return { text: vote?.text, reads: figure(vote?.reads ?? vote?.votes ?? vote?.count), support: figure(vote?.support ?? vote?.weight) };
+}
+
+/** A row for each text that was voted for, the one that won first; an agent may say no more than how many reads agreed. */
 function votesOf(plate) {
   const { votes } = plate;
-  if (typeof votes === "number") return [{ ...plate, count: number(votes) }];
-  if (votes && typeof votes === "object") {
-    const pairs = Array.isArray(votes) ? votes.map((vote) => (Array.isArray(vote) ? vote : [vote?.text, vote?.votes ?? vote?.count ?? vote?.weight]))
-      : Object.entries(votes);
-    const rows = pairs.filter(([text]) => text).map(([text, count]) => ({ text: String(text), count: count === undefined ? "" : String(count), winner: text === plate.text }));
-    if (rows.length > 0) return rows;
-  }
-  return [{ ...plate, count: "" }];
+  const said = typeof votes !== "object" || votes === null ? [] : Array.isArray(votes) ? votes.map(voteOf) : Object.entries(votes).map(voteOf);
+  const rows = said.filter(({ text }) => text).map(({ text, reads, support }) => ({ text: String(text), count: rounded(reads), support: rounded(support) }));
+  const won = (row) => row.text === plate.text;
+  if (rows.length === 0) return [{ ...plate, count: rounded(figure(votes)), support: "", won: true }];
+  if (!rows.some(won)) rows.unshift({ text: plate.text, count: "", support: "" });
+  return rows.map((row) => (won(row) ? { ...plate, ...row, won: true } : row)).sort((a, b) => Boolean(b.won) - Boolean(a.won));
 }
 
 function drawVotes(plates) {
@@ -89,6 +94,7 @@ function drawVotes(plates) {
   const columns = [
     ["detail.plate", (row) => plateText(row)],
     ["detail.count", (row) => row.count],
+    ["detail.support", (row) => row.support],
     ["detail.confidence", (row) => row.confidence !== undefined && percent(row.confidence)],
     ["detail.letters", (row) => row.letters !== undefined && percent(row.letters)],
     ["detail.raw", (row) => row.raw && h("span", { class: "mono", lang: scriptOf(String(row.raw)) }, String(row.raw))],
@@ -98,7 +104,7 @@ function drawVotes(plates) {
   return h("section", {}, h("h3", {}, t("detail.votes")),
     h("div", { class: "scroll-x", tabindex: "0", role: "region", "aria-label": t("detail.votes") }, h("table", {},
       h("thead", {}, h("tr", {}, columns.map(([key]) => h("th", { scope: "col" }, t(key))))),
-      h("tbody", {}, rows.map((row) => h("tr", {}, columns.map(([key, cell]) =>
+      h("tbody", {}, rows.map((row) => h("tr", { data: { won: row.won } }, columns.map(([key, cell]) =>
         key === "detail.plate" ? h("th", { scope: "row" }, cell(row)) : h("td", {}, cell(row) || "–"))))))));
 }
 

@@ -27,6 +27,12 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** Makes `wanted` the children of `parent` and leaves those alone that stand where they should: what has the focus keeps it. */
+export function arrange(parent, wanted) {
+  for (const child of [...parent.children]) if (!wanted.includes(child)) child.remove();
+  wanted.forEach((child, index) => parent.children[index] !== child && parent.insertBefore(child, parent.children[index] ?? null));
+}
+
 let numbers = 0;
 
 /** An id that no other element has. */

@@ -33,7 +33,7 @@ export function entriesOf(list, { onCount }) {
   const tools = h("div", { class: "block-tools" }, filter,
     h("a", { class: "button", href: address(`${path}/export`), download: "" }, icon("download"), t("lists.export")),
     mayEdit() && [h("button", { type: "button", on: { click: () => file.click() } }, icon("upload"), t("lists.import")), file,
-      h("button", { type: "button", class: "primary", on: { click: () => edit(null) } }, icon("plus"), t("entries.new"))]);
+      h("button", { type: "button", class: "primary", data: { key: "new-entry" }, on: { click: () => edit(null) } }, icon("plus"), t("entries.new"))]);
 
   async function load() {
     const answer = await get(`${path}/entries`, { limit: ASKED }).catch((refusal) => {
@@ -62,10 +62,10 @@ export function entriesOf(list, { onCount }) {
       h("td", { lang: scriptOf(entry.province ?? "") === "th" ? "th" : undefined }, entry.province || "–"),
       h("td", {}, word("entries", entry.match ?? "exact")),
       h("td", {}, entry.severity ? h("span", { class: "badge", data: { severity: entry.severity } }, word("severity", entry.severity)) : h("span", { class: "soft" }, t("severity.inherit"))),
-      h("td", {}, state.text), h("td", { class: "note" }, entry.note ?? ""),
+      h("td", { class: "valid" }, state.text), h("td", { class: "note" }, entry.note ?? ""),
       mayEdit() && h("td", { class: "actions" },
-        h("button", { type: "button", class: "quiet", "aria-label": `${t("edit")} ${entry.plate}`, title: t("edit"), on: { click: () => edit(entry) } }, icon("edit")),
-        h("button", { type: "button", class: "quiet", "aria-label": `${t("delete")} ${entry.plate}`, title: t("delete"), on: { click: () => drop(entry) } }, icon("trash"))));
+        h("button", { type: "button", class: "quiet", data: { key: `edit-${entry.entry_id}` }, "aria-label": `${t("edit")} ${entry.plate}`, title: t("edit"), on: { click: () => edit(entry) } }, icon("edit")),
+        h("button", { type: "button", class: "quiet", data: { key: `drop-${entry.entry_id}` }, "aria-label": `${t("delete")} ${entry.plate}`, title: t("delete"), on: { click: () => drop(entry) } }, icon("trash"))));
   }
 
   function edit(entry) {
@@ -97,16 +97,28 @@ export function entriesOf(list, { onCount }) {
     load();
   }
 
-  async function bring() {
+  /** Asks what is to become of the plates that are there already. */
+  function bring() {
     const [chosen] = file.files;
     if (!chosen) return;
-    try {
-      report(await postText(`${path}/import`, await chosen.text(), "text/csv"));
-    } catch (refusal) {
-      report(refusal.body ?? {}, refusal);
+    const dialog = showDialog(t("lists.import"), [h("p", {}, t("lists.import.how", { file: chosen.name })),
+      h("div", { class: "buttons" }, h("button", { type: "button", on: { click: () => dialog.close() } }, t("cancel")),
+        h("button", { type: "button", class: "danger", on: { click: () => take("replace") } }, t("lists.import.replace")),
+        h("button", { type: "button", class: "primary", on: { click: () => take("add") } }, t("lists.import.add")))],
+    { onClose: () => (file.value = "") });
+
+    async function take(mode) {
+      dialog.querySelectorAll("button").forEach((button) => (button.disabled = true));
+      try {
+        const answer = await postText(`${path}/import`, { mode }, await chosen.text(), "text/csv");
+        dialog.close();
+        report(answer);
+      } catch (refusal) {
+        dialog.close();
+        report(refusal.body ?? {}, refusal);
+      }
+      load();
     }
-    file.value = "";
-    load();
   }
 
   filter.addEventListener("input", settle(120, draw));
@@ -116,11 +128,9 @@ export function entriesOf(list, { onCount }) {
 
 /** What became of a CSV: how many were taken, which lines were not, and why. */
 function report(answer, refusal) {
-  const taken = answer.imported ?? answer.entries_count ?? answer.added ?? answer.count;
-  const bad = answer.bad_lines ?? answer.errors ?? answer.lines ?? [];
-  const lines = bad.map((one) => (typeof one === "object" ? t("lists.line", { n: one.line ?? one.number ?? "?", why: one.message ?? one.why ?? one.error ?? "" }) : String(one)));
+  const lines = (answer.lines ?? []).map(({ line, message }) => t("lists.line", { n: line, why: message }));
   showDialog(t("lists.import"), [
-    refusal ? h("p", { class: "fault" }, t("lists.failed", { why: whyOf(refusal) })) : h("p", {}, typeof taken === "number" ? t("lists.imported", { n: taken }) : answer.message ?? ""),
+    refusal ? h("p", { class: "fault" }, t("lists.failed", { why: whyOf(refusal) })) : h("p", {}, t("lists.imported", { n: answer.imported })),
     lines.length > 0 && [h("p", {}, t("lists.badlines")), h("ul", { class: "bad-lines" }, lines.map((line) => h("li", {}, line)))],
   ].flat().filter(Boolean));
 }

@@ -2,7 +2,6 @@
 // REST, so a burst costs one question and a lost connection leaves no hole and makes nothing double.
 
 import { get } from "./api.js";
-import { session } from "./session.js";
 
 const GATHER_MS = 100;
 const FIRST = 200;
@@ -21,7 +20,6 @@ class Feed extends EventTarget {
   records = [];
   #byId = new Map();
   #cursor = null;
-  #limit = FIRST;
   #ended = false;
   #timer = 0;
   #pending = 0;
@@ -79,7 +77,7 @@ class Feed extends EventTarget {
     let fresh = page.records;
     const meets = () => known === 0 || page.complete || page.records.some((record) => this.#byId.has(record.detection_id));
     for (let asked = 1; !meets() && asked < CLOSING; asked += 1) {
-      page = await this.#page(session.can.search ? OLDER : limit * 4 ** asked, page.cursor);
+      page = await this.#page(OLDER, page.cursor);
       fresh = fresh.concat(page.records);
     }
     if (!meets()) {
@@ -88,7 +86,6 @@ class Feed extends EventTarget {
     }
     if (this.#byId.size === 0) {
       this.#cursor = page.cursor;
-      this.#limit = fresh.length;
       this.#ended = page.complete;
     }
     fresh = fresh.concat(await this.#revisions(updates, fresh));
@@ -103,20 +100,15 @@ class Feed extends EventTarget {
   }
 
   async #page(limit, cursor) {
-    const query = session.can.search
-      ? { limit, images: "url", order: "desc", cursor }
-      : { limit: Math.min(limit, KEEP), images: "none" };
-    const answer = await get("api/records", query);
-    const complete = session.can.search ? !answer.next_cursor : answer.returned_count < limit;
-    return { records: answer.records, cursor: answer.next_cursor ?? null, complete };
+    const answer = await get("api/records", { limit, images: "url", order: "desc", cursor });
+    return { records: answer.records, cursor: answer.next_cursor, complete: answer.next_cursor === null };
   }
 
   /** Asks for reads that are older than all we have. */
   async older() {
     if (this.#ended || this.#busy || this.#byId.size === 0 || this.#byId.size >= KEEP) return;
     this.#busy = (async () => {
-      this.#limit *= 2;
-      const page = await this.#page(session.can.search ? OLDER : this.#limit, this.#cursor);
+      const page = await this.#page(OLDER, this.#cursor);
       this.#cursor = page.cursor;
       this.#ended = page.complete;
       this.#merge(page.records);

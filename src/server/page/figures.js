@@ -5,7 +5,6 @@ import { cameraKey, cameras, counts } from "./board.js";
 import { drawChart, drawTable, everyHour } from "./chart.js";
 import { choice, field, h, settle } from "./dom.js";
 import { number, t, when } from "./i18n.js";
-import { session } from "./session.js";
 
 const DAY = 86_400_000;
 const RANGES = [1, 3, 7, 30];
@@ -16,9 +15,8 @@ export function figures(root) {
   const tiles = h("dl", { class: "tiles" });
   const updated = h("p", { class: "soft" });
   const share = h("div", { class: "panel block" });
-  const charted = session.can.hours !== false;
-  const hours = charted ? hourly() : null;
-  root.append(h("div", { class: "view-head" }, h("h2", {}, t("figures.title")), updated), ...(hours ? [hours.element] : []),
+  const hours = hourly();
+  root.append(h("div", { class: "view-head" }, h("h2", {}, t("figures.title")), updated), hours.element,
     h("div", { class: "two" }, h("section", { class: "panel block", "aria-label": t("figures.server") }, h("h3", {}, t("figures.server")), tiles), share));
 
   function showCounts() {
@@ -51,7 +49,7 @@ export function figures(root) {
   showShare();
   return {
     close() {
-      hours?.close();
+      hours.close();
       counts.removeEventListener("change", showCounts);
       cameras.removeEventListener("change", showShare);
     },
@@ -64,7 +62,7 @@ function hourly() {
   let shown = null;
   let asking = 0;
   const ranges = RANGES.map((n) => h("button", { type: "button", on: { click: () => pick(n) } }, rangeName(n)));
-  const camera = choice([["", t("all")], ...cameras.value.map((one) => [cameraKey(one), `${one.camera_id} · ${one.checkpoint_id}`])], "", { on: { change: () => load() } });
+  const camera = choice([["", t("all")]], "", { on: { change: () => load() } });
   const summary = h("p", { class: "soft", role: "status" });
   const drawing = h("div", { class: "drawing" });
   const table = h("div", { class: "table-box" });
@@ -99,6 +97,13 @@ function hourly() {
     if (shown && drawing.clientWidth > 0) drawing.replaceChildren(drawChart(shown, drawing.clientWidth, `${t("figures.hours")}. ${summary.textContent}`));
   }
 
+  function showCameras() {
+    const chosen = camera.value;
+    const known = cameras.value.map((one) => [cameraKey(one), `${one.camera_id} · ${one.checkpoint_id}`]);
+    camera.replaceChildren(...[["", t("all")], ...known].map(([value, text]) => h("option", { value }, text)));
+    camera.value = chosen;
+  }
+
   let width = 0;
   const resized = settle(80, draw);
   const watcher = new ResizeObserver(() => {
@@ -108,12 +113,15 @@ function hourly() {
   });
   watcher.observe(drawing);
   const timer = setInterval(load, REFRESH_MS);
+  cameras.addEventListener("change", showCameras);
+  showCameras();
   load();
   return {
     element,
     close() {
       asking += 1;
       clearInterval(timer);
+      cameras.removeEventListener("change", showCameras);
       watcher.disconnect();
     },
   };

@@ -9,6 +9,7 @@ const PATHS = {
   alerts: "M6 16.5V11a6 6 0 0 1 12 0v5.5l1.5 2h-15ZM10 21h4",
   watchlists: "M4 6h2M4 12h2M4 18h2M9.5 6H20M9.5 12H20M9.5 18H15",
   figures: "M4 20V4M4 20h16.5M8 16.5v-5M12 16.5v-9M16 16.5v-3.5M20 16.5V9",
+  audit: "M6 3.5h9l4 4v13H6ZM14.5 3.5v4.5H19M9 12.5h7M9 16h7",
   close: "M6 6l12 12M18 6 6 18",
   check: "M5 12.5 10 17.5 19.5 7",
   plus: "M12 5v14M5 12h14",

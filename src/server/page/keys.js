@@ -26,7 +26,7 @@ export function listen(acts) {
     if (event.key === "/") acts.search();
     else if (event.key === "?") showKeys();
     else if (event.key === "a") acts.acknowledge();
-    else if (/^[1-6]$/.test(event.key)) acts.view(Number(event.key));
+    else if (/^[1-7]$/.test(event.key)) acts.view(Number(event.key));
     else return;
     event.preventDefault();
   });
@@ -35,7 +35,7 @@ export function listen(acts) {
 export function showKeys() {
   const rows = [
     [["/"], "keys.search"], [["↑", "↓"], "keys.move"], [["PgUp", "PgDn", "Home", "End"], "keys.page"], [["Enter"], "keys.open"],
-    [["Esc"], "keys.close"], [["1", "–", "6"], "keys.views"], [["a"], "keys.ack"], [["?"], "keys.help"],
+    [["Esc"], "keys.close"], [["1", "–", "7"], "keys.views"], [["a"], "keys.ack"], [["?"], "keys.help"],
   ];
   const toggle = h("input", { type: "checkbox", id: "keys-on", on: { change: () => memory.set("keys", toggle.checked ? "on" : "off") } });
   toggle.checked = isOn();

@@ -6,7 +6,6 @@ import { feed } from "./feed.js";
 import { number, t } from "./i18n.js";
 import { icon } from "./icons.js";
 import { Pane } from "./pane.js";
-import { session } from "./session.js";
 
 /** Mounts the view into `root`; gives what the page may ask of it. */
 export function live(root) {
@@ -45,7 +44,7 @@ export function live(root) {
       ["total", data.total_detections],
       ["cameras", data.total_cameras === undefined ? undefined : [data.active_cameras, data.total_cameras], data.active_cameras < data.total_cameras && "warn"],
       ["checks", data.today_health_checks],
-      session.can.alerts && ["alerts", alerts.value.length, alerts.value.length > 0 && "bad"],
+      ["alerts", alerts.value.length, alerts.value.length > 0 && "bad"],
       data.lost_events > 0 && ["lost", data.lost_events, "bad"],
     ].filter(Boolean);
     for (const [name, value, state] of shown) {

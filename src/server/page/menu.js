@@ -4,7 +4,7 @@ import { byId, h, memory } from "./dom.js";
 import { language, setLanguage, t } from "./i18n.js";
 import { icon } from "./icons.js";
 import { showKeys } from "./keys.js";
-import { session, signedIn } from "./session.js";
+import { mayEdit, session, signedIn } from "./session.js";
 import { isOn, switchSound } from "./sound.js";
 import { showDialog } from "./viewer.js";
 
@@ -30,9 +30,11 @@ export function drawMenu(signOut) {
   byId("menu").replaceChildren(
     h("button", { type: "button", class: "quiet text", lang: other, data: { setting: "language" }, on: { click: () => setLanguage(other) } }, t("bar.language")),
     quiet(`${t("bar.theme")}: ${t(`theme.${now}`)}`, drawing, () => { setTheme(next); redraw(); }, { data: { setting: "theme" } }),
-    session.can.alerts ? quiet(`${t("bar.sound")}: ${t(isOn() ? "sound.on" : "sound.off")}`, isOn() ? "sound" : "mute", () => { switchSound(!isOn()); redraw(); },
-      { data: { setting: "sound" }, "aria-pressed": String(isOn()) }) : "",
+    quiet(`${t("bar.sound")}: ${t(isOn() ? "sound.on" : "sound.off")}`, isOn() ? "sound" : "mute", () => { switchSound(!isOn()); redraw(); },
+      { data: { setting: "sound" }, "aria-pressed": String(isOn()) }),
+    mayEdit() ? h("a", { class: "button quiet narrow-only", href: "#/audit", "aria-label": t("nav.audit"), title: t("nav.audit") }, icon("audit")) : "",
     quiet(t("bar.help"), "help", showKeys, { class: "quiet wide-only", data: { setting: "help" } }),
+    signedIn() ? h("span", { class: "who", title: t(`role.${session.role}`) }, session.name) : "",
     signedIn() ? quiet(`${t("bar.who", { name: session.name })} (${t(`role.${session.role}`)}) – ${t("bar.signout")}`, "out",
       () => askSignOut(signOut), { data: { setting: "signout" } }) : "");
   if (focused) byId("menu").querySelector(`[data-setting="${focused}"]`)?.focus();

@@ -1,12 +1,11 @@
 // A list of reads and, beside it, the chosen one. Where there is no room for both, a chosen read opens over the list.
 
 import { alerts } from "./board.js";
-import { h } from "./dom.js";
+import { h, setText } from "./dom.js";
 import { drawDetail, openDetail, openScene } from "./detail.js";
 import { t } from "./i18n.js";
 import { List } from "./list.js";
 import { drawRow } from "./record.js";
-import { session } from "./session.js";
 
 const narrow = matchMedia("(max-width: 63.99rem)");
 
@@ -25,7 +24,8 @@ export class Pane {
       onClick: (record) => narrow.matches && this.#openDetail(record),
       onOpen: (record) => (narrow.matches ? this.#openDetail(record) : openScene(record)),
     });
-    this.beside = h("aside", { class: "beside panel", tabindex: "0", "aria-label": t("detail.title") });
+    this.beside = h("aside", { class: "beside panel", tabindex: "0", "aria-label": t("detail.title"), on: { focusin: () => this.#hold() } });
+    this.title = h("p", { class: "pane-title" });
     this.none = h("div", { class: "empty" });
     this.element = h("div", { class: "pane" },
       h("section", { class: "panel listing", "aria-label": label }, top, this.none, this.list.element), this.beside);
@@ -40,7 +40,7 @@ export class Pane {
   }
 
   #openDetail(record) {
-    openDetail(record, { canSearch: session.can.search });
+    openDetail(record);
   }
 
   set(records) {
@@ -64,15 +64,16 @@ export class Pane {
   #show() {
     const record = this.list.chosen ?? this.list.items[0] ?? null;
     const chosen = this.list.chosen !== null;
-    if (record === this.#shown?.record && chosen === this.#shown?.chosen) return;
-    this.#shown = { record, chosen };
-    if (!record) {
-      this.beside.replaceChildren();
-      return;
-    }
-    const title = h("p", { class: "pane-title" }, chosen ? t("live.chosen") : this.#first);
-    this.beside.replaceChildren(title, drawDetail(record, { canSearch: session.can.search }));
+    setText(this.title, chosen ? t("live.chosen") : this.#first);
+    if (record === this.#shown) return;
+    this.#shown = record;
+    this.beside.replaceChildren(...(record ? [this.title, drawDetail(record)] : []));
     this.beside.scrollTop = 0;
+  }
+
+  /** What one is in the middle of does not give way to a newer read. */
+  #hold() {
+    if (this.#shown && !this.list.chosen) this.list.choose(this.#shown.detection_id);
   }
 
   move(by) {

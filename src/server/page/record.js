@@ -1,7 +1,7 @@
 // A record in the words of the page, and its row in a list.
 
 import { picture } from "./api.js";
-import { alertOf } from "./board.js";
+import { alertsOf } from "./board.js";
 import { h } from "./dom.js";
 import { ago, moment, number, percent, scriptOf, span, t, when } from "./i18n.js";
 import { icon } from "./icons.js";
@@ -10,6 +10,8 @@ import { icon } from "./icons.js";
 const LATE_MS = 60_000;
 
 const at = (value, index) => (Array.isArray(value) ? value[index] : index === 0 ? value : undefined);
+/** The table of the only plate, not a list with a table for each. */
+const isTable = (votes) => Array.isArray(votes) && votes.length > 0 && votes.every((vote) => vote !== null && typeof vote === "object" && !Array.isArray(vote) && "text" in vote);
 const finite = (value) => (typeof value === "number" && Number.isFinite(value) ? value : undefined);
 const share = (value) => (finite(value) > 1 ? finite(value) / 100 : finite(value));
 
@@ -28,7 +30,7 @@ export function platesOf(record) {
       confidence: share(plate.confidence ?? plate.score ?? given?.confidence),
       letters: share(plate.text_confidence ?? given?.text_confidence),
       raw: at(record.raw_text, index),
-      votes: at(record.votes, index),
+      votes: many === 1 && isTable(record.votes) ? record.votes : at(record.votes, index),
       first: at(record.first_seen, index),
       last: at(record.last_seen, index),
       dwell: finite(at(record.dwell_ms, index)),
@@ -78,7 +80,7 @@ export function drawRow(record) {
   const plates = platesOf(record);
   const [first] = plates;
   const more = plates.length - 1;
-  const alert = alertOf(record);
+  const [alert, ...others] = alertsOf(record);
   const delay = delayOf(record);
   const late = delay !== null && delay > LATE_MS;
   return h("div", { class: "read", data: { severity: alert?.severity ?? "" } },
@@ -90,7 +92,7 @@ export function drawRow(record) {
     h("span", { class: "where" }, h("span", {}, record.camera_id), h("span", { class: "soft" }, record.checkpoint_id)),
     h("span", { class: "vehicle soft" }, vehiclesOf(record)),
     h("span", { class: "marks" },
-      alert && h("span", { class: "badge", data: { severity: alert.severity } }, icon("alerts"), alert.matched?.watchlist ?? t("read.watch")),
+      alert && h("span", { class: "badge", data: { severity: alert.severity } }, icon("alerts"), h("span", { class: "fit" }, alert.matched?.watchlist ?? t("read.watch")), others.length > 0 && h("span", {}, `+${number(others.length)}`)),
       !alert && record.matched?.why && h("span", { class: "tag why", title: reasonOf(record.matched) }, reasonOf(record.matched))),
     h("span", { class: "times" },
       h("time", { datetime: record.timestamp }, when(record.timestamp)),
@@ -98,14 +100,29 @@ export function drawRow(record) {
         : h("span", { class: "soft age", data: { since: record.timestamp } }, ago(record.timestamp))));
 }
 
-/** Why a record was found, as text: the server says it in a word, a sentence or a list of them. */
-export function reasonOf(matched) {
-  const why = matched?.why;
-  if (Array.isArray(why)) return why.map((part) => (typeof part === "string" ? part : JSON.stringify(part))).join(", ");
-  if (why && typeof why === "object") return Object.entries(why).map(([key, value]) => `${key}: ${value}`).join(", ");
-  const key = `search.${why}`;
-  return ["exact", "prefix", "fuzzy"].includes(why) ? t(key) : String(why ?? "");
+// The server says why in English sentences of a few forms; what has another form stays as it is.
+const REASONS = [
+  [/^same plate$/, () => t("why.same")],
+  [/^begins with (.+)$/, (text) => t("why.begins", { text })],
+  [/^look-alikes: (.+)$/, (list) => t("why.alike", { list: list.split(", ").map(change).join(", ") })],
+  [/^one character differs: (.+)$/, (text) => t("why.one", { text: change(text) })],
+  [/^province read as (.+)$/, (text) => t("why.province", { text })],
+];
+const CHANGES = [
+  [/^(.+) read as (.+)$/, (from, to) => t("why.as", { from, to })],
+  [/^(.+) not read$/, (text) => t("why.missing", { text })],
+  [/^(.+) read in addition$/, (text) => t("why.extra", { text })],
+];
+
+function said(forms, text) {
+  const form = forms.find(([pattern]) => pattern.test(text));
+  return form ? form[1](...form[0].exec(text).slice(1)) : text;
 }
+
+const change = (text) => said(CHANGES, text);
+
+/** Why a record was found or matched, as text. */
+export const reasonOf = (matched) => String(matched?.why ?? "").split("; ").map((part) => said(REASONS, part)).join("; ");
 
 /** Keeps the ages on the page true. */
 export function refreshAges(root = document) {

@@ -6,7 +6,6 @@ import { choice, field, h, settle } from "./dom.js";
 import { t } from "./i18n.js";
 import { icon } from "./icons.js";
 import { Pane } from "./pane.js";
-import { session } from "./session.js";
 
 const PAGE = 200;
 /** Each search is written into the audit trail: not every letter is one. */
@@ -27,7 +26,6 @@ function instant(value, end = false) {
 }
 
 export function search(root, params, { remember }) {
-  const full = session.can.search !== false;
   let message = t("loading");
   let records = [];
   let cursor = null;
@@ -51,14 +49,13 @@ export function search(root, params, { remember }) {
     return element;
   };
   const form = h("form", { class: "panel filters", role: "search", "aria-label": t("search.title"), on: { submit: (event) => { event.preventDefault(); start(); } } },
-    full && [field(t("search.plate"), plate), unfold, extra(field(t("search.match"), match))],
-    full ? extra(field(t("search.camera"), camera)) : field(t("search.camera"), camera),
-    full && [extra(field(t("search.from"), from)), extra(field(t("search.to"), to))],
-    h("div", { class: full ? "buttons extra" : "buttons" },
+    field(t("search.plate"), plate), unfold,
+    [field(t("search.match"), match), field(t("search.camera"), camera), field(t("search.from"), from), field(t("search.to"), to)].map(extra),
+    h("div", { class: "buttons extra" },
       h("button", { type: "submit", class: "primary" }, icon("search"), t("search.title")),
       h("button", { type: "button", on: { click: clear } }, t("search.clear"))));
   const pane = new Pane({ label: t("search.title"), first: t("search.first"), onEnd: () => more(), empty: () => message,
-    top: [h("div", { class: "panel-head" }, count, full && h("div", { class: "buttons", role: "group", "aria-label": t("search.export") }, csv, lines))] });
+    top: [h("div", { class: "panel-head" }, count, h("div", { class: "buttons", role: "group", "aria-label": t("search.export") }, csv, lines))] });
 
   function showCameras() {
     const chosen = camera.options.length > 1 ? camera.value : params.get("camera") ?? "";
@@ -72,8 +69,7 @@ export function search(root, params, { remember }) {
   function query() {
     const [checkpoint_id, camera_id] = camera.value ? JSON.parse(camera.value) : [];
     const text = plate.value.trim();
-    return full ? { plate: text, match: text && match.value, camera_id, checkpoint_id, from: instant(from.value), to: instant(to.value, true) }
-      : { camera_id, checkpoint_id };
+    return { plate: text, match: text && match.value, camera_id, checkpoint_id, from: instant(from.value), to: instant(to.value, true) };
   }
 
   function start() {
@@ -96,14 +92,12 @@ export function search(root, params, { remember }) {
     if (busy) return;
     busy = true;
     try {
-      const extra = session.can.search ? { images: "url", order: "desc", cursor } : { images: "none" };
-      const answer = await get("api/records", { ...query(), limit: PAGE, ...extra });
+      const answer = await get("api/records", { ...query(), limit: PAGE, images: "url", order: "desc", cursor });
       if (mine !== asking) return;
-      const page = session.can.search ? answer.records : answer.records.reverse();
       const seen = new Set(records.map((record) => record.detection_id));
-      records = records.concat(page.filter((record) => !seen.has(record.detection_id)));
-      cursor = answer.next_cursor ?? null;
-      message = [h("b", {}, t("search.empty")), full && h("span", {}, t("search.empty.more"))];
+      records = records.concat(answer.records.filter((record) => !seen.has(record.detection_id)));
+      cursor = answer.next_cursor;
+      message = [h("b", {}, t("search.empty")), h("span", {}, t("search.empty.more"))];
       count.textContent = countOf(answer);
     } catch (refusal) {
       if (mine !== asking || refusal.status === 401) return;
@@ -118,7 +112,7 @@ export function search(root, params, { remember }) {
   }
 
   function countOf({ total_count: total, total_count_exact: exact }) {
-    if (session.can.search && cursor === null) return t("search.found", { n: records.length });
+    if (cursor === null) return t("search.found", { n: records.length });
     if (typeof total === "number" && exact !== false && total >= records.length) return t("search.found", { n: total });
     return t("search.some", { n: records.length });
   }
@@ -141,7 +135,7 @@ export function search(root, params, { remember }) {
   root.append(h("h2", { class: "unseen-text" }, t("search.title")), form, pane.element);
   start();
   return {
-    focus: () => (full ? plate : camera).focus(),
+    focus: () => plate.focus(),
     move: (by) => pane.move(by),
     enter: () => pane.openChosen(),
     escape: () => pane.release(),

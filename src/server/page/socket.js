@@ -6,9 +6,10 @@ const LONGEST_WAIT = 10_000;
 /**
  * Connects to `url` (http or https, ending in `/socket.io/`) and keeps connecting until `close()` of what it returns.
  *
- * `onOpen(emit)` is called after each connect, `onEvent(name, payload)` for each event, `onClose()` after each loss.
+ * `onOpen(emit)` is called after each connect, `onEvent(name, payload)` for each event, `onClose()` after each loss,
+ * `onRefused()` once where the server wants to know first who we are: then it is over.
  */
-export function connect(url, { onOpen, onEvent, onClose }) {
+export function connect(url, { onOpen, onEvent, onClose, onRefused }) {
   const address = new URL(url);
   address.protocol = address.protocol.replace("http", "ws");
   address.search = "EIO=4&transport=websocket";
@@ -55,6 +56,10 @@ export function connect(url, { onOpen, onEvent, onClose }) {
       if (text[0] === "0") {
         wait = FIRST_WAIT;
         onOpen(emit);
+      } else if (text[0] === "4" && JSON.parse(text.slice(1))?.data?.code === "unauthorized") {
+        wanted = false;
+        socket.close();
+        onRefused();
       } else if (text[0] === "1" || text[0] === "4") {
         socket.close();
       } else if (text[0] === "2") {

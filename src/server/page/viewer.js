@@ -22,6 +22,14 @@ export function showPicture(url, caption) {
   if (!dialog.open) dialog.showModal();
 }
 
+/** The browser gives the focus back to what opened a dialog; where that was drawn anew meanwhile, its successor gets it. */
+function returnFocus(opener) {
+  if (opener?.isConnected && opener !== document.body) return;
+  const key = opener?.dataset?.key;
+  const successor = key && document.querySelector(`[data-key="${CSS.escape(key)}"]`);
+  (successor || byId("main")).focus();
+}
+
 /** A dialog with a title, a body, and perhaps buttons; gone from the page when it is closed. */
 export function showDialog(title, body, { wide = false, onClose } = {}) {
   const heading = h("h2", { id: "dialog-title" }, title);
@@ -29,9 +37,11 @@ export function showDialog(title, body, { wide = false, onClose } = {}) {
     h("div", { class: "dialog-bar" }, heading,
       h("button", { type: "button", class: "quiet", "aria-label": t("close"), title: t("close"), on: { click: () => dialog.close() } }, icon("close"))),
     h("div", { class: "dialog-body", tabindex: wide ? "0" : undefined }, body));
+  const opener = document.activeElement;
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   dialog.addEventListener("close", () => {
     dialog.remove();
+    if (!document.querySelector("dialog[open]")) returnFocus(opener);
     onClose?.();
   });
   document.body.append(dialog);

@@ -66,7 +66,7 @@ export function watchlists(root, params, { remember }) {
 
   function drawSide() {
     const focused = side.contains(document.activeElement);
-    side.replaceChildren(...lists.map((list) => h("li", {}, h("button", { type: "button", "aria-current": String(list.watchlist_id) === chosen ? "true" : undefined, on: { click: () => pick(list.watchlist_id) } },
+    side.replaceChildren(...lists.map((list) => h("li", {}, h("button", { type: "button", data: { key: `list-${list.watchlist_id}` }, "aria-current": String(list.watchlist_id) === chosen ? "true" : undefined, on: { click: () => pick(list.watchlist_id) } },
       h("span", { class: "dot", data: { severity: list.severity } }), h("b", {}, list.name),
       h("span", { class: "soft" }, word("severity", list.severity), " · ", t("lists.entries", { n: list.entries_count ?? 0 }))))));
     if (focused) side.querySelector("[aria-current]")?.focus();
@@ -79,8 +79,8 @@ export function watchlists(root, params, { remember }) {
       return;
     }
     const tools = mayEdit() && h("div", { class: "buttons" },
-      h("button", { type: "button", on: { click: () => edit(list) } }, icon("edit"), t("edit")),
-      h("button", { type: "button", class: "danger", on: { click: () => drop(list) } }, icon("trash"), t("delete")));
+      h("button", { type: "button", data: { key: "edit-list" }, on: { click: () => edit(list) } }, icon("edit"), t("edit")),
+      h("button", { type: "button", class: "danger", data: { key: "drop-list" }, on: { click: () => drop(list) } }, icon("trash"), t("delete")));
     const head = h("div", { class: "block-head" }, h("div", {}, h("h3", {}, list.name,
       h("span", { class: "badge", data: { severity: list.severity } }, word("severity", list.severity))), list.note && h("p", { class: "soft" }, list.note)), tools);
     main.replaceChildren(head, entriesOf(list, { onCount: (n) => count(list, n) }));

@@ -69,24 +69,25 @@ fn by_time(conn: &Connection, kind: Kind, camera: (&str, &str), at_us: i64, by: 
     Ok(())
 }
 
-/// How many records of each hour since 1970 from `hours.0` up to, not including, `hours.1`: of one camera id or of all.
-/// Hours without any are left out.
-pub fn hours(conn: &Connection, camera_id: Option<&str>, hours: (i64, i64)) -> Result<Vec<(i64, i64)>> {
+/// How many records of each hour since 1970 from `hours.0` up to, not including, `hours.1`: of a camera id, a checkpoint id,
+/// both or neither. Hours without any are left out.
+pub fn hours(conn: &Connection, of: (Option<&str>, Option<&str>), hours: (i64, i64)) -> Result<Vec<(i64, i64)>> {
     let (from, to) = hours;
-    match camera_id {
-        None => conn
+    match of {
+        (None, None) => conn
             .prepare_cached(
                 "SELECT (quarter - (quarter % 4 + 4) % 4) / 4 AS hour, sum(count) FROM tally
                  WHERE kind = 'detection' AND quarter >= ?1 * 4 AND quarter < ?2 * 4 GROUP BY hour ORDER BY hour",
             )?
             .query_map([from, to], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect(),
-        Some(camera_id) => conn
+        (camera_id, checkpoint_id) => conn
             .prepare_cached(
                 "SELECT hour, sum(count) FROM cameras c JOIN camera_hours h USING (camera_id, checkpoint_id)
-                 WHERE camera_id = ?3 AND hour >= ?1 AND hour < ?2 GROUP BY hour ORDER BY hour",
+                 WHERE (?3 IS NULL OR camera_id = ?3) AND (?4 IS NULL OR checkpoint_id = ?4)
+                 AND hour >= ?1 AND hour < ?2 GROUP BY hour ORDER BY hour",
             )?
-            .query_map(params![from, to, camera_id], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .query_map(params![from, to, camera_id, checkpoint_id], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect(),
     }
 }

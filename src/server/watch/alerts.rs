@@ -3,14 +3,15 @@
 use super::alert::{Happening, Told, json as alert_json};
 use super::entry::{MAX_NOTE, checked, invalid};
 use super::missing;
-use crate::server::fault::{Code, Fault};
+use crate::server::fault::Fault;
 use crate::server::guard::{Role, Who};
 use crate::server::routes::Shared;
 use crate::server::store::{self, Delivery};
+use crate::server::{body, errors};
 use crate::wire::timestamp;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
-use axum::http::{Extensions, header};
+use axum::http::Extensions;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
@@ -44,7 +45,7 @@ const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1000;
 
 async fn list(State(shared): State<Shared>, query: Result<Query<Asked>, QueryRejection>) -> Answer {
-    let Query(asked) = query.map_err(|error| Fault::new(Code::Invalid, error.body_text()))?;
+    let asked = errors::query(query)?;
     let open = match asked.state.as_deref() {
         None | Some("" | "open") => true,
         Some("all") => false,
@@ -65,14 +66,11 @@ async fn one(State(shared): State<Shared>, Path(alert_id): Path<String>) -> Answ
 
 async fn acknowledge(State(shared): State<Shared>, Path(alert_id): Path<String>, request: Request) -> Answer {
     let by = person(request.extensions());
-    let is_empty = request.headers().get(header::CONTENT_LENGTH).is_none_or(|length| length == "0");
-    let note = match is_empty {
-        true => String::new(),
-        false => match shared.body(request).await?.get("note") {
-            None | Some(Value::Null) => String::new(),
-            Some(Value::String(note)) => checked("note", note, MAX_NOTE)?,
-            Some(_) => return Err(invalid("note", "must be a text").into()),
-        },
+    let said = body::read_any(request, shared.app.config.max_event_bytes).await?;
+    let note = match said.as_ref().and_then(|said| said.get("note")) {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(note)) => checked("note", note, MAX_NOTE)?,
+        Some(_) => return Err(invalid("note", "must be a text").into()),
     };
     let now_us = shared.app.now_us();
     let write = move |conn: &store::Connection| store::acknowledge(conn, &alert_id, &by, &note, now_us);

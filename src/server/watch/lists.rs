@@ -3,10 +3,10 @@
 use super::entry::{Entry, FIELDS, MAX_NOTE, SEVERITIES, Severity, checked, invalid};
 use super::{id, missing, sheet};
 use crate::domain::plate_key;
-use crate::server::body;
 use crate::server::fault::{Code, Fault};
 use crate::server::routes::Shared;
 use crate::server::store::{self, Watchlist, Written};
+use crate::server::{body, errors};
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
@@ -58,6 +58,11 @@ async fn one(State(shared): State<Shared>, Path(list_id): Path<String>) -> Answe
 
 async fn find(shared: &Shared, list_id: i64) -> Result<Watchlist, Fault> {
     shared.app.store.read(move |conn| store::find_watchlist(conn, list_id)).await?.ok_or_else(missing)
+}
+
+/// `field` is what something else has already.
+fn taken(field: &str, what: &str) -> Fault {
+    Fault { code: Code::Conflict, ..invalid(field, what).into() }
 }
 
 /// The text of a field: empty where it is null. `None` where it is not there.
@@ -112,7 +117,7 @@ async fn put_list(
             Ok(Json(json!({"success": true, "watchlist_id": list_id, "watchlist": list_json(&list)})))
         }
         Written::Missing => Err(missing()),
-        Written::Taken => Err(invalid("name", "is that of another list").into()),
+        Written::Taken => Err(taken("name", "is that of another list")),
     }
 }
 
@@ -135,13 +140,13 @@ const DEFAULT_LIMIT: usize = 1000;
 const MAX_LIMIT: usize = 10_000;
 
 async fn entries(State(shared): State<Shared>, Path(list_id): Path<String>, query: Asked<Page>) -> Answer {
-    let Query(page) = query.map_err(|error| Fault::new(Code::Invalid, error.body_text()))?;
+    let page = errors::query(query)?;
     let list_id = find(&shared, id(&list_id)?).await?.watchlist_id;
     let limit = page.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
     let prefix = plate_key(&page.plate.unwrap_or_default());
     let after = page.cursor.unwrap_or(0);
     let rows = shared.app.store.read(move |conn| store::entries(conn, list_id, &prefix, after, limit)).await?;
-    let next_cursor = rows.last().filter(|_| rows.len() == limit).map(|(entry_id, _)| *entry_id);
+    let next_cursor = rows.last().filter(|_| rows.len() == limit).map(|(entry_id, _)| entry_id.to_string());
     let entries: Vec<Value> = rows.iter().map(|(entry_id, entry)| entry_json(*entry_id, entry)).collect();
     Ok(Json(json!({"success": true, "entries": entries, "next_cursor": next_cursor})))
 }
@@ -189,7 +194,7 @@ async fn put_entry(shared: &Shared, list_id: i64, entry_id: Option<i64>, entry: 
             "success": true, "entry_id": entry_id, "entry": entry_json(entry_id, &entry),
         }))),
         Written::Missing => Err(missing()),
-        Written::Taken => Err(invalid("plate", "is on this list already").into()),
+        Written::Taken => Err(taken("plate", "is on this list already")),
     }
 }
 
@@ -243,7 +248,7 @@ async fn import(
     request: Request,
 ) -> Result<Response, Fault> {
     let list_id = id(&list_id)?;
-    let Query(Mode { mode }) = query.map_err(|error| Fault::new(Code::Invalid, error.body_text()))?;
+    let Mode { mode } = errors::query(query)?;
     let replace = match mode.as_deref() {
         None | Some("" | "add") => false,
         Some("replace") => true,

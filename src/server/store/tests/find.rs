@@ -199,17 +199,29 @@ async fn a_newer_revision_takes_the_old_plates_with_it() {
 }
 
 #[tokio::test]
-async fn hours_are_those_of_the_records_of_one_camera_or_of_all() {
+async fn hours_are_those_of_the_records_of_one_camera_of_one_checkpoint_or_of_all() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir);
     let model = fill(&store, &mut Dice(3), 200).await;
-    for camera in [None, Some("c0"), Some("nobody")] {
-        let of = |record: &&Model| camera.is_none_or(|camera| camera == CAMERAS[record.camera].0);
+    let (id, checkpoint) = CAMERAS[0];
+    let asked = [
+        (None, None),
+        (Some(id), None),
+        (None, Some(checkpoint)),
+        (Some(id), Some(checkpoint)),
+        (Some("nobody"), None),
+        (Some(id), Some("nowhere")),
+    ];
+    for asked in asked {
+        let of = |record: &&Model| {
+            let (id, checkpoint) = CAMERAS[record.camera];
+            asked.0.is_none_or(|wanted| wanted == id) && asked.1.is_none_or(|wanted| wanted == checkpoint)
+        };
         let mut expected = std::collections::BTreeMap::new();
         for record in model.iter().filter(of) {
             *expected.entry(record.at_us.div_euclid(HOUR_US)).or_insert(0) += 1;
         }
-        let counted = store.read(move |conn| hours(conn, camera, (-5, 50))).await.unwrap();
-        assert_eq!(counted, expected.into_iter().collect::<Vec<(i64, i64)>>(), "{camera:?}");
+        let counted = store.read(move |conn| hours(conn, asked, (-5, 50))).await.unwrap();
+        assert_eq!(counted, expected.into_iter().collect::<Vec<(i64, i64)>>(), "{asked:?}");
     }
 }

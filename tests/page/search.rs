@@ -1,0 +1,144 @@
+//! Searching: by plate in each way, by time, as files; the vote table; the hours as a chart.
+
+use super::*;
+use crate::watched::wait_file;
+
+fn found(n: usize) -> String {
+    format!(
+        "return {n} > 0 ? document.querySelectorAll('.row').length === {n} && document.querySelector('.found').textContent.startsWith('{n} ')
+            : document.querySelector('.listing .empty b')?.textContent === 'No read matches'"
+    )
+}
+
+#[test]
+fn a_plate_is_found_by_its_beginning_and_by_what_it_resembles_and_saved_as_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = LprServer::start(&dir.path().join("data"), "127.0.0.1:0", &[]);
+    for (text, crop) in [("KO0 881", "plate-latin.jpg"), ("KOO 881", "plate-latin.jpg"), ("กข 1234", "plate-thai.jpg")]
+    {
+        post(&server, "/api/detection", &read("lane_1", text, crop, 0.97, "car"));
+    }
+    let browser = desk(dir.path(), &server, "live");
+    let downloads = dir.path().join("downloads");
+    browser.download_to(&downloads);
+    for (query, n) in [
+        ("plate=ko", 2),
+        ("plate=KO0881&match=exact", 1),
+        ("plate=K00881&match=fuzzy", 2),
+        ("plate=กข1234&match=exact", 1),
+        ("plate=ZZZ", 0),
+        ("from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00Z", 0),
+        ("from=2020-01-01T00:00:00Z", 3),
+    ] {
+        open(&browser, &server, &format!("search?{query}"));
+        browser.wait(query, PATIENCE, &found(n));
+    }
+    // By hand: what is asked stands in the address, and can be gone back to.
+    open(&browser, &server, "search");
+    browser.press("/");
+    browser.press("K00881");
+    browser.run("const match = document.querySelector('[name=match]'); match.value = 'fuzzy'; match.dispatchEvent(new Event('change'))");
+    browser.wait("the reads", PATIENCE, &found(2));
+    assert!(browser.run("return location.hash").as_str().unwrap().contains("plate=K00881&match=fuzzy"));
+    browser.wait("with their pictures", PATIENCE, &row("KO0 881"));
+    click(&browser, ".row");
+    browser.wait("why it was found", PATIENCE, &says(".beside .reason", "read as"));
+
+    click(&browser, ".listing a[download]:first-child");
+    let csv = wait_file(&downloads, ".csv");
+    assert_eq!(csv.lines().count(), 3, "{csv}");
+    assert!(csv.contains("KO0 881") && csv.contains("KOO 881") && !csv.contains("กข"), "{csv}");
+    click(&browser, ".listing a[download]:last-child");
+    let lines = wait_file(&downloads, ".jsonl");
+    let texts: Vec<_> =
+        lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["ocr_results"][0].clone()).collect();
+    assert_eq!(texts, [json!("KO0 881"), json!("KOO 881")]);
+    assert_silent(&browser);
+}
+
+#[test]
+fn a_search_that_the_server_refuses_says_why_in_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = LprServer::start(&dir.path().join("data"), "127.0.0.1:0", &[]);
+    let browser = desk(dir.path(), &server, "search?plate=--");
+    browser.wait("why", PATIENCE, &says(".listing .empty", "no letter and no digit"));
+}
+
+#[test]
+fn votes_are_a_table_where_an_agent_tells_of_them_and_a_number_or_nothing_where_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = LprServer::start(&dir.path().join("data"), "127.0.0.1:0", &[]);
+    let with = |votes: Value| {
+        let mut read = read("lane_1", "ABC1234", "plate-latin.jpg", 0.97, "car");
+        read["votes"] = votes;
+        read
+    };
+    let browser = desk(dir.path(), &server, "live");
+    let table = "return [...document.querySelectorAll('.beside tbody tr')].map((row) => [row.querySelector('.plate')?.textContent, row.cells[1].textContent, row.dataset.won === 'true'])";
+    let text = |reads: u32, support: f64, text: &str| json!({"text": text, "reads": reads, "support": support});
+    let won = |text: &str, count: &str| json!([text, count, true]);
+    let lost = |text: &str, count: &str| json!([text, count, false]);
+    let forms = [
+        (
+            json!([[text(2, 1.25, "A8C1234"), text(7, 6.5, "ABC1234")]]),
+            json!([won("ABC1234", "7"), lost("A8C1234", "2")]),
+        ),
+        (
+            json!([text(7, 6.5, "ABC1234"), text(2, 1.25, "A8C1234")]),
+            json!([won("ABC1234", "7"), lost("A8C1234", "2")]),
+        ),
+        (json!([{"ABC1234": 5, "ABC123": 1}]), json!([won("ABC1234", "5"), lost("ABC123", "1")])),
+        (json!([[["ABC1234", 5], ["ABC123", 1]]]), json!([won("ABC1234", "5"), lost("ABC123", "1")])),
+        (json!([[text(3, 2.0, "XYZ")]]), json!([won("ABC1234", "–"), lost("XYZ", "3")])),
+        (json!([7]), json!([won("ABC1234", "7")])),
+    ];
+    for (votes, wanted) in forms {
+        let id = post(&server, "/api/detection", &with(votes.clone()))["detection_id"].as_str().unwrap().to_owned();
+        let shown = format!("return document.querySelector('.beside .facts')?.innerText.includes('{id}')");
+        browser.wait("the newest is shown", PATIENCE, &shown);
+        assert_eq!(browser.run(table), wanted, "{votes}");
+    }
+    for votes in [Value::Null, json!([]), json!("many"), json!([null]), json!([{"no": "sense"}]), json!({"x": [1]})] {
+        let id = post(&server, "/api/detection", &with(votes))["detection_id"].as_str().unwrap().to_owned();
+        let shown = format!("return document.querySelector('.beside .facts')?.innerText.includes('{id}')");
+        browser.wait("the newest is shown, whatever is said of votes", PATIENCE, &shown);
+    }
+    assert_silent(&browser);
+}
+
+#[test]
+fn the_hours_are_a_chart_and_a_table_and_each_of_two_cameras_of_one_name_has_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = LprServer::start(&dir.path().join("data"), "127.0.0.1:0", &[]);
+    for checkpoint in ["north_gate", "north_gate", "south_gate"] {
+        let mut read = read("lane_1", "ABC1234", "plate-latin.jpg", 0.97, "car");
+        read["checkpoint_id"] = json!(checkpoint);
+        post(&server, "/api/detection", &read);
+    }
+    let browser = desk(dir.path(), &server, "figures");
+    let bar =
+        "return [...document.querySelectorAll('.chart .bar')].some((bar) => Number(bar.getAttribute('height')) > 1)";
+    browser.wait("this hour's bar", PATIENCE, bar);
+    let sum = "return [...document.querySelectorAll('.table-box td')].reduce((sum, cell) => sum + Number(cell.textContent), 0)";
+    assert_eq!(browser.run(sum), 3);
+    browser.wait(
+        "both cameras can be chosen",
+        PATIENCE,
+        "return document.querySelectorAll('#main select option').length === 3",
+    );
+    for (checkpoint, n) in [("south_gate", 1), ("north_gate", 2)] {
+        browser.run(&format!(
+            "const camera = document.querySelector('#main select');
+             camera.value = JSON.stringify(['{checkpoint}', 'lane_1']); camera.dispatchEvent(new Event('change'))"
+        ));
+        browser.wait(checkpoint, PATIENCE, &format!("return (() => {{ {sum} }})() === {n}"));
+    }
+    for button in ["2", "3", "4"] {
+        click(&browser, &format!(".segments button:nth-child({button})"));
+        browser.wait("a longer time", PATIENCE, &format!("return (() => {{ {sum} }})() === 2"));
+    }
+    browser.run("document.querySelector('.chart').focus()");
+    browser.press("\u{e012}");
+    browser.wait("the keys say each hour", SECOND, &says(".tip", "reads"));
+    assert_silent(&browser);
+}
