@@ -31,6 +31,7 @@ enum Command {
 
 fn main() -> ExitCode {
     lpr::exit::allow_closed_output();
+    serve::keep_files_private();
     let result = match Cli::parse().command {
         Command::Serve(args) => args.configuration().and_then(|config| {
             telemetry::start(&config.log.level).map_err(|error| Failure::new(Exit::Config, error))?;

@@ -8,6 +8,7 @@ mod answer;
 mod app;
 pub mod backup;
 mod body;
+mod budget;
 mod cameras;
 pub mod check;
 mod days;

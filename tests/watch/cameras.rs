@@ -138,6 +138,19 @@ fn a_clock_that_is_wrong_is_measured_and_said() {
 }
 
 #[test]
+fn a_camera_whose_naive_times_are_of_another_zone_registers_with_a_right_clock() {
+    let dir = tempfile::tempdir().unwrap();
+    let zones = "timezone = \"UTC\"\n[camera_timezones]\n\"gate/c\" = \"Asia/Bangkok\"\n";
+    let server = start(dir.path(), zones);
+    let mut rest = Rest::connect(&server.address).unwrap();
+    let local = now().to_zoned(jiff::tz::TimeZone::get("Asia/Bangkok").unwrap()).datetime().to_string();
+    let registration = json!({"camera_id": "c", "checkpoint_id": "gate", "timestamp": local});
+    done(&mut rest, "POST", "/api/cameras/register", &registration);
+    let skew_ms = camera(&mut rest)["clock_skew_ms"].as_i64().unwrap();
+    assert!(skew_ms.abs() < 60_000, "{skew_ms}");
+}
+
+#[test]
 fn what_a_camera_reported_is_there_to_look_up() {
     let dir = tempfile::tempdir().unwrap();
     let server = start(dir.path(), "");

@@ -1,9 +1,10 @@
 //! The port: accepts connections within their limits, with TLS where it is configured, and hands requests to the router.
 
 mod seats;
+mod stall;
 mod tls;
 
-pub use seats::Seats;
+pub use seats::{Seat, Seats, Standing};
 pub use tls::{Certificates, watch as watch_certificates};
 
 use super::alarm::Alarm;
@@ -14,7 +15,8 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use seats::{Seat, Seated};
+use seats::Seated;
+use stall::Taken;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,6 +29,9 @@ use tokio_rustls::TlsAcceptor;
 
 /// A request's head must have come, after the connection opened or the request before it ended, by then.
 const HEAD_WITHIN: Duration = Duration::from_secs(75);
+
+/// Who takes nothing of what it is sent for so long is cut off.
+const TAKEN_WITHIN: Duration = Duration::from_secs(60);
 
 /// A TLS handshake must be over by then.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
@@ -101,8 +106,8 @@ async fn http<S>(stream: S, address: SocketAddr, seat: Seat, mut desk: Desk)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let stream = Seated::new(stream, seat);
-    let visitor = Visitor { address, vouched: stream.vouched.clone() };
+    let stream = Seated::new(Taken::new(stream, TAKEN_WITHIN), seat);
+    let visitor = Visitor { address, standing: stream.standing.clone() };
     let router = TowerToHyperService::new(desk.router);
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(visitor.clone());
