@@ -11,6 +11,7 @@ mod body;
 mod budget;
 mod cameras;
 pub mod check;
+pub mod check_config;
 mod days;
 mod errors;
 mod export;

@@ -83,16 +83,7 @@ fn the_same_event_in_flight_many_times_at_once_is_one_record_and_one_broadcast()
         assert_eq!(ids.iter().filter(|(_, duplicate)| !duplicate).count(), 1, "{ids:?}");
     }
     assert_eq!(records(address).len(), events.len());
-    dashboard.send("ping", "{\"message\":\"end\"}", 8).unwrap();
-    let mut told = 0;
-    loop {
-        match dashboard.hear().unwrap() {
-            Said::Event(name, _) if name == "new_detection" => told += 1,
-            Said::Ack(8, _) => break,
-            _ => {}
-        }
-    }
-    assert_eq!(told, events.len());
+    assert_eq!(dashboard.told("new_detection"), events.len());
     // Nor is a file left of those that lost the race.
     let files = Command::new("find").arg(dir.path().join("data/images")).args(["-type", "f"]).output().unwrap();
     assert_eq!(String::from_utf8(files.stdout).unwrap().lines().count(), events.len());

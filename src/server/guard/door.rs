@@ -198,7 +198,7 @@ impl Guard {
         }
         let may = match (&who, rule.need) {
             (_, Need::Nothing) => true,
-            (_, Need::Metrics) if address.is_loopback() => true,
+            (_, Need::Metrics) if address.is_loopback() && !is_forwarded(request.headers()) => true,
             (Some(who), need) => who.role.may(need),
             (None, _) => false,
         };
@@ -232,6 +232,13 @@ impl Guard {
         };
         Some((name, action, what, address_of(request.extensions())))
     }
+}
+
+/// A proxy on this machine says that it speaks for someone else.
+fn is_forwarded(headers: &HeaderMap) -> bool {
+    ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"]
+        .iter()
+        .any(|name| headers.contains_key(*name))
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

@@ -3,14 +3,16 @@
 use super::alert::{Happening, Told, json as alert_json};
 use super::entry::{MAX_NOTE, checked, invalid};
 use super::missing;
+use crate::server::body;
 use crate::server::fault::{Code, Fault};
 use crate::server::guard::{Role, Who};
 use crate::server::routes::Shared;
 use crate::server::store::{self, Delivery};
 use crate::wire::timestamp;
+use axum::body::HttpBody;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
-use axum::http::{Extensions, header};
+use axum::http::Extensions;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
@@ -43,6 +45,9 @@ struct Asked {
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1000;
 
+/// A note is not long, in whatever way it is escaped.
+const MOST_BYTES: usize = 65_536;
+
 async fn list(State(shared): State<Shared>, query: Result<Query<Asked>, QueryRejection>) -> Answer {
     let Query(asked) = query.map_err(|error| Fault::new(Code::Invalid, error.body_text()))?;
     let open = match asked.state.as_deref() {
@@ -65,10 +70,9 @@ async fn one(State(shared): State<Shared>, Path(alert_id): Path<String>) -> Answ
 
 async fn acknowledge(State(shared): State<Shared>, Path(alert_id): Path<String>, request: Request) -> Answer {
     let by = person(request.extensions());
-    let is_empty = request.headers().get(header::CONTENT_LENGTH).is_none_or(|length| length == "0");
-    let note = match is_empty {
+    let note = match request.body().is_end_stream() {
         true => String::new(),
-        false => match shared.body(request).await?.get("note") {
+        false => match body::read(request, MOST_BYTES).await?.get("note") {
             None | Some(Value::Null) => String::new(),
             Some(Value::String(note)) => checked("note", note, MAX_NOTE)?,
             Some(_) => return Err(invalid("note", "must be a text").into()),
