@@ -10,6 +10,8 @@ mod devices;
 mod event_client;
 #[path = "guard/floods.rs"]
 mod floods;
+#[path = "guard/greed.rs"]
+mod greed;
 #[path = "common/lpr_server.rs"]
 mod lpr_server;
 #[path = "guard/people.rs"]

@@ -4,7 +4,7 @@
 
 use clap::{Parser, Subcommand};
 use lpr::exit::{Exit, Failure};
-use lpr::server::{TokenCommand, backup, check, execute_token, serve};
+use lpr::server::{TokenCommand, backup, check, check_config, execute_token, serve};
 use lpr::telemetry;
 use std::io::Write;
 use std::process::ExitCode;
@@ -21,6 +21,8 @@ struct Cli {
 enum Command {
     /// Run the server: REST, Socket.IO and the live page on one port
     Serve(serve::Args),
+    /// Check a configuration and the files that it names, and stop
+    CheckConfig(check_config::Args),
     /// Copy the database and its pictures to another folder, while the server runs or not
     Backup(backup::Args),
     /// Hold the database and the pictures against each other; changes nothing
@@ -31,12 +33,14 @@ enum Command {
 
 fn main() -> ExitCode {
     lpr::exit::allow_closed_output();
+    serve::keep_files_private();
     let result = match Cli::parse().command {
         Command::Serve(args) => args.configuration().and_then(|config| {
             telemetry::start(&config.log.level).map_err(|error| Failure::new(Exit::Config, error))?;
             serve::execute(config)
         }),
         Command::Token(command) => token(&command),
+        Command::CheckConfig(args) => check_config::execute(&args),
         Command::Backup(args) => backup::execute(&args),
         Command::Check(args) => check::execute(&args),
     };

@@ -131,6 +131,20 @@ fn status(online: bool) -> &'static str {
     if online { "online" } else { "offline" }
 }
 
+/// What rooms are told at the most of one event: each listener has a thousand of them waiting for it, if it sleeps. The
+/// record has everything.
+const TOLD_TEXTS: usize = 64;
+const TOLD_CHARS: usize = 2000;
+
+fn shortened(text: &str) -> String {
+    text.chars().take(TOLD_CHARS).collect()
+}
+
+fn told_texts(texts: &Value) -> Vec<String> {
+    let texts = texts.as_array().map(Vec::as_slice).unwrap_or_default();
+    texts.iter().take(TOLD_TEXTS).map(|text| shortened(text.as_str().unwrap_or_default())).collect()
+}
+
 /// `None` for a duplicate: the rooms have heard of it.
 pub fn detection_broadcast(camera: &CameraKey, accepted: &Accepted, overview: &Overview) -> Option<Broadcast> {
     let event = match accepted.verdict {
@@ -144,7 +158,7 @@ pub fn detection_broadcast(camera: &CameraKey, accepted: &Accepted, overview: &O
         "checkpoint_id": camera.checkpoint.as_str(),
         "vehicles_count": overview.vehicles_count,
         "plates_count": overview.plates_count,
-        "ocr_results": overview.ocr_results,
+        "ocr_results": told_texts(&overview.ocr_results),
         "timestamp": accepted.corrected_us.map_or_else(|| overview.timestamp.clone(), timestamp::format),
     });
     Some(Broadcast { room: Room::Dashboard, event, payload })
@@ -158,7 +172,7 @@ pub fn health_broadcast(health: &Health, accepted: &Accepted) -> Option<Broadcas
         "checkpoint_id": health.envelope.camera.checkpoint.as_str(),
         "component": health.component,
         "status": health.status,
-        "message": health.message,
+        "message": shortened(&health.message),
         "timestamp": timestamp::format(accepted.corrected_us.unwrap_or(health.at_us)),
     });
     (accepted.verdict != Verdict::Duplicate).then_some(Broadcast {
@@ -201,6 +215,9 @@ pub fn gap(row: &GapRow) -> Value {
     })
 }
 
+/// Longest message that comes back, in bytes of JSON: a peer that asks and never listens must not fill the memory.
+const ECHOED: usize = 16_384;
+
 /// The answer to the event `ping`.
 pub fn pong(sent: Option<&Value>, now_us: i64) -> Value {
     let original = match sent {
@@ -208,6 +225,7 @@ pub fn pong(sent: Option<&Value>, now_us: i64) -> Value {
         Some(other) => other.clone(),
         None => Value::Null,
     };
+    let original = if original.to_string().len() <= ECHOED { original } else { Value::Null };
     json!({"success": true, "message": "pong", "original_message": original, "timestamp": timestamp::format(now_us)})
 }
 

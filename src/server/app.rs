@@ -2,6 +2,7 @@
 
 use super::alarm::Alarm;
 use super::answer::{self, Broadcast, Handshake};
+use super::budget::Budget;
 use super::fault::Fault;
 use super::guard::Guard;
 use super::images::ImageStore;
@@ -43,6 +44,8 @@ pub struct App {
     /// No new events are taken.
     stopping: AtomicBool,
     pub guard: Guard,
+    /// What is in hand.
+    pub budget: Arc<Budget>,
 }
 
 /// An accepted call or event: the answer, and what the rooms are told after it.
@@ -73,6 +76,7 @@ impl App {
         let thumbs = Thumbs::new(config.thumbnails_mb.saturating_mul(1_000_000));
         let watch = Watch::new(!config.webhook.url.is_empty());
         let guard = Guard::new(&config, clock.clone());
+        let budget = Budget::new(config.max_event_bytes);
         Self {
             config,
             zone,
@@ -88,6 +92,7 @@ impl App {
             started_us,
             stopping: AtomicBool::new(false),
             guard,
+            budget,
         }
     }
 

@@ -1,5 +1,6 @@
 //! Reads a request's JSON body under a limit, and says in the contract's words what is wrong with it.
 
+use super::budget::Held;
 use super::fault::{Code, Fault};
 use crate::wire::incoming::json;
 use axum::body::{Body, HttpBody};
@@ -7,6 +8,7 @@ use axum::http::{HeaderMap, Request, header};
 use futures_util::StreamExt;
 use serde_json::Value;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// A body above the limit is still taken, and thrown away, up to so many times the limit: a sender that is cut off
 /// in the middle sees a broken connection instead of the answer.
@@ -15,52 +17,82 @@ const SWALLOW: usize = 8;
 /// Room that an announced length gets before its bytes have come; what is longer grows as it comes.
 const AT_ONCE: usize = 131_072;
 
-/// The whole body must have come by then.
-const WITHIN: Duration = Duration::from_secs(60);
+/// A body may take so long, and as much longer as what has come of it takes at [`SLOWEST`]: a mobile link is no fault of
+/// what comes over it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Bytes in a second.
+const SLOWEST: usize = 8_000;
 
 /// The JSON value of `request`, at most `limit` bytes of it.
 pub async fn read(request: Request<Body>, limit: usize) -> Result<Value, Fault> {
     let (parts, body) = request.into_parts();
-    value(&parts.headers, &timely(body, limit).await?)
+    parsed(&parts.headers, &collect(body, limit, PATIENCE, |_| true).await?)
 }
 
 /// As [`read`]; `None` where the body is empty, whatever its headers say of it.
 pub async fn read_any(request: Request<Body>, limit: usize) -> Result<Option<Value>, Fault> {
     let (parts, body) = request.into_parts();
-    let bytes = timely(body, limit).await?;
-    if bytes.is_empty() { Ok(None) } else { value(&parts.headers, &bytes).map(Some) }
+    let bytes = collect(body, limit, PATIENCE, |_| true).await?;
+    if bytes.is_empty() { Ok(None) } else { parsed(&parts.headers, &bytes).map(Some) }
 }
 
-fn value(headers: &HeaderMap, bytes: &[u8]) -> Result<Value, Fault> {
+/// As [`read`], of one among many who bring something: what it has in memory is counted in `held`.
+pub async fn read_within(request: Request<Body>, limit: usize, held: &mut Held) -> Result<Value, Fault> {
+    let (parts, body) = request.into_parts();
+    let bytes = collect(body, limit, PATIENCE, |bytes| held.grow(bytes)).await?;
+    if !held.grow(json::weight(&bytes) - bytes.len()) {
+        return Err(too_much());
+    }
+    parsed(&parts.headers, &bytes)
+}
+
+/// The bytes of `request`, whatever they are, at most `limit` of them.
+pub async fn bytes(request: Request<Body>, limit: usize) -> Result<Vec<u8>, Fault> {
+    collect(request.into_body(), limit, PATIENCE, |_| true).await
+}
+
+/// More is in hand than the server has room for.
+pub fn too_much() -> Fault {
+    Fault::new(Code::RateLimited, "too much is in hand at the moment; send it again later")
+}
+
+fn parsed(headers: &HeaderMap, bytes: &[u8]) -> Result<Value, Fault> {
     if !is_json(headers) {
         return Err(Fault::new(Code::UnsupportedType, "the body must be JSON: send Content-Type: application/json"));
     }
     json::parse_bytes(bytes).map_err(|error| Fault::new(Code::Invalid, format!("the body is not JSON: {error}")))
 }
 
-/// The bytes of `request`, whatever they are, at most `limit` of them.
-pub async fn bytes(request: Request<Body>, limit: usize) -> Result<Vec<u8>, Fault> {
-    timely(request.into_body(), limit).await
-}
-
-async fn timely(body: Body, limit: usize) -> Result<Vec<u8>, Fault> {
-    tokio::time::timeout(WITHIN, collect(body, limit))
-        .await
-        .map_err(|_| Fault::new(Code::Invalid, "the body did not arrive in time"))?
-}
-
-async fn collect(body: Body, limit: usize) -> Result<Vec<u8>, Fault> {
+/// What does not come whole says nothing about what it is: `invalid` would make its sender put it aside for ever.
+async fn collect(
+    body: Body,
+    limit: usize,
+    patience: Duration,
+    mut has_room: impl FnMut(usize) -> bool,
+) -> Result<Vec<u8>, Fault> {
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(limit);
     let mut bytes = Vec::with_capacity(announced.min(limit).min(AT_ONCE));
     let mut stream = body.into_data_stream();
     let mut length = 0;
-    while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|error| Fault::new(Code::Invalid, format!("the body broke off: {error}")))?;
+    let begun = Instant::now();
+    loop {
+        let deadline = begun + patience + Duration::from_secs((length / SLOWEST) as u64);
+        let chunk = match tokio::time::timeout_at(deadline, stream.next()).await {
+            Ok(Some(Ok(chunk))) => chunk,
+            Ok(Some(Err(error))) => {
+                return Err(Fault::new(Code::Unavailable, format!("the body broke off: {error}; send it again")));
+            }
+            Ok(None) => break,
+            Err(_) => return Err(Fault::new(Code::Unavailable, "the body did not arrive in time; send it again")),
+        };
         length += chunk.len();
         if length > limit {
             bytes = Vec::new();
-        } else {
+        } else if has_room(chunk.len()) {
             bytes.extend_from_slice(&chunk);
+        } else {
+            return Err(too_much());
         }
         if length > limit.saturating_mul(SWALLOW) {
             break;
@@ -106,5 +138,26 @@ mod tests {
         assert_eq!(read_any(request(json, chunked()), 100).await.unwrap().unwrap()["note"], "seen");
         assert_eq!(read_any(request(None, Body::empty()), 100).await.unwrap(), None);
         assert_eq!(read_any(request(None, "{}"), 100).await.unwrap_err().code, Code::UnsupportedType);
+    }
+
+    /// `invalid` is a verdict about the event: its agent would set it aside and never send it again.
+    #[tokio::test]
+    async fn a_body_that_a_bad_link_cuts_or_slows_is_to_be_sent_again_and_not_invalid() {
+        let cut = futures_util::stream::iter([Ok("{\"a\":"), Err(std::io::Error::other("reset"))]);
+        let fault = bytes(request(None, Body::from_stream(cut)), 100).await.unwrap_err();
+        assert_eq!((fault.code, fault.retry_after_s), (Code::Unavailable, Some(5)), "{fault:?}");
+        let never = Body::from_stream(futures_util::stream::pending::<Result<&str, std::io::Error>>());
+        let fault = collect(never, 100, Duration::from_millis(10), |_| true).await.unwrap_err();
+        assert_eq!((fault.code, fault.retry_after_s), (Code::Unavailable, Some(5)), "{fault:?}");
+    }
+
+    #[tokio::test]
+    async fn a_slow_link_has_the_more_time_the_more_has_come() {
+        let slow = futures_util::stream::unfold(0, |sent| async move {
+            tokio::time::sleep(Duration::from_millis(30)).await;
+            (sent < 5).then(|| (Ok::<_, std::io::Error>(vec![b' '; SLOWEST]), sent + 1))
+        });
+        let read = collect(Body::from_stream(slow), 100_000, Duration::from_millis(60), |_| true).await;
+        assert_eq!(read.unwrap().len(), 5 * SLOWEST);
     }
 }

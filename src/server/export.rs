@@ -5,6 +5,7 @@ use super::fault::Fault;
 use super::query::{Format, Pictures, Query};
 use super::records::{self, Records, View};
 use super::store::{RecordRow, StoreError, Wanted};
+use super::watch::sheet::is_formula;
 use crate::wire::timestamp;
 use axum::body::{Body, Bytes};
 use axum::http::header;
@@ -115,8 +116,13 @@ fn plain(value: Option<&Value>) -> String {
 
 /// RFC 4180. What a peer sent must not become a formula where a spreadsheet opens the file.
 fn cell(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && text.parse::<f64>().is_err();
-    let text = if formula { format!("'{text}") } else { text.to_owned() };
+    let formula = is_formula(text) && text.parse::<f64>().is_err();
+    let mut text = if formula { format!("'{text}") } else { text.to_owned() };
+    // Where the list separator is a semicolon a spreadsheet begins a cell after each of them, whatever we meant.
+    if let Some((first, rest)) = text.split_once(';') {
+        let cells = rest.split(';').map(|cell| if is_formula(cell) { format!(";'{cell}") } else { format!(";{cell}") });
+        text = format!("{first}{}", cells.collect::<String>());
+    }
     if text.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 
@@ -146,6 +152,8 @@ mod tests {
         assert_eq!(cell("=HYPERLINK(\"http://x\")"), "\"'=HYPERLINK(\"\"http://x\"\")\"");
         assert_eq!(cell("@SUM(A1)"), "'@SUM(A1)");
         assert_eq!(cell("-5"), "-5", "a number is none");
+        assert_eq!(cell("＝1+1"), "'＝1+1");
+        assert_eq!(cell("A;=1+1;B;-2"), "A;'=1+1;B;'-2", "where a semicolon begins a cell");
         assert_eq!(cell("a\r\nb"), "\"a\r\nb\"");
     }
 }

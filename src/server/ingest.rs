@@ -36,8 +36,9 @@ impl App {
         let committed = self.store.write(move |conn| store::touch(conn, &camera, now_us)).await;
         let checkpoint = committed.map_err(|e| Fault::from(e).about(registration.event.clone()))?.checkpoint;
         tracing::info!(camera = %registration.camera, "camera registered");
+        let zone = self.context(payload, now_us).zone;
         let sample = payload.as_object().and_then(|payload| {
-            let stamped_us = timestamp::parse(payload.get("timestamp")?, &self.zone)?;
+            let stamped_us = timestamp::parse(payload.get("timestamp")?, zone)?;
             sample(payload, stamped_us, now_us, true)
         });
         // Every registration is announced, also of a camera that is there (PROTOCOL 1.2).
@@ -102,12 +103,13 @@ impl App {
         };
         self.images.remove(accepted.orphans.iter().map(String::as_str));
         if accepted.verdict != Verdict::Duplicate {
-            self.images_dropped.fetch_add(dropped as u64, Ordering::Relaxed);
+            let sifted = oversized.as_ref().map_or(0, |(count, _)| *count);
+            self.images_dropped.fetch_add((dropped + sifted) as u64, Ordering::Relaxed);
         }
         self.log_detection(&envelope.camera, &accepted, &overview);
         let stored = Stored { envelope: &envelope, accepted: &accepted, store_id: self.store.store_id(), checkpoint };
         let mut answer = answer::detection(&stored, dropped, received_us);
-        if let Some(oversized) = oversized {
+        if let Some((_, oversized)) = oversized {
             let message = answer["message"].as_str().unwrap_or_default();
             answer["message"] = json!(format!("{message}; {oversized}"));
         }

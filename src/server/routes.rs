@@ -1,11 +1,12 @@
 //! The REST road: paths, methods, bodies (PROTOCOL 1.1).
 
 use super::app::{App, Done};
+use super::budget::Held;
 use super::fault::{Code, Fault};
 use super::guard::{self, Who};
 use super::metrics::{self, Road};
 use super::socket::{Gate, Hub};
-use super::{body, cameras, errors, export, hours, openapi, page, records, running, watch};
+use super::{body, cameras, errors, export, hours, openapi, page, records, running, socket, watch};
 use crate::telemetry::OneLine;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
@@ -27,7 +28,11 @@ pub(super) struct Shared {
 
 /// Everything that is served on the port: REST, Socket.IO, images, the page.
 pub fn router(app: Arc<App>, hub: Arc<Hub>) -> Router {
-    let sockets = Gate::service(app.clone(), hub.clone());
+    let gate = Gate::service(app.clone(), hub.clone());
+    let sockets = Router::new()
+        .route_service("/socket.io", gate.clone())
+        .route_service("/socket.io/", gate)
+        .layer(middleware::from_fn_with_state(hub.clone(), socket::vouch));
     Router::new()
         .route("/api/test", get(test))
         .route("/api/cameras/register", post(register))
@@ -41,8 +46,7 @@ pub fn router(app: Arc<App>, hub: Arc<Hub>) -> Router {
         .route("/images/{detection_id}/{name}", get(image))
         .route("/api/export", get(export_records))
         .route("/api/hours", get(list_hours))
-        .route_service("/socket.io", sockets.clone())
-        .route_service("/socket.io/", sockets)
+        .merge(sockets)
         .merge(page::router())
         .merge(openapi::router())
         .merge(running::router())
@@ -81,11 +85,12 @@ impl Shared {
         body::read(request, self.app.config.max_event_bytes).await
     }
 
-    /// What an agent brings, if its sender may bring it.
-    async fn event(&self, who: &Who, request: Request<Body>) -> Result<Value, Fault> {
-        let payload = self.body(request).await?;
+    /// What an agent brings, if its sender may bring it. It counts as being in hand as long as the second lives.
+    async fn event(&self, who: &Who, request: Request<Body>) -> Result<(Value, Held), Fault> {
+        let mut held = self.app.budget.hold(who.sender());
+        let payload = body::read_within(request, self.app.config.max_event_bytes, &mut held).await?;
         self.app.guard.admit_event(who, &payload)?;
-        Ok(payload)
+        Ok((payload, held))
     }
 
     /// The rooms hear of it exactly as if it had come by socket.
@@ -105,7 +110,7 @@ async fn register(
     Extension(who): Extension<Who>,
     request: Request<Body>,
 ) -> Result<Json<Value>, Fault> {
-    let payload = shared.event(&who, request).await?;
+    let (payload, _held) = shared.event(&who, request).await?;
     let (_, done) = shared.app.register(&payload).await?;
     Ok(shared.publish(done))
 }
@@ -115,7 +120,7 @@ async fn detection(
     Extension(who): Extension<Who>,
     request: Request<Body>,
 ) -> Result<Json<Value>, Fault> {
-    let payload = shared.event(&who, request).await?;
+    let (payload, _held) = shared.event(&who, request).await?;
     let done = shared.app.detection(&payload).await?;
     Ok(shared.publish(done))
 }
@@ -125,7 +130,7 @@ async fn health(
     Extension(who): Extension<Who>,
     request: Request<Body>,
 ) -> Result<Json<Value>, Fault> {
-    let payload = shared.event(&who, request).await?;
+    let (payload, _held) = shared.event(&who, request).await?;
     let done = shared.app.health(&payload).await?;
     Ok(shared.publish(done))
 }

@@ -1,7 +1,7 @@
 //! Is it running, is it ready, how is it: `/healthz`, `/readyz`, `/metrics`, for those who run the server.
 
 use super::fault::{Code, Fault};
-use super::metrics::{self, Now};
+use super::metrics::{self, Now, Watching};
 use super::routes::Shared;
 use super::store;
 use axum::extract::State;
@@ -64,7 +64,14 @@ async fn metrics(State(shared): State<Shared>) -> Result<impl IntoResponse, Faul
 async fn look(shared: &Shared) -> Result<Now, Fault> {
     let app = &shared.app;
     // "Today" is of no interest here.
-    let (counts, cameras) = app.store.read(|conn| Ok((store::counts(conn, (0, 0))?, store::cameras(conn)?))).await?;
+    let read = app.store.read(|conn| {
+        let (counts, cameras) = (store::counts(conn, (0, 0))?, store::cameras(conn)?);
+        Ok((counts, cameras, store::problems(conn)?, store::open_alerts(conn)?, store::backlog(conn)?))
+    });
+    let (counts, cameras, problems, open, (waiting, oldest_us, given_up)) = read.await?;
+    let now_us = app.now_us();
+    let entries = app.watch.valid_entries(&app.store, now_us).await?;
+    let oldest_s = oldest_us.map_or(0.0, |oldest_us| now_us.saturating_sub(oldest_us).max(0) as f64 / 1e6);
     let cameras_online = cameras.iter().filter(|row| app.looked_at(row).0).count();
     let data = &app.config.data_dir;
     let size = |name: &str| fs::metadata(data.join(name)).ok().map(|file| file.len());
@@ -75,6 +82,7 @@ async fn look(shared: &Shared) -> Result<Now, Fault> {
         cameras_offline: cameras.len() - cameras_online,
         lost: [counts.lost_events, counts.lost_health, counts.lost_pictures],
         images_dropped: app.images_dropped.load(Ordering::Relaxed),
+        watching: Watching { entries, open, problems, waiting, given_up, oldest_s },
         checkpoint: app.store.checkpoint(),
         database_bytes: size("lpr-server.db"),
         log_bytes: size("lpr-server.db-wal"),

@@ -14,7 +14,7 @@ use crate::clock::SystemClock;
 use crate::config::{ServerConfig, load_server};
 use crate::exit::{Exit, Failure};
 use jiff::tz::TimeZone;
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, Mode, flock};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -55,6 +55,11 @@ impl Args {
         }
         Ok(config)
     }
+}
+
+/// Whatever this process writes is for its own user: plates and pictures are personal, and hashes of tokens are secret.
+pub fn keep_files_private() {
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
 }
 
 /// The configuration of any subcommand.

@@ -246,6 +246,20 @@ impl Socket {
         }
     }
 
+    /// How many events of the name came until now.
+    pub fn told(&mut self, name: &str) -> usize {
+        const END: u64 = CALL + 1;
+        self.send("ping", "{\"message\":\"end\"}", END).unwrap();
+        let mut told = 0;
+        loop {
+            match self.hear().unwrap() {
+                Said::Event(event, _) if event == name => told += 1,
+                Said::Ack(END, _) => return told,
+                _ => {}
+            }
+        }
+    }
+
     /// Sends one event and waits for its ack.
     pub fn call(&mut self, event: &str, payload: &str) -> io::Result<Value> {
         self.send(event, payload, CALL)?;

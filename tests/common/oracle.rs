@@ -168,6 +168,23 @@ pub struct Tally {
     pub examples: Vec<String>,
 }
 
+impl Tally {
+    /// As of one round after the other.
+    pub fn add(&mut self, other: &Tally) {
+        let Tally { committed, delivered, duplicates, evicted, quarantined, reported_lost, .. } = other;
+        self.committed += committed;
+        self.delivered += delivered;
+        self.duplicates += duplicates;
+        self.evicted += evicted;
+        self.quarantined += quarantined;
+        self.reported_lost += reported_lost;
+        self.silently_lost += other.silently_lost;
+        self.applied_twice += other.applied_twice;
+        self.pictures_missing += other.pictures_missing;
+        self.examples.extend(other.examples.iter().cloned());
+    }
+}
+
 /// Holds the two against each other. `quarantined`: ids that the agent keeps aside.
 pub fn tally(oracle: &Oracle, stored: &Stored, quarantined: &[String]) -> Tally {
     let mut sum = Tally { quarantined: quarantined.len() as u64, ..Tally::default() };

@@ -1,5 +1,6 @@
 //! What the rounds showed, as a table.
 
+use crate::oracle::Tally;
 use crate::table::{Fault, Round};
 use std::path::Path;
 use std::time::Duration;
@@ -7,17 +8,18 @@ use std::time::Duration;
 #[derive(Default)]
 struct Line {
     rounds: u64,
-    committed: u64,
-    delivered: u64,
-    duplicates: u64,
-    evicted: u64,
-    quarantined: u64,
-    reported_lost: u64,
-    silently_lost: u64,
-    applied_twice: u64,
+    tally: Tally,
     slowest: Duration,
     skipped: Option<String>,
     notes: Vec<String>,
+}
+
+impl Line {
+    fn add(&mut self, rounds: u64, tally: &Tally, slowest: Duration) {
+        self.rounds += rounds;
+        self.tally.add(tally);
+        self.slowest = self.slowest.max(slowest);
+    }
 }
 
 #[derive(Default)]
@@ -45,17 +47,7 @@ impl Report {
             self.failures.push(text);
         }
         let line = self.line(fault);
-        let tally = &round.tally;
-        line.rounds += u64::from(round.skipped.is_none());
-        line.committed += tally.committed;
-        line.delivered += tally.delivered;
-        line.duplicates += tally.duplicates;
-        line.evicted += tally.evicted;
-        line.quarantined += tally.quarantined;
-        line.reported_lost += tally.reported_lost;
-        line.silently_lost += tally.silently_lost;
-        line.applied_twice += tally.applied_twice;
-        line.slowest = line.slowest.max(round.recovery);
+        line.add(u64::from(round.skipped.is_none()), &round.tally, round.recovery);
         line.skipped = round.skipped;
         line.notes.extend(round.notes);
     }
@@ -76,16 +68,7 @@ impl Report {
         for fault in order {
             let Some((_, line)) = self.lines.iter().find(|(known, _)| known == fault) else { continue };
             text += &row(&fault.name(), line);
-            sum.rounds += line.rounds;
-            sum.committed += line.committed;
-            sum.delivered += line.delivered;
-            sum.duplicates += line.duplicates;
-            sum.evicted += line.evicted;
-            sum.quarantined += line.quarantined;
-            sum.reported_lost += line.reported_lost;
-            sum.silently_lost += line.silently_lost;
-            sum.applied_twice += line.applied_twice;
-            sum.slowest = sum.slowest.max(line.slowest);
+            sum.add(line.rounds, &line.tally, line.slowest);
         }
         text += &row("**all**", &sum);
         for fault in order {
@@ -102,11 +85,12 @@ fn row(name: &str, line: &Line) -> String {
     if let Some(why) = &line.skipped {
         return format!("| {name} | SKIPPED: {why} | | | | | | | | | |\n");
     }
-    let Line { rounds, committed, delivered, duplicates, evicted, quarantined, reported_lost, .. } = line;
+    let Tally { committed, delivered, duplicates, evicted, quarantined, reported_lost, .. } = line.tally;
+    let rounds = line.rounds;
     format!(
         "| {name} | {rounds} | {committed} | {delivered} | {duplicates} | {evicted} | {quarantined} | {reported_lost} | {} | {} | {:.2} s |\n",
-        line.silently_lost,
-        line.applied_twice,
+        line.tally.silently_lost,
+        line.tally.applied_twice,
         line.slowest.as_secs_f64()
     )
 }

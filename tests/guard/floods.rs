@@ -73,6 +73,7 @@ fn a_picture_that_claims_to_be_enormous_is_dropped_and_its_record_kept() {
     let id = answer.body["detection_id"].as_str().unwrap();
     let record = get(at, &format!("/api/records/{id}"), "").body["record"].clone();
     assert_eq!(record["ocr_results"], json!(["ABC1234"]));
+    assert_eq!(get(at, "/api/statistics", "").body["data"]["images_dropped"], 3, "they are counted too");
     assert!(record["image_url"].is_null() && record["crop_urls"][2].is_string(), "{record}");
 }
 

@@ -4,6 +4,7 @@ use crate::event_client::Socket;
 use crate::site::{Site, call, detection, get};
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 #[test]
@@ -53,6 +54,29 @@ fn no_token_and_no_cookie_is_in_a_log_a_list_or_a_file() {
             assert!(!found, "{place} holds a secret");
         }
     }
+}
+
+/// Plates and pictures are personal: on a machine that others use too they are nobody else's.
+#[test]
+fn what_the_server_keeps_can_be_read_by_no_other_user_of_the_machine() {
+    let site = Site::new();
+    let device = site.device("Pi 1", &["gate/cam-1"]);
+    let server = site.start();
+    let event = crate::event_client::Event::new("cam-1", 5000);
+    assert_eq!(call(&server.address, "POST", "/api/detection", &device.bearer(), &event.payload).status, 200);
+    let backup = site.dir.path().join("backup");
+    assert!(site.run(&["backup", "--to", &backup.display().to_string()]).status.success());
+    let mut places = vec![site.data(), backup];
+    let mut seen = 0;
+    while let Some(place) = places.pop() {
+        let meta = fs::metadata(&place).unwrap();
+        assert_eq!(meta.permissions().mode() & 0o077, 0, "{} {:o}", place.display(), meta.permissions().mode());
+        seen += 1;
+        if meta.is_dir() {
+            places.extend(fs::read_dir(&place).unwrap().map(|entry| entry.unwrap().path()));
+        }
+    }
+    assert!(seen > 12, "{seen}");
 }
 
 #[test]

@@ -147,6 +147,18 @@ fn a_strangers_socket_joins_nothing_and_its_events_are_not_heard() {
 }
 
 #[test]
+fn a_proxy_on_this_machine_shows_its_callers_no_numbers() {
+    let site = Site::new();
+    let viewer = site.viewer();
+    let server = site.start();
+    assert_eq!(get(&server.address, "/metrics", "").status, 200, "Prometheus beside it needs no token");
+    for claim in ["X-Forwarded-For: 198.51.100.7\r\n", "Forwarded: for=198.51.100.7\r\n", "Via: 1.1 proxy\r\n"] {
+        assert_eq!(get(&server.address, "/metrics", claim).refused(), (401, "unauthorized"), "{claim}");
+        assert_eq!(get(&server.address, "/metrics", &(viewer.bearer() + claim)).status, 200);
+    }
+}
+
+#[test]
 fn a_forwarding_header_does_not_make_a_stranger_local() {
     let site = Site::new();
     site.viewer();

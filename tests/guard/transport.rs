@@ -99,6 +99,27 @@ fn a_renewed_certificate_is_shown_without_a_restart_and_no_connection_is_dropped
     assert_eq!(stored.status, 200, "the connection of before goes on");
 }
 
+/// A deploy script writes a file and gives it its rights, or its other half, afterwards: the file's time stays as it was.
+#[test]
+fn a_certificate_that_could_not_be_used_at_first_is_tried_again() {
+    let site = Site::new();
+    let (old, new) = (Authority::new("old"), Authority::new("new"));
+    let old_ca = old.file(site.dir.path(), "old-ca.pem");
+    let new_ca = new.file(site.dir.path(), "new-ca.pem");
+    let server = start(&site, &old.vouch_for("127.0.0.1"));
+    let renewed = new.vouch_for("127.0.0.1");
+    put(site.dir.path(), &renewed);
+    let key = site.dir.path().join("server.key");
+    let whole = fs::read(&key).unwrap();
+    fs::write(&key, vec![b'x'; whole.len()]).unwrap();
+    let moment = fs::metadata(&key).unwrap().modified().unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    assert!(connect(&server.address, &old_ca).is_some(), "meanwhile the old one is shown");
+    fs::write(&key, &whole).unwrap();
+    fs::File::options().write(true).open(&key).unwrap().set_modified(moment).unwrap();
+    noticed("the new certificate", || connect(&server.address, &new_ca).is_some());
+}
+
 #[test]
 fn nobody_speaks_in_the_clear_to_a_server_with_a_certificate() {
     let site = Site::new();

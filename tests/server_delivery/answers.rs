@@ -82,16 +82,7 @@ fn the_same_event_in_flight_many_times_at_once_is_one_record_and_one_broadcast()
         assert_eq!(ids.iter().filter(|(_, duplicate)| !duplicate).count(), 1, "{ids:?}");
     }
     assert_eq!(records(address).len(), events.len());
-    dashboard.send("ping", "{\"message\":\"end\"}", 8).unwrap();
-    let mut told = 0;
-    loop {
-        match dashboard.hear().unwrap() {
-            Said::Event(name, _) if name == "new_detection" => told += 1,
-            Said::Ack(8, _) => break,
-            _ => {}
-        }
-    }
-    assert_eq!(told, events.len());
+    assert_eq!(dashboard.told("new_detection"), events.len());
     // Nor is a picture left of those that lost the race.
     assert_eq!(pictures_on_disk(&dir.path().join("data")), events.len());
 }

@@ -102,12 +102,32 @@ fn runner(cases: u32) -> TestRunner {
     TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() })
 }
 
-/// Every other address that takes a POST, as the served document has it; what does not exist yet answers 404.
-fn other_posts(server: &Server) -> Vec<String> {
+/// Every other call that takes a body, as the served document has it; of the list, the entry and the alert that there are.
+fn other_calls(server: &Server) -> Vec<(&'static str, String)> {
+    let mut rest = server.rest();
+    let (_, list) = rest.post("/api/watchlists", r#"{"name":"stolen"}"#).unwrap();
+    let (_, entry) =
+        rest.post(&format!("/api/watchlists/{}/entries", list["watchlist_id"]), r#"{"plate":"AB1"}"#).unwrap();
+    rest.post("/api/detection", &json!({"camera_id": "c", "plate_number": "AB1"}).to_string()).unwrap();
+    let alert = server.get("/api/alerts")["alerts"][0]["alert_id"].as_str().unwrap().to_owned();
     let document = server.get("/api/openapi.json");
-    let paths = document["paths"].as_object().unwrap().iter();
-    let posts = paths.filter(|(path, methods)| methods.get("post").is_some() && !PATHS.contains(&path.as_str()));
-    posts.map(|(path, _)| path.replace("{id}", "1")).collect()
+    let mut calls = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let filled = if path.starts_with("/api/alerts") {
+            path.replace("{id}", &alert)
+        } else {
+            path.replace("{id}", &list["watchlist_id"].to_string())
+                .replace("{entry_id}", &entry["entry_id"].to_string())
+        };
+        for method in ["post", "put", "patch"] {
+            if methods.get(method).is_some() && !PATHS.contains(&path.as_str()) {
+                assert!(!filled.contains('{'), "{filled}");
+                calls.push((method, filled.clone()));
+            }
+        }
+    }
+    assert!(calls.iter().any(|(method, _)| *method == "put") && calls.len() >= 6, "{calls:?}");
+    calls
 }
 
 /// The server is as it should be after all that.
@@ -123,7 +143,7 @@ fn any_json_on_every_call_and_every_event_is_answered_on_connections_that_live_o
     let server = Server::start("");
     let rest = RefCell::new(server.rest());
     let socket = RefCell::new(server.socket());
-    let others = other_posts(&server);
+    let others = other_calls(&server);
     let sent = prop_oneof![any_json(), nearly_good()];
     runner(192)
         .run(&sent, |payload| {
@@ -134,8 +154,11 @@ fn any_json_on_every_call_and_every_event_is_answered_on_connections_that_live_o
                 prop_assert_eq!(answer["success"] == true, status == 200);
                 prop_assert!(answer["message"].is_string());
             }
-            for path in &others {
-                let (status, answer) = rest.borrow_mut().post(path, &text).unwrap();
+            for (method, path) in &others {
+                let method = method.to_uppercase();
+                let called = rest.borrow_mut().call(&method, path, "application/json", text.as_bytes());
+                let (status, bytes) = called.unwrap();
+                let answer: Value = serde_json::from_slice(&bytes).unwrap();
                 prop_assert!(status < 500 && answer["success"].is_boolean(), "{} {} {}", path, status, answer);
             }
             for event in EVENTS {

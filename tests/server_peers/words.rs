@@ -201,16 +201,7 @@ fn line_10_a_repeat_by_the_other_road_is_a_repeat_and_is_told_to_nobody() {
     let body = row("2024-12-19T10:30:00", "2024-12-19 10:00:00", "AB1", JPEG);
     let (_, again) = rest.post("/api/detection", &body).unwrap();
     assert_eq!((&again["duplicate"], &again["detection_id"]), (&json!(true), &first["detection_id"]));
-    dashboard.send("ping", "{\"message\":\"end\"}", 8).unwrap();
-    let mut told = 0;
-    loop {
-        match dashboard.hear().unwrap() {
-            Said::Event(name, _) if name == "new_detection" => told += 1,
-            Said::Ack(8, _) => break,
-            _ => {}
-        }
-    }
-    assert_eq!(told, 1);
+    assert_eq!(dashboard.told("new_detection"), 1);
 }
 
 #[test]

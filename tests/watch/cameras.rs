@@ -1,8 +1,10 @@
 //! Which cameras are there, how they are, and what is said when something is the matter.
 
+use crate::common::lpr_server::LprServer;
 use crate::event_client::{Rest, Socket};
 use crate::room::{Dashboard, done, health, read, start};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
@@ -10,6 +12,22 @@ fn now() -> jiff::Timestamp {
 
 fn at(seconds: i64) -> String {
     (now() + jiff::SignedDuration::from_secs(seconds)).to_string()
+}
+
+/// A server of its own, and a caller.
+fn site(config: &str) -> (TempDir, LprServer, Rest) {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(dir.path(), config);
+    let rest = Rest::connect(&server.address).unwrap();
+    (dir, server, rest)
+}
+
+/// The camera `c`, registered by socket.
+fn agent(server: &LprServer) -> Socket {
+    let registration = json!({"camera_id": "c", "checkpoint_id": "gate", "timestamp": at(0)}).to_string();
+    let mut agent = Socket::connect(&server.address).unwrap();
+    agent.call("camera_register", &registration).unwrap();
+    agent
 }
 
 fn camera(rest: &mut Rest) -> Value {
@@ -22,13 +40,9 @@ fn status_of(payload: &Value) -> &str {
 
 #[test]
 fn a_camera_that_comes_and_goes_is_announced_on_change_only() {
-    let dir = tempfile::tempdir().unwrap();
-    let server = start(dir.path(), "");
-    let mut rest = Rest::connect(&server.address).unwrap();
+    let (_dir, server, mut rest) = site("");
     let mut dashboard = Dashboard::join(&server.address);
-    let registration = json!({"camera_id": "c", "checkpoint_id": "gate", "timestamp": at(0)}).to_string();
-    let mut agent = Socket::connect(&server.address).unwrap();
-    agent.call("camera_register", &registration).unwrap();
+    let mut agent = agent(&server);
     assert_eq!(status_of(&dashboard.wait("camera_status")), "online");
     agent.call("lpr_data", &read("e1", 0, &["A1"], &at(0)).to_string()).unwrap();
     agent.call("health_status", &health("camera", "healthy", &at(0), &json!({})).to_string()).unwrap();
@@ -53,13 +67,9 @@ fn a_camera_that_comes_and_goes_is_announced_on_change_only() {
 
 #[test]
 fn a_camera_that_falls_silent_with_its_socket_open_goes_and_alerts_once_until_it_speaks() {
-    let dir = tempfile::tempdir().unwrap();
-    let server = start(dir.path(), "[cameras]\nhealth_interval_s = 1\nsilent_after = 2\n");
-    let mut rest = Rest::connect(&server.address).unwrap();
+    let (_dir, server, mut rest) = site("[cameras]\nhealth_interval_s = 1\nsilent_after = 2\n");
     let mut dashboard = Dashboard::join(&server.address);
-    let registration = json!({"camera_id": "c", "checkpoint_id": "gate", "timestamp": at(0)}).to_string();
-    let mut agent = Socket::connect(&server.address).unwrap();
-    agent.call("camera_register", &registration).unwrap();
+    let mut agent = agent(&server);
     assert_eq!(status_of(&dashboard.wait("camera_status")), "online");
     agent.call("health_status", &health("camera", "healthy", &at(0), &json!({})).to_string()).unwrap();
     assert_eq!(status_of(&dashboard.wait("camera_status")), "offline");
@@ -81,9 +91,7 @@ fn a_camera_that_falls_silent_with_its_socket_open_goes_and_alerts_once_until_it
 
 #[test]
 fn heat_a_full_disk_and_a_frozen_picture_open_an_alert_each_and_a_backlog_opens_none() {
-    let dir = tempfile::tempdir().unwrap();
-    let server = start(dir.path(), "");
-    let mut rest = Rest::connect(&server.address).unwrap();
+    let (dir, server, mut rest) = site("");
     let mut second = -100;
     let mut report = |rest: &mut Rest, component: &str, status: &str, details: Value| {
         second += 1;
@@ -121,9 +129,7 @@ fn heat_a_full_disk_and_a_frozen_picture_open_an_alert_each_and_a_backlog_opens_
 
 #[test]
 fn a_clock_that_is_wrong_is_measured_and_said() {
-    let dir = tempfile::tempdir().unwrap();
-    let server = start(dir.path(), "");
-    let mut rest = Rest::connect(&server.address).unwrap();
+    let (_dir, server, mut rest) = site("");
     let mut dashboard = Dashboard::join(&server.address);
     // A backlog of hours says nothing about the clock.
     for number in 0..20 {
@@ -138,10 +144,18 @@ fn a_clock_that_is_wrong_is_measured_and_said() {
 }
 
 #[test]
+fn a_camera_whose_naive_times_are_of_another_zone_registers_with_a_right_clock() {
+    let (_dir, _server, mut rest) = site("[camera_timezones]\n\"gate/c\" = \"Asia/Bangkok\"\n");
+    let local = now().to_zoned(jiff::tz::TimeZone::get("Asia/Bangkok").unwrap()).datetime().to_string();
+    let registration = json!({"camera_id": "c", "checkpoint_id": "gate", "timestamp": local});
+    done(&mut rest, "POST", "/api/cameras/register", &registration);
+    let skew_ms = camera(&mut rest)["clock_skew_ms"].as_i64().unwrap();
+    assert!(skew_ms.abs() < 60_000, "{skew_ms}");
+}
+
+#[test]
 fn what_a_camera_reported_is_there_to_look_up() {
-    let dir = tempfile::tempdir().unwrap();
-    let server = start(dir.path(), "");
-    let mut rest = Rest::connect(&server.address).unwrap();
+    let (_dir, _server, mut rest) = site("");
     for minute in 0..5 {
         let moment = format!("2024-12-19T10:{minute:02}:00Z");
         let details = json!({"cpu_percent": minute});

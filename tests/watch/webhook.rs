@@ -2,7 +2,7 @@
 
 use crate::common::wait_for;
 use crate::event_client::Rest;
-use crate::room::{done, read, start, watchlist};
+use crate::room::{done, health, read, start, watchlist};
 use crate::tls::{Authority, door};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
@@ -46,6 +46,48 @@ impl Posted {
         let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
         hex == v1
     }
+}
+
+/// The number of a line of `/metrics`.
+fn metric(rest: &mut Rest, line: &str) -> f64 {
+    let (status, text) = rest.get("/metrics").unwrap();
+    assert_eq!(status, 200);
+    let text = String::from_utf8(text).unwrap();
+    let value = text.lines().find_map(|found| found.strip_prefix(line)?.strip_prefix(' '));
+    value.unwrap_or_else(|| panic!("no {line} in {text}")).parse().unwrap()
+}
+
+#[test]
+fn a_control_room_sees_from_afar_that_alerts_wait_and_that_the_receiver_does_not_take_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start(0, &["500 Broken", "500 Broken", "500 Broken", "200 OK"]);
+    let server = start(dir.path(), &config(dir.path(), receiver.port, ""));
+    let mut rest = Rest::connect(&server.address).unwrap();
+    watchlist(&mut rest, "Stolen", &[json!({"plate": "AB1"}), json!({"plate": "XY2", "valid_to": "2020-01-01"})]);
+    done(&mut rest, "POST", "/api/detection", &read("e1", 0, &["AB1"], AT));
+    for line in ["lpr_alerts_open{kind=\"plate\"}", "lpr_alerts_total{kind=\"plate\"}", "lpr_watchlist_entries"] {
+        assert_eq!(metric(&mut rest, line), 1.0, "{line}");
+    }
+    let mut prometheus = Rest::connect(&server.address).unwrap();
+    let mut outcome = |outcome: &str| {
+        let line = format!("lpr_webhook_deliveries_total{{outcome=\"{outcome}\"}}");
+        wait_for(outcome, WITHIN, || (metric(&mut prometheus, &line) >= 1.0).then_some(()));
+    };
+    outcome("failed");
+    assert_eq!(metric(&mut rest, "lpr_webhook_queue{state=\"waiting\"}"), 1.0);
+    assert!(metric(&mut rest, "lpr_webhook_oldest_seconds") > 0.0);
+    outcome("delivered");
+    assert_eq!(metric(&mut rest, "lpr_webhook_queue{state=\"waiting\"}"), 0.0);
+    assert_eq!(metric(&mut rest, "lpr_webhook_oldest_seconds"), 0.0);
+    let alert = done(&mut rest, "GET", "/api/alerts", &Value::Null)["alerts"][0]["alert_id"].clone();
+    done(&mut rest, "POST", &format!("/api/alerts/{}/ack", alert.as_str().unwrap()), &json!({"note": "seen"}));
+    assert_eq!(metric(&mut rest, "lpr_alerts_open{kind=\"plate\"}"), 0.0);
+    for second in [1, 2] {
+        let moment = format!("2024-12-19T10:00:0{second}Z");
+        done(&mut rest, "POST", "/api/health", &health("system", "error", &moment, &json!({"temperature": 99})));
+    }
+    assert_eq!(metric(&mut rest, "lpr_camera_problems{problem=\"hot\"}"), 1.0);
+    assert_eq!(metric(&mut rest, "lpr_alerts_open{kind=\"camera\"}"), 1.0);
 }
 
 /// A receiver; the answers come in this order, the last one again and again. An empty one is never given.

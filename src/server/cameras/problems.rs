@@ -22,6 +22,8 @@ pub enum Problem {
 }
 
 impl Problem {
+    pub const ALL: [Problem; 5] = [Problem::Silent, Problem::Hot, Problem::Full, Problem::Frozen, Problem::Skewed];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Problem::Silent => "silent",

@@ -6,13 +6,15 @@ use super::rules::{self, Need, Rule, Trail};
 use super::who::Who;
 use crate::server::app::App;
 use crate::server::fault::{Code, Fault};
+use crate::server::listen::Standing;
+use axum::body::{Body, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The name of the cookie of those who signed in.
 pub const COOKIE: &str = "lpr_session";
@@ -22,7 +24,7 @@ pub const COOKIE: &str = "lpr_session";
 pub struct Visitor {
     pub address: SocketAddr,
     /// Shared with the connection, which takes little from those whom nobody knows.
-    pub vouched: Arc<AtomicBool>,
+    pub standing: Arc<Standing>,
 }
 
 /// Of a request's extensions; a request that no listener marked comes from nowhere that is trusted.
@@ -34,7 +36,7 @@ pub fn address_of(extensions: &Extensions) -> IpAddr {
 impl Visitor {
     /// The connection is of someone who was let in.
     pub fn vouch(&self) {
-        self.vouched.store(true, Ordering::Relaxed);
+        self.standing.vouch();
     }
 }
 
@@ -55,14 +57,36 @@ pub async fn door(State(app): State<Arc<App>>, mut request: Request, next: Next)
         Ok(who) => who,
         Err(fault) => return allow(refusal(&fault), listed),
     };
-    let note = guard.line_for(&request, rule, who.as_ref());
-    if let Some(who) = who {
+    if let Some(who) = &who {
         if let Some(visitor) = request.extensions().get::<Visitor>() {
             visitor.vouch();
         }
-        request.extensions_mut().insert(who);
+        request.extensions_mut().insert(who.clone());
     }
+    let is_safe = request.method().is_safe();
+    let passing = pass(app, request, next, rule, who);
+    let response = if is_safe { passing.await } else { to_its_end(passing).await };
+    allow(response, listed)
+}
+
+/// A sender that hangs up takes its request with it. What changes something is gone through with all the same: after the
+/// commit the rooms, the webhook and the audit trail must still hear of it.
+async fn to_its_end(passing: impl Future<Output = Response> + Send + 'static) -> Response {
+    match tokio::spawn(passing).await {
+        Ok(response) => response,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Fault::new(Code::Unavailable, "the server is stopping; send it again later").into_response(),
+    }
+}
+
+/// The way of a request that may pass, from the handler to the answer.
+async fn pass(app: Arc<App>, request: Request, next: Next, rule: Rule, who: Option<Who>) -> Response {
+    let note = app.guard.line_for(&request, rule, who.as_ref());
+    let visitor = request.extensions().get::<Visitor>().cloned();
     let mut response = next.run(request).await;
+    if let Some(visitor) = visitor {
+        visitor.standing.answered();
+    }
     // What needs a right to be seen is kept in no cache that does not know the right.
     if rule.need != Need::Nothing && !response.headers().contains_key(header::CACHE_CONTROL) {
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -70,9 +94,21 @@ pub async fn door(State(app): State<Arc<App>>, mut request: Request, next: Next)
     if let Some((name, action, what, address)) = note
         && response.status().is_success()
     {
-        guard.note(&name, action, &what, address);
+        app.guard.note(&name, action, &what, address);
     }
-    allow(response, listed)
+    match who {
+        Some(who) if response.body().size_hint().exact().is_none() => response.map(|body| while_known(app, who, body)),
+        _ => response,
+    }
+}
+
+/// A long answer is cut off where its reader loses the right to it.
+fn while_known(app: Arc<App>, who: Who, body: Body) -> Body {
+    let chunks = body.into_data_stream().map(move |chunk| match app.guard.still_knows(&who) {
+        true => chunk,
+        false => Err(axum::Error::new(std::io::Error::other("the reader's token is revoked"))),
+    });
+    Body::from_stream(chunks)
 }
 
 /// The line of the route; an address that the router does not have needs no one's leave to be missing.
@@ -162,7 +198,7 @@ impl Guard {
         }
         let may = match (&who, rule.need) {
             (_, Need::Nothing) => true,
-            (_, Need::Metrics) if address.is_loopback() => true,
+            (_, Need::Metrics) if address.is_loopback() && !is_forwarded(request.headers()) => true,
             (Some(who), need) => who.role.may(need),
             (None, _) => false,
         };
@@ -196,6 +232,13 @@ impl Guard {
         };
         Some((name, action, what, address_of(request.extensions())))
     }
+}
+
+/// A proxy on this machine says that it speaks for someone else.
+fn is_forwarded(headers: &HeaderMap) -> bool {
+    ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"]
+        .iter()
+        .any(|name| headers.contains_key(*name))
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

@@ -163,28 +163,23 @@ impl Guard {
             0 => USUAL_EVENTS_PER_S,
             configured => configured,
         };
-        let sender = match &who.by {
-            By::Openness => "-".to_owned(),
-            By::Network(address) => block_of(*address).to_string(),
-            By::Token { token_id } | By::Session { token_id, .. } => token_id.clone(),
-        };
         let mut pace = lock(&self.pace);
-        pace.take(sender, per_second as f64, self.clock.monotonic()).map_err(|wait| {
+        pace.take(who.sender(), per_second as f64, self.clock.monotonic()).map_err(|wait| {
             let retry_after_s = Some(wait.as_secs_f64().ceil() as u64);
             let message = format!("more than {per_second} events a second; send it again later");
             Fault { retry_after_s, ..Fault::new(Code::RateLimited, message) }
         })
     }
 
-    /// Takes pictures out that are too large to keep; gives a word on it for the answer.
-    pub fn sift(&self, images: &mut Images) -> Option<String> {
+    /// Takes pictures out that are too large to keep; gives how many, and a word on it for the answer.
+    pub fn sift(&self, images: &mut Images) -> Option<(usize, String)> {
         let limits = &self.config.limits;
         match picture::sift(images, limits.image_bytes, limits.image_pixels) {
             0 => None,
-            dropped => Some(format!(
-                "{dropped} image(s) dropped: above {} bytes or {} pixels",
-                limits.image_bytes, limits.image_pixels
-            )),
+            dropped => {
+                let (bytes, pixels) = (limits.image_bytes, limits.image_pixels);
+                Some((dropped, format!("{dropped} image(s) dropped: above {bytes} bytes or {pixels} pixels")))
+            }
         }
     }
 

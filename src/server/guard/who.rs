@@ -1,5 +1,6 @@
 //! Who someone is, and what that lets them do. Pure.
 
+use super::pace::block_of;
 use super::rules::Need;
 use crate::domain::CameraKey;
 use std::collections::BTreeSet;
@@ -76,6 +77,15 @@ impl Who {
     /// A cookie is sent by the browser without being asked: such calls must prove that our page made them.
     pub fn is_by_cookie(&self) -> bool {
         matches!(self.by, By::Session { .. })
+    }
+
+    /// For what is counted of each sender.
+    pub fn sender(&self) -> String {
+        match &self.by {
+            By::Openness => "-".to_owned(),
+            By::Network(address) => block_of(*address).to_string(),
+            By::Token { token_id } | By::Session { token_id, .. } => token_id.clone(),
+        }
     }
 
     pub fn may_write(&self, camera: &CameraKey) -> bool {

@@ -6,7 +6,7 @@ mod sips;
 mod tls;
 
 pub use files::make_room;
-pub use seats::Seats;
+pub use seats::{Seat, Seats, Standing};
 pub use tls::{Certificates, watch as watch_certificates};
 
 use super::alarm::Alarm;
@@ -18,7 +18,7 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustix::net::sockopt;
-use seats::{Seat, Seated};
+use seats::Seated;
 use sips::Sips;
 use std::io;
 use std::net::SocketAddr;
@@ -119,7 +119,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let stream = Seated::new(stream, seat);
-    let visitor = Visitor { address, vouched: stream.vouched.clone() };
+    let visitor = Visitor { address, standing: stream.standing.clone() };
     let stream = Sips::new(stream);
     let router = TowerToHyperService::new(desk.router);
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {

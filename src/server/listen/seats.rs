@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -72,8 +72,8 @@ impl Drop for Seat {
     }
 }
 
-/// Bytes that a connection may bring before anyone has vouched for it: enough for a page and its sign-in, too little to
-/// fill our memory with messages that nobody will read.
+/// Bytes that a connection may bring at a time before anyone has vouched for it: enough for a page and its sign-in, too
+/// little to fill our memory with messages that nobody will read.
 const FROM_STRANGERS: usize = 131_072;
 
 /// A stream that holds its place as long as it lives, also after it became a websocket.
@@ -81,14 +81,38 @@ const FROM_STRANGERS: usize = 131_072;
 pub struct Seated<S> {
     stream: S,
     _seat: Seat,
+    pub standing: Arc<Standing>,
+}
+
+/// What a connection knows of who speaks on it; shared with its requests.
+#[derive(Debug, Default)]
+pub struct Standing {
+    vouched: AtomicBool,
+    from_stranger: AtomicUsize,
+}
+
+impl Standing {
     /// Someone who was let in speaks here.
-    pub vouched: Arc<AtomicBool>,
-    from_stranger: usize,
+    pub fn vouch(&self) {
+        self.vouched.store(true, Ordering::Relaxed);
+    }
+
+    /// A request is answered, and takes no memory any more: who asks again and again, as a probe does, brings no more than
+    /// who asks once.
+    pub fn answered(&self) {
+        self.from_stranger.store(0, Ordering::Relaxed);
+    }
+
+    /// May it bring so many bytes more?
+    fn admits(&self, bytes: usize) -> bool {
+        self.vouched.load(Ordering::Relaxed)
+            || self.from_stranger.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= FROM_STRANGERS
+    }
 }
 
 impl<S> Seated<S> {
     pub fn new(stream: S, seat: Seat) -> Self {
-        Self { stream, _seat: seat, vouched: Arc::default(), from_stranger: 0 }
+        Self { stream, _seat: seat, standing: Arc::default() }
     }
 }
 
@@ -96,13 +120,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Seated<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if !self.vouched.load(Ordering::Relaxed) {
-            self.from_stranger += buf.filled().len() - before;
-            if self.from_stranger > FROM_STRANGERS {
-                return Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, "too much from a stranger")));
-            }
+        if self.standing.admits(buf.filled().len() - before) {
+            return polled;
         }
-        polled
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, "too much from a stranger")))
     }
 }
 

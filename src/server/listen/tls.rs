@@ -77,19 +77,28 @@ impl Certificates {
     }
 }
 
-/// Looks at the files for ever; what cannot be used leaves the old certificate in its place.
+/// Looks at the files for ever; what cannot be used leaves the old certificate in its place, and is tried again: a file may
+/// get its rights, or its other half, after it has come.
 pub async fn watch(certificates: Arc<Certificates>) {
-    let mut known = certificates.stamp();
+    let mut shown = certificates.stamp();
+    let mut said = String::new();
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         let stamp = certificates.stamp();
-        if stamp == known {
+        if stamp == shown {
             continue;
         }
-        known = stamp;
         match certificates.take_up() {
-            Ok(()) => tracing::info!("the new certificate is shown from now on"),
-            Err(error) => tracing::warn!(%error, "the changed certificate cannot be used; the old one is still shown"),
+            Ok(()) => {
+                shown = stamp;
+                said.clear();
+                tracing::info!("the new certificate is shown from now on");
+            }
+            Err(error) if error.to_string() != said => {
+                tracing::warn!(%error, "the changed certificate cannot be used; the old one is still shown");
+                said = error.to_string();
+            }
+            Err(_) => {}
         }
     }
 }

@@ -4,7 +4,7 @@
 
 mod text;
 
-pub use text::{Now, render};
+pub use text::{Now, Watching, render};
 
 use super::fault::Code;
 use super::store::{ImageRow, Verdict};
@@ -51,6 +51,30 @@ impl Kind {
     }
 }
 
+/// What becomes of an attempt to tell the webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    Delivered,
+    /// To be tried again.
+    Failed,
+    GivenUp,
+}
+
+impl Delivery {
+    const ALL: [Delivery; 3] = [Delivery::Delivered, Delivery::Failed, Delivery::GivenUp];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Delivery::Delivered => "delivered",
+            Delivery::Failed => "failed",
+            Delivery::GivenUp => "given_up",
+        }
+    }
+}
+
+/// What an alert is about.
+const ALERTS: [&str; 2] = ["plate", "camera"];
+
 const VERDICTS: [(Verdict, &str); 3] =
     [(Verdict::New, "new"), (Verdict::Update, "update"), (Verdict::Duplicate, "duplicate")];
 
@@ -70,6 +94,9 @@ struct Counters {
     waiting: AtomicU64,
     images: AtomicU64,
     image_bytes: AtomicU64,
+    /// Raised; as in [`ALERTS`].
+    alerts: [AtomicU64; 2],
+    deliveries: [AtomicU64; 3],
 }
 
 static COUNTERS: Counters = Counters {
@@ -82,6 +109,8 @@ static COUNTERS: Counters = Counters {
     waiting: AtomicU64::new(0),
     images: AtomicU64::new(0),
     image_bytes: AtomicU64::new(0),
+    alerts: [const { AtomicU64::new(0) }; 2],
+    deliveries: [const { AtomicU64::new(0) }; 3],
 };
 
 /// An event was accepted.
@@ -124,6 +153,19 @@ pub fn images_written(rows: &[ImageRow]) {
     COUNTERS.images.fetch_add(rows.len() as u64, Relaxed);
     let bytes = rows.iter().filter_map(|row| u64::try_from(row.bytes).ok()).sum();
     COUNTERS.image_bytes.fetch_add(bytes, Relaxed);
+}
+
+/// An alert was raised.
+pub fn alerted(of_plate: bool) {
+    let [plate, camera] = &COUNTERS.alerts;
+    if of_plate { plate } else { camera }.fetch_add(1, Relaxed);
+}
+
+/// So many deliveries to the webhook have come to this.
+pub fn told(what: Delivery, count: u64) {
+    if let Some(counter) = COUNTERS.deliveries.get(what as usize) {
+        counter.fetch_add(count, Relaxed);
+    }
 }
 
 /// Counts as one that waits for its commit as long as it lives.

@@ -1,6 +1,6 @@
 //! The counters in Prometheus' text format.
 
-use super::{COMMIT_BOUNDS, COUNTERS, Kind, Road, VERDICTS};
+use super::{ALERTS, COMMIT_BOUNDS, COUNTERS, Delivery, Kind, Road, VERDICTS};
 use std::fmt::Write;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -14,6 +14,7 @@ pub struct Now {
     /// What agents say they lost: events, health reports, pictures.
     pub lost: [i64; 3],
     pub images_dropped: u64,
+    pub watching: Watching,
     pub checkpoint: i64,
     pub database_bytes: Option<u64>,
     pub log_bytes: Option<u64>,
@@ -21,6 +22,21 @@ pub struct Now {
     pub resident_bytes: Option<u64>,
     pub open_files: Option<u64>,
     pub started_s: f64,
+}
+
+/// Lists, alerts and the webhook's queue.
+#[derive(Debug, Default)]
+pub struct Watching {
+    /// That are valid now.
+    pub entries: i64,
+    /// That wait for a person: of plates, of cameras.
+    pub open: [i64; 2],
+    /// By the name of the problem.
+    pub problems: Vec<(&'static str, i64)>,
+    pub waiting: i64,
+    pub given_up: i64,
+    /// Of the oldest delivery that waits; 0 where none does.
+    pub oldest_s: f64,
 }
 
 /// The whole page.
@@ -42,7 +58,8 @@ pub fn render(now: &Now) -> String {
     }
     page.one("lpr_images_written_total", "counter", "Pictures written.", load(&COUNTERS.images));
     page.one("lpr_images_written_bytes_total", "counter", "Bytes of them.", load(&COUNTERS.image_bytes));
-    page.one("lpr_images_dropped_total", "counter", "Pictures sent that were none.", now.images_dropped);
+    page.one("lpr_images_dropped_total", "counter", "Pictures sent that were none, or too large.", now.images_dropped);
+    watching(&mut page, &now.watching);
     page.family("lpr_database_bytes", "gauge", "Size of the database's files.");
     page.known(&[("file", "database")], now.database_bytes);
     page.known(&[("file", "log")], now.log_bytes);
@@ -82,6 +99,30 @@ fn commits(page: &mut Page) {
     page.suffixed("_count", &[], below);
     page.one("lpr_commits_failed_total", "counter", "Transactions that failed.", load(&COUNTERS.commits_failed));
     page.one("lpr_committed_writes_total", "counter", "Writes in those that did not.", load(&COUNTERS.jobs));
+}
+
+fn watching(page: &mut Page, now: &Watching) {
+    page.one("lpr_watchlist_entries", "gauge", "Entries of watchlists that are valid now.", now.entries);
+    page.family("lpr_alerts_total", "counter", "Alerts raised.");
+    for (kind, count) in ALERTS.into_iter().zip(&COUNTERS.alerts) {
+        page.value(&[("kind", kind)], load(count));
+    }
+    page.family("lpr_alerts_open", "gauge", "Alerts that nobody has acknowledged and that have not ended.");
+    for (kind, count) in ALERTS.into_iter().zip(now.open) {
+        page.value(&[("kind", kind)], count);
+    }
+    page.family("lpr_camera_problems", "gauge", "Cameras that something is the matter with.");
+    for (problem, count) in &now.problems {
+        page.value(&[("problem", problem)], count);
+    }
+    page.family("lpr_webhook_deliveries_total", "counter", "Attempts to tell the webhook, and what became of them.");
+    for (outcome, count) in Delivery::ALL.into_iter().zip(&COUNTERS.deliveries) {
+        page.value(&[("outcome", outcome.as_str())], load(count));
+    }
+    page.family("lpr_webhook_queue", "gauge", "Deliveries that are kept.");
+    page.value(&[("state", "waiting")], now.waiting);
+    page.value(&[("state", "given_up")], now.given_up);
+    page.one("lpr_webhook_oldest_seconds", "gauge", "Age of the oldest delivery that waits.", now.oldest_s);
 }
 
 fn process(page: &mut Page, now: &Now) {

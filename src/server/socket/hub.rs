@@ -3,7 +3,9 @@
 use super::packet;
 use crate::domain::CameraKey;
 use crate::server::answer::{Broadcast, Room};
+use crate::server::budget::Held;
 use crate::server::guard::{self, Guard, Visitor, Who};
+use crate::server::listen::Seat;
 use engineioxide::socket::{DisconnectReason, Sid};
 use engineioxide::{Socket, Str};
 use serde_json::Value;
@@ -27,8 +29,9 @@ type EngineSocket = Socket<Slot>;
 pub struct Peer {
     socket: std::sync::Weak<EngineSocket>,
     pub sid: Sid,
-    /// Messages for the connection's task.
-    pub inbox: mpsc::UnboundedSender<Str>,
+    /// Messages for the connection's task, each with the room that it takes.
+    pub inbox: mpsc::UnboundedSender<(Str, Held)>,
+    _seat: Seat,
     /// Where it comes from.
     pub address: IpAddr,
     visitor: Option<Visitor>,
@@ -57,12 +60,13 @@ impl std::fmt::Debug for Peer {
 }
 
 impl Peer {
-    pub fn new(socket: &Arc<EngineSocket>, inbox: mpsc::UnboundedSender<Str>) -> Self {
+    pub fn new(socket: &Arc<EngineSocket>, inbox: mpsc::UnboundedSender<(Str, Held)>, seat: Seat) -> Self {
         let extensions = &socket.req_parts.extensions;
         Self {
             socket: Arc::downgrade(socket),
             sid: socket.id,
             inbox,
+            _seat: seat,
             address: guard::address_of(extensions),
             visitor: extensions.get::<Visitor>().cloned(),
             caller: extensions.get::<Who>().cloned(),
@@ -196,6 +200,10 @@ impl Hub {
 
     pub fn has(&self, sid: Sid) -> bool {
         self.crowd().peers.contains_key(&sid)
+    }
+
+    pub fn find(&self, sid: Sid) -> Option<Arc<Peer>> {
+        self.crowd().peers.get(&sid).cloned()
     }
 
     fn peers(&self) -> Vec<Arc<Peer>> {

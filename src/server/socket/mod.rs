@@ -10,7 +10,12 @@ mod session;
 pub use hub::{Hub, Peer, Slot};
 
 use super::app::App;
+use super::guard::{self, Visitor};
+use super::listen::Seats;
 use axum::body::Bytes;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
 use engineioxide::config::EngineIoConfig;
 use engineioxide::handler::EngineIoHandler;
 use engineioxide::service::EngineIoService;
@@ -26,10 +31,26 @@ const JOIN_WITHIN: Duration = Duration::from_secs(45);
 /// Packets that may wait for one client to take them.
 const OUTBOX: usize = 1024;
 
+/// Who polls has shown its token inside the session, perhaps on another connection: this one is that session's too, and
+/// may bring what the session may.
+pub async fn vouch(State(hub): State<Arc<Hub>>, request: Request, next: Next) -> Response {
+    let query = request.uri().query().unwrap_or_default();
+    let sid = query.split('&').find_map(|pair| pair.strip_prefix("sid=")?.parse().ok());
+    if let Some(peer) = sid.and_then(|sid| hub.find(sid))
+        && peer.is_joined()
+        && let Some(visitor) = request.extensions().get::<Visitor>()
+    {
+        visitor.vouch();
+    }
+    next.run(request).await
+}
+
 /// Takes Engine.IO's callbacks.
 pub struct Gate {
     app: Arc<App>,
     hub: Arc<Hub>,
+    /// Of sessions: a stranger can open many of them on one connection.
+    seats: Arc<Seats>,
 }
 
 impl std::fmt::Debug for Gate {
@@ -50,7 +71,9 @@ impl Gate {
             .ws_max_message_size(2 * limit)
             .ws_max_frame_size(2 * limit)
             .build();
-        EngineIoService::with_config(Arc::new(Gate { app, hub }), config)
+        let limits = &app.config.limits;
+        let seats = Seats::new(limits.connections, limits.connections_per_address);
+        EngineIoService::with_config(Arc::new(Gate { app, hub, seats }), config)
     }
 }
 
@@ -58,8 +81,13 @@ impl EngineIoHandler for Gate {
     type Data = Slot;
 
     fn on_connect(self: Arc<Self>, socket: Arc<Socket<Slot>>) {
+        let address = guard::address_of(&socket.req_parts.extensions);
+        let Some(seat) = self.seats.take(address) else {
+            tracing::debug!(%address, "too many sessions; [limits] says how many connections may be");
+            return socket.close(DisconnectReason::TransportClose);
+        };
         let (inbox, messages) = mpsc::unbounded_channel();
-        let peer = Arc::new(Peer::new(&socket, inbox));
+        let peer = Arc::new(Peer::new(&socket, inbox, seat));
         if socket.data.peer.set(peer.clone()).is_err() {
             return;
         }

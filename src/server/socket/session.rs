@@ -4,11 +4,13 @@ use super::packet::{self, Event, Packet};
 use super::{Hub, Peer};
 use crate::server::answer::{self, Room};
 use crate::server::app::{App, Done};
+use crate::server::body;
+use crate::server::budget::Held;
 use crate::server::fault::{Code, Fault};
-use crate::server::guard::Need;
+use crate::server::guard::{Need, Who};
 use crate::server::metrics::{self, Road};
 use crate::telemetry::OneLine;
-use crate::wire::incoming::EventRef;
+use crate::wire::incoming::{EventRef, json};
 use engineioxide::Str;
 use serde_json::Value;
 use std::sync::{Arc, Weak};
@@ -38,12 +40,16 @@ pub fn take(app: &App, peer: &Arc<Peer>, message: Str) {
     if size > limit {
         return refuse(peer, ack_of(&message), &Fault::too_large(limit));
     }
+    let mut held = app.budget.hold(peer.who().map(Who::sender).unwrap_or_default());
+    if !held.grow(json::weight(message.as_bytes())) {
+        return refuse(peer, ack_of(&message), &body::too_much());
+    }
     if !peer.admit(size, PENDING_EVENTS * limit) {
         let fault = Fault::new(Code::RateLimited, "too much is waiting on this connection; send it again later");
         return refuse(peer, ack_of(&message), &fault);
     }
     // The task ends only with the connection: what can't be queued has no one left to be answered to.
-    let _ = peer.inbox.send(message);
+    let _ = peer.inbox.send((message, held));
 }
 
 /// The ack id of an event that is not worth parsing.
@@ -54,9 +60,9 @@ fn ack_of(message: &str) -> Option<u64> {
 }
 
 /// Works until the connection is gone.
-pub async fn run(app: Arc<App>, hub: Arc<Hub>, peer: Weak<Peer>, mut messages: mpsc::UnboundedReceiver<Str>) {
+pub async fn run(app: Arc<App>, hub: Arc<Hub>, peer: Weak<Peer>, mut messages: mpsc::UnboundedReceiver<(Str, Held)>) {
     let places = Arc::new(Semaphore::new(AT_A_TIME));
-    while let Some(message) = messages.recv().await {
+    while let Some((message, held)) = messages.recv().await {
         let Some(peer) = peer.upgrade() else { return };
         let Ok(place) = places.clone().acquire_owned().await else { return };
         let size = message.len();
@@ -67,7 +73,7 @@ pub async fn run(app: Arc<App>, hub: Arc<Hub>, peer: Weak<Peer>, mut messages: m
                     tokio::spawn(async move {
                         conversation.hear(event).await;
                         conversation.peer.release(size);
-                        drop(place);
+                        drop((place, held));
                     });
                     continue;
                 }

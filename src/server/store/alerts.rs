@@ -197,6 +197,15 @@ pub fn alerts(conn: &Connection, open: bool, before: i64, limit: usize) -> Resul
         .collect()
 }
 
+/// How many alerts wait for a person, of plates and of cameras.
+pub fn open_alerts(conn: &Connection) -> Result<[i64; 2]> {
+    conn.prepare_cached(
+        "SELECT count(*) FILTER (WHERE kind = 'plate'), count(*) FILTER (WHERE kind = 'camera') FROM alerts
+         WHERE ended_us IS NULL AND acknowledged_us IS NULL",
+    )?
+    .query_row([], |row| Ok([row.get(0)?, row.get(1)?]))
+}
+
 /// A person has seen it: the first word stays. `None` where there is no such alert; tells only of the first.
 pub fn acknowledge(
     conn: &Connection,

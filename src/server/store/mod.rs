@@ -25,24 +25,26 @@ mod write;
 mod writer;
 
 pub use access::{AuditRow, SessionRow, TokenFile, TokenRow, TokenWatch, audit, end_session, purge_access};
-pub use alerts::{AlertRow, Watched, acknowledge, alerts, find_alert};
+pub use alerts::{AlertRow, Watched, acknowledge, alerts, find_alert, open_alerts};
 pub use camera_health::{HealthFilter, HealthRow, Known, components, known_cameras, last_detection_us};
 pub use clocks::Timed;
 pub use find::{Filter, Order, Place, knows_all_plates, records};
 pub use gaps::{GapRow, gaps};
 pub use health::NewHealth;
 pub use plates::backfill;
-pub use problems::{Observed, Reported, observe};
+pub use problems::{Observed, Reported, observe, problems};
 pub use read::{CameraRow, ImageRow, RecordRow, cameras, counts, image_path, names_image, receipt};
 pub use retire::{Removal, is_due, remove};
 pub use tally::{HOUR_US, Kind, hours};
 pub use usage::{Class, Usage, usage};
 pub use wanted::{Mode, Wanted};
 pub use watchlists::{
-    Watchlist, Written, delete_entry, delete_watchlist, entries, find_entry, find_watchlist, import, put_entry,
-    put_watchlist, valid_entries, watchlists,
+    Watchlist, Written, delete_entries, delete_entry, delete_watchlist, entries, entry_ids, find_entry, find_watchlist,
+    put_entries, put_entry, put_watchlist, valid_entries, watchlists,
 };
-pub use webhooks::{Delivery, delivered, failed, forget_given_up, give_up, next_delivery, queue, wake_deliveries};
+pub use webhooks::{
+    Delivery, backlog, delivered, failed, forget_given_up, give_up, next_delivery, queue, wake_deliveries,
+};
 pub use write::{Accepted, NewDetection, Verdict, touch, verdict};
 
 use super::metrics;

@@ -3,7 +3,7 @@
 use super::write::{Accepted, Verdict};
 use super::{alerts, webhooks};
 use crate::domain::CameraKey;
-use crate::server::cameras::problems::{Change, Observation, Track};
+use crate::server::cameras::problems::{Change, Observation, Problem, Track};
 use crate::server::watch::alert::{Happening, Told};
 use rusqlite::{Connection, OptionalExtension, Result, params};
 
@@ -66,6 +66,13 @@ pub fn observe(conn: &Connection, observed: &Observed<'_>, observations: &[Obser
         webhooks::enqueue(conn, told, observed.now_us)?;
     }
     Ok(told)
+}
+
+/// For each problem how many cameras have it at the moment.
+pub fn problems(conn: &Connection) -> Result<Vec<(&'static str, i64)>> {
+    let mut count = conn.prepare_cached("SELECT count(*) FROM camera_problems WHERE problem = ?1 AND open")?;
+    let names = Problem::ALL.into_iter().map(Problem::as_str);
+    names.map(|name| Ok((name, count.query_row([name], |row| row.get(0))?))).collect()
 }
 
 fn one(conn: &Connection, observed: &Observed<'_>, observation: &Observation) -> Result<Option<Told>> {

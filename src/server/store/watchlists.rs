@@ -140,29 +140,10 @@ pub fn put_entry(conn: &Connection, watchlist_id: i64, entry_id: Option<i64>, en
         return Ok(Written::Taken);
     }
     let Some(entry_id) = entry_id else {
-        insert(conn, watchlist_id, entry, &keys)?;
+        put(conn, watchlist_id, entry, &keys)?;
         return Ok(Written::Done(conn.last_insert_rowid()));
     };
-    let changed = conn
-        .prepare_cached(
-            "UPDATE watch_entries SET plate = ?3, plate_key = ?4, confusion_key = ?5, province = ?6, province_key = ?7,
-                 note = ?8, severity = ?9, valid_from_us = ?10, valid_to_us = ?11, match = ?12
-             WHERE watchlist_id = ?1 AND entry_id = ?2",
-        )?
-        .execute(params![
-            watchlist_id,
-            entry_id,
-            entry.plate,
-            keys.plate,
-            keys.confusion,
-            entry.province,
-            keys.province,
-            entry.note,
-            entry.severity.map(Severity::as_str),
-            entry.valid_from_us,
-            entry.valid_to_us,
-            entry.mode.as_str(),
-        ])?;
+    let changed = change(conn, watchlist_id, entry_id, entry, &keys)?;
     Ok(if changed == 0 { Written::Missing } else { Written::Done(entry_id) })
 }
 
@@ -170,17 +151,36 @@ fn exists(conn: &Connection, watchlist_id: i64) -> Result<bool> {
     conn.prepare_cached("SELECT 1 FROM watchlists WHERE watchlist_id = ?1")?.exists([watchlist_id])
 }
 
+/// What is written of an entry, and where [`written`] binds it.
+const COLUMNS: &str =
+    "plate, plate_key, confusion_key, province, province_key, note, severity, valid_from_us, valid_to_us, match";
+const VALUES: &str = "?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12";
+
 /// An entry for the same plate and province takes its place, and keeps its id.
-fn insert(conn: &Connection, watchlist_id: i64, entry: &Entry, keys: &Keys) -> Result<()> {
-    conn.prepare_cached(
-        "INSERT INTO watch_entries (watchlist_id, plate, plate_key, confusion_key, province, province_key, note,
-             severity, valid_from_us, valid_to_us, match) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-         ON CONFLICT (watchlist_id, plate_key, province_key) DO UPDATE SET plate = excluded.plate,
-             province = excluded.province, note = excluded.note, severity = excluded.severity,
-             valid_from_us = excluded.valid_from_us, valid_to_us = excluded.valid_to_us, match = excluded.match",
-    )?
-    .execute(params![
+fn put(conn: &Connection, watchlist_id: i64, entry: &Entry, keys: &Keys) -> Result<usize> {
+    let sql = format!(
+        "INSERT INTO watch_entries (watchlist_id, entry_id, {COLUMNS}) VALUES (?1, ?2, {VALUES})
+         ON CONFLICT (watchlist_id, plate_key, province_key) DO UPDATE SET ({COLUMNS}) = ({VALUES})"
+    );
+    written(conn, &sql, watchlist_id, None, entry, keys)
+}
+
+fn change(conn: &Connection, watchlist_id: i64, entry_id: i64, entry: &Entry, keys: &Keys) -> Result<usize> {
+    let sql = format!("UPDATE watch_entries SET ({COLUMNS}) = ({VALUES}) WHERE watchlist_id = ?1 AND entry_id = ?2");
+    written(conn, &sql, watchlist_id, Some(entry_id), entry, keys)
+}
+
+fn written(
+    conn: &Connection,
+    sql: &str,
+    watchlist_id: i64,
+    entry_id: Option<i64>,
+    entry: &Entry,
+    keys: &Keys,
+) -> Result<usize> {
+    conn.prepare_cached(sql)?.execute(params![
         watchlist_id,
+        entry_id,
         entry.plate,
         keys.plate,
         keys.confusion,
@@ -191,26 +191,42 @@ fn insert(conn: &Connection, watchlist_id: i64, entry: &Entry, keys: &Keys) -> R
         entry.valid_from_us,
         entry.valid_to_us,
         entry.mode.as_str(),
-    ])?;
-    Ok(())
+    ])
 }
 
-/// Takes a whole file: beside what the list has, or in its place. Gives how many entries the list has then; `None` where
-/// there is no such list.
-pub fn import(conn: &Connection, watchlist_id: i64, entries: &[(Entry, Keys)], replace: bool) -> Result<Option<i64>> {
+/// Adds entries to a list, each in the place of one for the same plate. `false`: there is no such list.
+pub fn put_entries(conn: &Connection, watchlist_id: i64, entries: &[(Entry, Keys)]) -> Result<bool> {
     if !exists(conn, watchlist_id)? {
-        return Ok(None);
-    }
-    if replace {
-        conn.prepare_cached("DELETE FROM watch_entries WHERE watchlist_id = ?1")?.execute([watchlist_id])?;
+        return Ok(false);
     }
     for (entry, keys) in entries {
-        insert(conn, watchlist_id, entry, keys)?;
+        put(conn, watchlist_id, entry, keys)?;
     }
-    let count = conn
-        .prepare_cached("SELECT count(*) FROM watch_entries WHERE watchlist_id = ?1")?
-        .query_row([watchlist_id], |row| row.get(0))?;
-    Ok(Some(count))
+    Ok(true)
+}
+
+/// Ids of the entries of a list that `is_wanted` by plate key and province key.
+pub fn entry_ids(
+    conn: &Connection,
+    watchlist_id: i64,
+    mut is_wanted: impl FnMut(&str, &str) -> bool,
+) -> Result<Vec<i64>> {
+    let mut select = conn.prepare_cached(
+        "SELECT entry_id, plate_key, province_key FROM watch_entries WHERE watchlist_id = ?1 ORDER BY entry_id",
+    )?;
+    let mut rows = select.query([watchlist_id])?;
+    let mut ids = Vec::new();
+    while let Some(row) = rows.next()? {
+        if is_wanted(row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_str()?) {
+            ids.push(row.get(0)?);
+        }
+    }
+    Ok(ids)
+}
+
+/// Removes those entries of a list.
+pub fn delete_entries(conn: &Connection, watchlist_id: i64, ids: &[i64]) -> Result<()> {
+    ids.iter().try_for_each(|entry_id| delete_entry(conn, watchlist_id, *entry_id).map(drop))
 }
 
 pub fn delete_entry(conn: &Connection, watchlist_id: i64, entry_id: i64) -> Result<bool> {

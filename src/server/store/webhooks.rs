@@ -101,11 +101,18 @@ pub fn forget_given_up(conn: &Connection, before_us: i64) -> Result<usize> {
     conn.prepare_cached("DELETE FROM webhook_queue WHERE given_up_us < ?1")?.execute([before_us])
 }
 
+/// How many wait, since when the oldest of them does, and how many were given up.
+pub fn backlog(conn: &Connection) -> Result<(i64, Option<i64>, i64)> {
+    conn.prepare_cached(
+        "SELECT count(*) - count(given_up_us), min(created_us) FILTER (WHERE given_up_us IS NULL), count(given_up_us)
+         FROM webhook_queue",
+    )?
+    .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+}
+
 /// How many wait and how many were given up, and the last `limit` of either, latest first.
 pub fn queue(conn: &Connection, limit: usize) -> Result<(i64, i64, Vec<Delivery>)> {
-    let (waiting, given_up) = conn
-        .prepare_cached("SELECT count(*) - count(given_up_us), count(given_up_us) FROM webhook_queue")?
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (waiting, _, given_up) = backlog(conn)?;
     let last = conn
         .prepare_cached(&format!("{SELECT} ORDER BY seq DESC LIMIT ?1"))?
         .query_map([limit as i64], delivery)?

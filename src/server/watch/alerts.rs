@@ -44,6 +44,9 @@ struct Asked {
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1000;
 
+/// A note is not long, in whatever way it is escaped.
+const MOST_BYTES: usize = 65_536;
+
 async fn list(State(shared): State<Shared>, query: Result<Query<Asked>, QueryRejection>) -> Answer {
     let asked = errors::query(query)?;
     let open = match asked.state.as_deref() {
@@ -66,7 +69,7 @@ async fn one(State(shared): State<Shared>, Path(alert_id): Path<String>) -> Answ
 
 async fn acknowledge(State(shared): State<Shared>, Path(alert_id): Path<String>, request: Request) -> Answer {
     let by = person(request.extensions());
-    let said = body::read_any(request, shared.app.config.max_event_bytes).await?;
+    let said = body::read_any(request, MOST_BYTES).await?;
     let note = match said.as_ref().and_then(|said| said.get("note")) {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(note)) => checked("note", note, MAX_NOTE)?,

@@ -1,7 +1,8 @@
 //! What the parts of the server share about watching.
 
-use super::alert::Told;
+use super::alert::{Happening, Told};
 use crate::server::answer::Broadcast;
+use crate::server::metrics;
 use crate::server::store::{self, Store, StoreError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
@@ -13,6 +14,8 @@ pub struct Watch {
     pub webhook: bool,
     /// Rings when there may be something to deliver.
     pub bell: Notify,
+    /// One file at a time is taken in.
+    pub importing: tokio::sync::Mutex<()>,
     counted: Mutex<Counted>,
 }
 
@@ -26,7 +29,7 @@ struct Counted {
 
 impl Watch {
     pub fn new(webhook: bool) -> Self {
-        Self { webhook, bell: Notify::new(), counted: Mutex::default() }
+        Self { webhook, bell: Notify::new(), importing: tokio::sync::Mutex::default(), counted: Mutex::default() }
     }
 
     fn counted(&self) -> MutexGuard<'_, Counted> {
@@ -38,6 +41,8 @@ impl Watch {
         if self.webhook && !told.is_empty() {
             self.bell.notify_one();
         }
+        let opened = told.iter().filter(|told| told.happening == Happening::Opened);
+        opened.for_each(|told| metrics::alerted(told.alert.plate.is_some()));
         told.iter().map(Told::broadcast).collect()
     }
 

@@ -1,6 +1,7 @@
 //! `/api/watchlists…`: lists, their entries, files.
 
 use super::entry::{Entry, FIELDS, MAX_NOTE, SEVERITIES, Severity, checked, invalid};
+use super::import::{self, Imported};
 use super::{id, missing, sheet};
 use crate::domain::plate_key;
 use crate::server::fault::{Code, Fault};
@@ -24,7 +25,7 @@ pub fn router() -> Router<Shared> {
         .route("/api/watchlists/{id}/entries", get(entries).post(add_entry))
         .route("/api/watchlists/{id}/entries/{entry_id}", put(change_entry).delete(remove_entry))
         .route("/api/watchlists/{id}/export", get(export))
-        .route("/api/watchlists/{id}/import", post(import))
+        .route("/api/watchlists/{id}/import", post(take_file))
 }
 
 type Answer = Result<Json<Value>, Fault>;
@@ -122,7 +123,12 @@ async fn put_list(
 }
 
 async fn remove(State(shared): State<Shared>, Path(list_id): Path<String>) -> Answer {
-    let list_id = id(&list_id)?;
+    let list_id = find(&shared, id(&list_id)?).await?.watchlist_id;
+    // A long list goes piece by piece, so that events are stored in between.
+    let ids = shared.app.store.read(move |conn| store::entry_ids(conn, list_id, |_, _| true)).await?;
+    let removed = import::remove(&shared.app.store, list_id, ids).await;
+    shared.app.watch.changed();
+    removed?;
     let deleted = shared.app.store.write(move |conn| store::delete_watchlist(conn, list_id)).await?.value;
     shared.app.watch.changed();
     if deleted { Ok(Json(json!({"success": true}))) } else { Err(missing()) }
@@ -241,7 +247,7 @@ struct Mode {
     mode: Option<String>,
 }
 
-async fn import(
+async fn take_file(
     State(shared): State<Shared>,
     Path(list_id): Path<String>,
     query: Asked<Mode>,
@@ -262,10 +268,20 @@ async fn import(
         Err(refused) => return Ok(refusal(&refused)),
     };
     let imported = entries.len();
-    let write = move |conn: &store::Connection| store::import(conn, list_id, &entries, replace);
-    let count = shared.app.store.write(write).await?.value.ok_or_else(missing)?;
+    let _turn = shared.app.watch.importing.lock().await;
+    let outcome = import::import(&shared.app.store, list_id, entries, replace).await;
     shared.app.watch.changed();
-    Ok(Json(json!({"success": true, "imported": imported, "entries_count": count})).into_response())
+    match outcome {
+        Imported::Whole(count) => {
+            Ok(Json(json!({"success": true, "imported": imported, "entries_count": count})).into_response())
+        }
+        Imported::Missing => Err(missing()),
+        Imported::CutOff(done, error) => {
+            let message =
+                format!("the server could not store more than {done} of the {imported} lines; import the file again");
+            Err(Fault { message, ..error.into() })
+        }
+    }
 }
 
 /// Names every bad line, as far as they are not too many.

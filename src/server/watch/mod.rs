@@ -7,10 +7,11 @@ pub mod alert;
 mod alerts;
 mod count;
 pub mod entry;
+mod import;
 mod lists;
 pub mod matching;
 mod retry;
-mod sheet;
+pub mod sheet;
 mod signature;
 mod webhook;
 

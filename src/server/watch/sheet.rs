@@ -47,7 +47,12 @@ impl Refused {
 
 /// Begins what a spreadsheet computes, or what we took for such a beginning ourselves.
 fn is_active(text: &str) -> bool {
-    text.starts_with(['=', '+', '-', '@', '\t', '\r', '\'', '＝', '＋', '－', '＠'])
+    text.starts_with('\'') || is_formula(text)
+}
+
+/// May a spreadsheet take it for something to compute?
+pub fn is_formula(text: &str) -> bool {
+    text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'])
 }
 
 fn guarded(text: &str) -> String {

@@ -6,6 +6,7 @@ use super::signature::sign;
 use crate::config::WebhookConfig;
 use crate::server::alarm::Alarm;
 use crate::server::app::App;
+use crate::server::metrics;
 use crate::server::store::{self, Delivery, StoreError};
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Certificate, Client, Url, redirect, tls};
@@ -177,6 +178,7 @@ impl Round {
         match outcome {
             Outcome::Delivered => {
                 let recovered = std::mem::take(&mut self.failures) > 0;
+                metrics::told(metrics::Delivery::Delivered, 1);
                 if let Some(failures) = self.alarm.clear() {
                     tracing::warn!(failures, "the webhook takes alerts again");
                 }
@@ -194,6 +196,7 @@ impl Round {
                 let write = move |conn: &store::Connection| store::give_up(conn, first, hopeless_us, &why, now_us);
                 let given_up = self.app.store.write(write).await?.value;
                 if given_up > 0 {
+                    metrics::told(metrics::Delivery::GivenUp, given_up as u64);
                     tracing::error!(given_up, "alerts were not delivered in time and are given up");
                 }
                 Ok(Next::Pause(wait))
@@ -216,8 +219,10 @@ impl Round {
         if let Some(failures) = self.alarm.raise() {
             tracing::warn!(reason, failures, "the webhook does not take an alert; it is tried again");
         }
+        metrics::told(metrics::Delivery::Failed, 1);
         let hopeless = is_hopeless(delivery.created_us, now_us, self.webhook.give_up);
         if hopeless {
+            metrics::told(metrics::Delivery::GivenUp, 1);
             let (delivery_id, alert_id) = (&delivery.delivery_id, &delivery.alert_id);
             tracing::error!(delivery_id, alert_id, reason, "an alert was not delivered in time and is given up");
         }

@@ -3,9 +3,28 @@
 use serde_json::Value;
 use std::borrow::Cow;
 
+/// Values of one text. An event has a few hundred; millions of them would take fifty times the memory of their text.
+const MOST_VALUES: usize = 100_000;
+
+/// Memory for one value beside its text, at the most on average.
+const VALUE_BYTES: usize = 100;
+
+/// About how much memory a text takes once it is read, without reading it.
+pub fn weight(text: &[u8]) -> usize {
+    text.len().saturating_add(values(text).saturating_mul(VALUE_BYTES))
+}
+
+/// At least as many as there are: what looks like a separator within a string counts too.
+fn values(text: &[u8]) -> usize {
+    text.iter().map(|byte| usize::from(matches!(byte, b',' | b'[' | b'{'))).sum()
+}
+
 /// Reads JSON text; the error says what is wrong and where.
 pub fn parse(text: &str) -> Result<Value, String> {
     let text = text.trim_start_matches('\u{feff}');
+    if text.len() > MOST_VALUES && values(text.as_bytes()) > MOST_VALUES {
+        return Err(format!("it has more than {MOST_VALUES} values"));
+    }
     let strict = match serde_json::from_str(text) {
         Ok(value) => return Ok(value),
         Err(error) => error,
@@ -76,6 +95,17 @@ mod tests {
         assert!(parse("NaNa").is_err());
         assert!(parse(&"[".repeat(100_000)).is_err());
         assert!(parse_bytes(b"\"\xff\"").unwrap_err().contains("UTF-8"));
+    }
+
+    #[test]
+    fn more_values_than_any_event_has_are_refused_before_they_take_memory() {
+        let zeros = |count: usize| format!("[{}0]", "0,".repeat(count - 1));
+        assert!(parse(&zeros(50_000)).is_ok());
+        assert!(parse(&zeros(8_000_000)).unwrap_err().contains("more than 100000 values"));
+        assert!(parse(&format!("[{}{{}}]", "{\"\":0},".repeat(2_000_000))).is_err());
+        let picture = format!("{{\"annotated_image\":\"{}\"}}", "A".repeat(16_000_000));
+        assert!(parse(&picture).is_ok());
+        assert!((16_000_000..16_001_000).contains(&weight(picture.as_bytes())));
     }
 
     proptest! {
