@@ -1,8 +1,8 @@
 //! Pictures one after the other in large files: `YYYY/MM/DD/<segment>.pics`, 64 MB each.
 //!
 //! Why not a file a picture: ext4 does not give an inode away again for minutes after its file was deleted, and looks at each
-//! such inode whenever it makes a file. A server that deletes as many pictures as it takes fell from 3,100 events a second
-//! to 600; with segments nothing changes. And one sync serves all events that are under way.
+//! such inode whenever it makes a file, so that a server that deletes as many pictures as it takes becomes slow
+//! (docs/cost.md). And one sync serves all events that are under way.
 //!
 //! A picture is a header of one line, its bytes, and room up to the next multiple of 4096. Its space goes back to the
 //! disk by a hole in the file; a segment that is all hole is deleted.
