@@ -19,6 +19,7 @@ import { discover, forgetPerson, mayEdit, onSession, session, signOut } from "./
 import { askToken } from "./signin.js";
 import { connect } from "./socket.js";
 import { play } from "./sound.js";
+import { showDialog } from "./viewer.js";
 import { watchlists } from "./watchlists.js";
 
 const REFRESH_MS = 20_000;
@@ -209,8 +210,12 @@ function ask() {
 onUnauthorised(ask);
 
 async function leaveForGood() {
-  await signOut().catch(() => {});
-  location.reload();
+  try {
+    await signOut();
+    location.reload();
+  } catch (refusal) {
+    showDialog(t("bar.signout"), h("p", { class: "fault" }, refusal.status === 0 ? t("away") : refusal.message));
+  }
 }
 
 onSession(() => {

@@ -22,7 +22,7 @@ export function audit(root) {
     h("thead", {}, h("tr", {}, heads.map((key) => h("th", { scope: "col" }, t(key))))), body));
   const more = h("button", { type: "button", class: "more", on: { click: () => load(cursor) } }, t("audit.more"));
   root.append(h("div", { class: "view-head" }, h("h2", {}, t("nav.audit")), h("div", { class: "block-tools" }, filter)),
-    h("section", { class: "panel block", "aria-label": t("nav.audit") }, table, empty), more);
+    h("div", { class: "panel block" }, table, empty), more);
 
   async function load(from) {
     try {
