@@ -11,6 +11,8 @@ mod logged_server;
 mod openapi;
 #[path = "server_running/probes.rs"]
 mod probes;
+#[path = "server_running/start.rs"]
+mod start;
 #[path = "server_running/stop.rs"]
 mod stop;
 #[path = "server_running/unit.rs"]

@@ -105,6 +105,7 @@ mod tests {
         drop(greedy);
         assert!(others[9].grow(40_000_000));
         drop(others);
-        assert_eq!((budget.taken().all, budget.taken().by_sender.len()), (0, 0));
+        let taken = budget.taken();
+        assert_eq!((taken.all, taken.by_sender.len()), (0, 0));
     }
 }

@@ -61,6 +61,7 @@ impl App {
     async fn accept_detection(&self, payload: &Value) -> Reply {
         let received_us = self.now_us();
         let mut detection = Detection::read(payload, self.context(payload, received_us))?;
+        check_text(&detection.body)?;
         let mut images = std::mem::take(&mut detection.images);
         let dropped = images.dropped;
         let oversized = self.guard.sift(&mut images);
@@ -174,6 +175,7 @@ impl App {
     async fn accept_health(&self, payload: &Value) -> Reply {
         let received_us = self.now_us();
         let health = Health::read(payload, self.context(payload, received_us))?;
+        check_text(&health.body)?;
         let row = NewHealth {
             camera: health.envelope.camera.clone(),
             key: health.envelope.key.clone(),
@@ -227,6 +229,17 @@ impl App {
         let status = came.then(|| answer::camera_status(camera, true, self.now_us()));
         status.into_iter().chain(first).chain(self.watch.broadcasts(told)).collect()
     }
+}
+
+/// Most bytes of an event without its pictures: searches and exports have hundreds of them in memory.
+const MOST_TEXT: usize = 262_144;
+
+fn check_text(body: &Map<String, Value>) -> Result<(), Fault> {
+    let length = serde_json::to_string(body).map_or(0, |text| text.len());
+    if length <= MOST_TEXT {
+        return Ok(());
+    }
+    Err(Fault::new(Code::TooLarge, format!("without its pictures it is larger than {MOST_TEXT} bytes; send less text")))
 }
 
 /// What an event says about its sender's clock; nothing where the sender says that the clock was wrong.

@@ -47,6 +47,20 @@ fn a_device_writes_its_own_cameras_and_no_others() {
 }
 
 #[test]
+fn a_device_has_so_many_sockets_and_gets_one_again_when_one_has_closed() {
+    let site = Site::new();
+    let (device, other) = (site.device("Pi 1", &["gate/cam-1"]), site.device("Pi 2", &["gate/cam-2"]));
+    let server = site.start();
+    let at = server.address.as_str();
+    let mut open: Vec<Socket> = (0..16).map(|_| Socket::connect_as(at, &device.auth(), "").unwrap()).collect();
+    let refused = Socket::connect_as(at, &device.auth(), "").err().unwrap().to_string();
+    assert!(refused.starts_with("44{") && refused.contains("rate_limited"), "{refused}");
+    assert!(Socket::connect_as(at, &other.auth(), "").is_ok(), "others are not held back");
+    open.pop();
+    noticed("a place", || Socket::connect_as(at, &device.auth(), "").is_ok());
+}
+
+#[test]
 fn a_device_reads_nothing_and_joins_no_room() {
     let site = Site::new();
     let device = site.device("Pi 1", &["gate/cam-1"]);

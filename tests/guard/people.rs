@@ -162,6 +162,25 @@ fn a_session_ends_with_its_sign_out_and_with_its_token() {
 }
 
 #[test]
+fn a_page_on_another_port_of_this_host_has_the_cookie_and_may_nothing_by_it() {
+    let site = Site::new();
+    let admin = site.admin();
+    let server = site.start_with("127.0.0.1:0", "[auth]\nhosts = [\"control.example\"]\n");
+    let at = server.address.as_str();
+    let host = "Host: control.example\r\n";
+    let ours = format!("{host}Origin: https://control.example\r\n");
+    let cookie = cookie(&sign_in(at, &admin, &ours));
+    let list = |headers: String, name: &str| {
+        call(at, "POST", "/api/watchlists", &headers, &json!({"name": name}).to_string()).status
+    };
+    assert_eq!(list(format!("{ours}{cookie}Sec-Fetch-Site: same-origin\r\n"), "ours"), 200);
+    let neighbour = format!("{host}Origin: https://control.example:8443\r\n{cookie}Sec-Fetch-Site: same-site\r\n");
+    assert_eq!(list(neighbour.clone(), "theirs"), 401);
+    assert!(Socket::connect_as(at, "", &neighbour).is_err(), "nor does it listen");
+    assert!(Socket::connect_as(at, "", &format!("{ours}{cookie}Sec-Fetch-Site: same-origin\r\n")).is_ok());
+}
+
+#[test]
 fn guessing_at_the_sign_in_is_slowed_down_and_remembered() {
     let site = Site::new();
     let (viewer, admin) = (site.viewer(), site.admin());

@@ -56,6 +56,21 @@ fn no_token_and_no_cookie_is_in_a_log_a_list_or_a_file() {
     }
 }
 
+#[test]
+fn a_folder_that_is_no_servers_is_said_to_be_none_and_is_not_made_one() {
+    let site = Site::new();
+    for arguments in [["token", "list"].as_slice(), &["token", "revoke", "0123456789ab"]] {
+        let output = site.run(arguments);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(13), "{said}");
+        assert!(said.contains("lpr-server.db is missing") && said.contains("--data-dir"), "{said}");
+        assert!(!site.data().exists());
+    }
+    // A token says which server it is for.
+    let made = site.run(&["token", "create", "--role", "viewer", "--name", "Vera"]);
+    assert!(String::from_utf8(made.stderr).unwrap().contains(&site.data().display().to_string()));
+}
+
 /// Plates and pictures are personal: on a machine that others use too they are nobody else's.
 #[test]
 fn what_the_server_keeps_can_be_read_by_no_other_user_of_the_machine() {

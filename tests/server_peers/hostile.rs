@@ -195,3 +195,18 @@ fn nothing_that_a_peer_says_begins_a_line_of_the_log_or_steers_the_terminal() {
         assert_eq!(value["success"], true);
     });
 }
+
+#[test]
+fn losses_beyond_all_measure_do_not_end_the_statistics_for_ever() {
+    let server = Server::start("");
+    let mut rest = server.rest();
+    for (camera, count) in [("a", i64::MAX), ("b", i64::MAX), ("b", 3)] {
+        let report = json!({"type": "health_check", "camera_id": camera, "timestamp": "2024-12-19T10:00:00Z",
+            "component": "outbox", "status": "warning",
+            "details": {"epoch": "e", "from_seq": i64::MIN, "to_seq": i64::MAX, "count": count, "kind": "plate"}});
+        let (status, answer) = rest.post("/api/health", &report.to_string()).unwrap();
+        assert_eq!(status, 200, "{answer}");
+    }
+    assert_eq!(server.get("/api/statistics")["data"]["lost_events"], 2_000_000_003_i64);
+    assert_eq!(rest.get("/metrics").unwrap().0, 200);
+}

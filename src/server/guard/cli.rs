@@ -63,8 +63,14 @@ impl Command {
 
 /// Does it; what it prints is for standard output.
 pub fn execute(command: &Command, config: &ServerConfig) -> Result<String, Failure> {
-    let lock = serve::try_lock(&config.data_dir)?;
     let path = config.data_dir.join("lpr-server.db");
+    // A list of a folder that is not the server's would be empty, and say nothing.
+    if !matches!(command.action, Action::Create { .. }) && !path.is_file() {
+        let message =
+            format!("{} is missing; name the server's folder with --data-dir, or its --config", path.display());
+        return Err(Failure::new(Exit::Storage, message));
+    }
+    let lock = serve::try_lock(&config.data_dir)?;
     let mut file = TokenFile::open(&path, lock.is_some()).map_err(failed)?;
     let now_us = SystemClock.wall_us();
     let trail = |action: &str, what: String| AuditRow {
@@ -90,7 +96,11 @@ pub fn execute(command: &Command, config: &ServerConfig) -> Result<String, Failu
             };
             let what = format!("{} {role} \"{name}\" {}", fresh.id, list(cameras));
             file.add(&row, &trail("token created", what.trim_end().to_owned())).map_err(failed)?;
-            eprintln!("token {} of the role {role} for \"{name}\"; it is shown only now:", fresh.id);
+            let folder = config.data_dir.display();
+            eprintln!(
+                "token {} of the role {role} for \"{name}\", of the server in {folder}; it is shown only now:",
+                fresh.id
+            );
             Ok(format!("{}\n", fresh.text.reveal()))
         }
         Action::List => Ok(table(&file.list().map_err(failed)?)),

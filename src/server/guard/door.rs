@@ -177,9 +177,12 @@ impl Guard {
     /// Who makes the request, where it matters and is allowed.
     fn let_in(&self, request: &Request, rule: Rule, origin: Origin) -> Result<Option<Who>, Fault> {
         let address = address_of(request.extensions());
+        // Pages elsewhere bring a token, if anything: a cookie is only our own page's.
+        let is_elsewhere = origin == Origin::Listed || is_from_elsewhere(request.headers());
+        let cookie = cookie(request.headers()).filter(|_| !is_elsewhere);
         let known = match bearer(request.headers()) {
             Some(token) => self.know(Some(token), address),
-            None => match cookie(request.headers()).and_then(|value| self.know_by_cookie(value)) {
+            None => match cookie.and_then(|value| self.know_by_cookie(value)) {
                 Some(who) => Ok(Some(who)),
                 None => self.know(None, address),
             },
@@ -232,6 +235,12 @@ impl Guard {
         };
         Some((name, action, what, address_of(request.extensions())))
     }
+}
+
+/// The browser itself says that a page of another origin makes the call: one on another port of this host is as foreign as
+/// one on another host, but has our cookie.
+fn is_from_elsewhere(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none")
 }
 
 /// A proxy on this machine says that it speaks for someone else.

@@ -39,6 +39,9 @@ pub fn before_listening(guard: &Guard, store: &Store, listen: SocketAddr) -> Res
         );
         return Err(Failure::new(Exit::Config, message));
     }
+    if !guard.exposed && !book.has_had_tokens() {
+        tracing::info!("there is no token yet: everyone on this machine may do everything, and nobody else anything");
+    }
     if guard.exposed && !guard.config.tls.is_on() {
         tracing::warn!(%listen, "without [tls], tokens and pictures can be read on the way; use this inside a VPN only");
     }

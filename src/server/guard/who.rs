@@ -79,6 +79,11 @@ impl Who {
         matches!(self.by, By::Session { .. })
     }
 
+    /// Do both rest on the same token?
+    pub fn is_same_sender(&self, other: &Who) -> bool {
+        matches!((&self.by, &other.by), (By::Token { token_id: one }, By::Token { token_id: other }) if one == other)
+    }
+
     /// For what is counted of each sender.
     pub fn sender(&self) -> String {
         match &self.by {

@@ -35,6 +35,8 @@ pub struct Certificates {
     files: TlsConfig,
     provider: Arc<CryptoProvider>,
     shown: RwLock<Arc<CertifiedKey>>,
+    /// Of the files, before they were read.
+    loaded: Stamp,
 }
 
 impl ResolvesServerCert for Certificates {
@@ -46,11 +48,19 @@ impl ResolvesServerCert for Certificates {
 /// What tells a changed file from the one that was read.
 type Stamp = [Option<(SystemTime, u64)>; 2];
 
+fn stamp(files: &TlsConfig) -> Stamp {
+    [&files.cert_file, &files.key_file].map(|file| {
+        let meta = std::fs::metadata(file).ok()?;
+        Some((meta.modified().ok()?, meta.len()))
+    })
+}
+
 impl Certificates {
     pub fn load(files: &TlsConfig) -> Result<Arc<Self>, TlsError> {
         let provider = Arc::new(ring::default_provider());
+        let loaded = stamp(files);
         let shown = RwLock::new(read(files, &provider)?);
-        Ok(Arc::new(Self { files: files.clone(), provider, shown }))
+        Ok(Arc::new(Self { files: files.clone(), provider, shown, loaded }))
     }
 
     pub fn acceptor(self: &Arc<Self>) -> Result<TlsAcceptor, TlsError> {
@@ -63,13 +73,6 @@ impl Certificates {
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
 
-    fn stamp(&self) -> Stamp {
-        [&self.files.cert_file, &self.files.key_file].map(|file| {
-            let meta = std::fs::metadata(file).ok()?;
-            Some((meta.modified().ok()?, meta.len()))
-        })
-    }
-
     fn take_up(&self) -> Result<(), TlsError> {
         let fresh = read(&self.files, &self.provider)?;
         *self.shown.write().unwrap_or_else(PoisonError::into_inner) = fresh;
@@ -80,11 +83,11 @@ impl Certificates {
 /// Looks at the files for ever; what cannot be used leaves the old certificate in its place, and is tried again: a file may
 /// get its rights, or its other half, after it has come.
 pub async fn watch(certificates: Arc<Certificates>) {
-    let mut shown = certificates.stamp();
+    let mut shown = certificates.loaded;
     let mut said = String::new();
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
-        let stamp = certificates.stamp();
+        let stamp = stamp(&certificates.files);
         if stamp == shown {
             continue;
         }

@@ -215,6 +215,11 @@ impl Hub {
         self.peers().iter().filter(|peer| peer.is_joined()).count()
     }
 
+    /// Connections of the same sender.
+    pub fn of(&self, who: &Who) -> usize {
+        self.peers().iter().filter(|peer| peer.who().is_some_and(|other| other.is_same_sender(who))).count()
+    }
+
     /// Tells everyone in the room.
     pub fn publish(&self, broadcast: &Broadcast) {
         let there: Vec<Arc<Peer>> =

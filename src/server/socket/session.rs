@@ -7,7 +7,7 @@ use crate::server::app::{App, Done};
 use crate::server::body;
 use crate::server::budget::Held;
 use crate::server::fault::{Code, Fault};
-use crate::server::guard::{Need, Who};
+use crate::server::guard::{Need, Role, Who};
 use crate::server::metrics::{self, Road};
 use crate::telemetry::OneLine;
 use crate::wire::incoming::{EventRef, json};
@@ -21,6 +21,10 @@ const AT_A_TIME: usize = 16;
 
 /// Events' worth of bytes that may wait for one connection; beyond it the sender is told to slow down.
 const PENDING_EVENTS: usize = 4;
+
+/// Sockets of one device at a time. Each may hold a message that never ends, and old ones linger for a minute where a link
+/// is bad.
+const OF_ONE_DEVICE: usize = 16;
 
 /// Bytes of a message from someone who has not said who they are.
 const BEFORE_JOINING: usize = 16_384;
@@ -98,7 +102,7 @@ fn is_data(event: &str) -> bool {
 
 fn handle_control(app: &App, hub: &Hub, peer: &Arc<Peer>, packet: Packet) {
     match packet {
-        Packet::Connect { namespace, auth } if namespace == packet::ROOT => connect(app, peer, &auth),
+        Packet::Connect { namespace, auth } if namespace == packet::ROOT => connect(app, hub, peer, &auth),
         Packet::Connect { namespace, .. } => peer.send(packet::refused(&namespace, "Invalid namespace")),
         Packet::Disconnect => {
             cameras_left(app, hub, peer);
@@ -110,13 +114,17 @@ fn handle_control(app: &App, hub: &Hub, peer: &Arc<Peer>, packet: Packet) {
 }
 
 /// Joins the root namespace, for those who may be here: by token, by the page's cookie, or by their network.
-fn connect(app: &App, peer: &Peer, auth: &Value) {
+fn connect(app: &App, hub: &Hub, peer: &Peer, auth: &Value) {
     let known = match (auth["token"].as_str(), &peer.caller) {
         (None, Some(caller)) if app.guard.still_knows(caller) => Ok(Some(caller.clone())),
         (token, _) => app.guard.know(token, peer.address),
     };
     let stranger = || Fault::new(Code::Unauthorized, "this needs a token: send it as auth {token} when connecting");
-    match known.and_then(|known| known.ok_or_else(stranger)) {
+    let has_place = |who: Who| match who.role == Role::Device && hub.of(&who) >= OF_ONE_DEVICE {
+        true => Err(Fault::new(Code::RateLimited, format!("this device has {OF_ONE_DEVICE} sockets open already"))),
+        false => Ok(who),
+    };
+    match known.and_then(|known| known.ok_or_else(stranger)).and_then(has_place) {
         Ok(who) => {
             peer.set_joined(who);
             peer.send(packet::connected(&peer.sid.to_string()));

@@ -4,6 +4,9 @@ use super::envelope::{short_text, whole};
 use super::{Health, lists};
 use serde_json::Value;
 
+/// No outbox ever held more. What a broken one says must not make the sum of all of them overflow.
+const MOST_LOST: i64 = 1_000_000_000;
+
 /// Events that an agent lost or can no longer send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
@@ -11,7 +14,7 @@ pub struct Gap {
     pub epoch: String,
     pub from_seq: Option<i64>,
     pub to_seq: Option<i64>,
-    /// At least 0.
+    /// 0 to a thousand million.
     pub count: i64,
     /// What was lost, in the agent's word: `plate`, `health`, …
     pub kind: String,
@@ -40,7 +43,7 @@ impl Gap {
         let (from_seq, to_seq) = (seq("from_seq"), seq("to_seq"));
         let span = || to_seq?.checked_sub(from_seq?)?.checked_add(1);
         // An ordinary word about the outbox names neither.
-        let count = seq("count").or_else(span)?.max(0);
+        let count = seq("count").or_else(span)?.clamp(0, MOST_LOST);
         let text = |key: &str| short_text(details.get(key)).unwrap_or_default();
         Some(Self { epoch: text("epoch"), from_seq, to_seq, count, kind: text("kind"), reason: text("reason") })
     }
