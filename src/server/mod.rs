@@ -14,6 +14,8 @@ mod days;
 mod errors;
 mod export;
 mod fault;
+mod floor;
+mod forget;
 mod guard;
 mod hours;
 mod images;

@@ -105,9 +105,11 @@ pub fn is_named(conn: &Connection, path: &str) -> Result<bool, StoreError> {
         .exists([file.get(..36).unwrap_or(file), path])?)
 }
 
-/// Writes the database as it is at this moment into a new file, whole and without waste, while others go on writing.
+/// Writes the database as it is at this moment into a new file, whole and without waste, while others go on writing; marked
+/// as a copy.
 pub fn copy_to(conn: &Connection, file: &Path) -> Result<(), StoreError> {
     conn.execute("VACUUM INTO ?1", [file.to_string_lossy()])?;
+    Connection::open(file)?.execute("UPDATE meta SET is_copy = 1", [])?;
     Ok(())
 }
 
