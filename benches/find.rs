@@ -202,7 +202,8 @@ fn main() {
     let enough = AtomicBool::new(false);
     std::thread::scope(|scope| {
         if let Some(in_a_second) = setting("LPR_BENCH_EVENTS") {
-            scope.spawn(|| events(&server.address, in_a_second, &enough));
+            let (address, enough) = (&server.address, &enough);
+            scope.spawn(move || events(address, in_a_second, enough));
         }
         questions(&server, rows);
         enough.store(true, Relaxed);
@@ -274,11 +275,7 @@ fn questions(server: &LprServer, rows: usize) {
     });
     ask(&mut rest, "prefix of the fleet, a day, a camera", 50, 150.0, |n| {
         let from = at(spread(n));
-        format!(
-            "{records}&match=prefix&plate={fleet}&camera_id=cam-{}&from={from}&to={}",
-            n % CAMERAS,
-            from + 86_400
-        )
+        format!("{records}&match=prefix&plate={fleet}&camera_id=cam-{}&from={from}&to={}", n % CAMERAS, from + 86_400)
     });
     println!("memory {:.0} MB, most {:.0} MB", memory(server.pid(), "VmRSS:"), memory(server.pid(), "VmHWM:"));
     ask(&mut rest, "100000 records", 3, 0.0, |_| "/api/records?images=none&limit=100000".into());

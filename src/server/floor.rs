@@ -82,7 +82,12 @@ impl Floor {
             bytes += removed.1;
         }
         if records > 0 {
-            tracing::warn!(records, bytes, free = before.disk, "the disk is nearly full: retention removed the oldest records");
+            tracing::warn!(
+                records,
+                bytes,
+                free = before.disk,
+                "the disk is nearly full: retention removed the oldest records"
+            );
             tokio::time::sleep(SETTLE).await;
         }
         let after = free_bytes(&app.config.data_dir).unwrap_or(before.disk);

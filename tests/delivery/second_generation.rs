@@ -1,8 +1,8 @@
 //! What only a server of protocol 2 makes possible, and the times that are promised.
 
+use crate::lpr_server::LprServer;
 use crate::scripted_peer::{self, RestScript, SocketScript, Via};
 use crate::test_agent::{Agent, Extras, eventually};
-use crate::lpr_server::LprServer;
 use crate::{DEADLINE, Server, free_address};
 use lpr::clock::{Clock, SystemClock};
 use lpr::config::SocketClientKind;

@@ -140,7 +140,8 @@ fn below_the_floor_of_free_room_the_oldest_go_and_no_more_than_needed() {
     let mut rest = Rest::connect(&disk.address).unwrap();
     let left = wait_for("room", Duration::from_secs(60), || {
         let records = rest.get_json("/api/records?limit=0&images=none").unwrap()["records"].clone();
-        let left: Vec<Value> = records.as_array().unwrap().iter().map(|record| record["detection_id"].clone()).collect();
+        let left: Vec<Value> =
+            records.as_array().unwrap().iter().map(|record| record["detection_id"].clone()).collect();
         (left.len() < ids.len()).then_some(left)
     });
     assert!(left.len() > 10 && ids.ends_with(&left), "the oldest went, no more than needed: {left:?}");

@@ -138,6 +138,19 @@ fn a_clock_that_is_wrong_is_measured_and_said() {
 }
 
 #[test]
+fn a_registration_never_waits_and_tells_at_once_of_a_clock_that_is_behind_where_an_event_alone_does_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(dir.path(), "");
+    let mut rest = Rest::connect(&server.address).unwrap();
+    done(&mut rest, "POST", "/api/detection", &read("e", 0, &["A1"], &at(-600)));
+    assert_eq!(camera(&mut rest)["clock_skew_ms"], Value::Null, "it may have waited");
+    let registration = json!({"camera_id": "c", "checkpoint_id": "gate", "timestamp": at(-600)});
+    done(&mut rest, "POST", "/api/cameras/register", &registration);
+    let skew_ms = camera(&mut rest)["clock_skew_ms"].as_i64().unwrap();
+    assert!((600_000..630_000).contains(&skew_ms), "{skew_ms}");
+}
+
+#[test]
 fn what_a_camera_reported_is_there_to_look_up() {
     let dir = tempfile::tempdir().unwrap();
     let server = start(dir.path(), "");

@@ -135,10 +135,9 @@ impl HealthFilter {
     ) -> Result<()> {
         // Word for word as in the index.
         let (index, condition) = match self.component {
-            Some(_) => (
-                "health_by_component",
-                "CASE WHEN json_valid(body) THEN json_extract(body, '$.component') END = ?5",
-            ),
+            Some(_) => {
+                ("health_by_component", "CASE WHEN json_valid(body) THEN json_extract(body, '$.component') END = ?5")
+            }
             None => ("health_by_camera", "?5 IS NULL"),
         };
         let mut statement = conn.prepare_cached(&format!(

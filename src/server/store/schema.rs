@@ -77,7 +77,10 @@ pub fn prepare(conn: &mut Connection, path: &Path, store_id: &str) -> Result<(),
 fn identify(conn: &Connection, store_id: &str) -> Result<(), StoreError> {
     if conn.query_row("SELECT is_copy FROM meta", [], |row| row.get(0))? {
         conn.execute("UPDATE meta SET store_id = ?1, is_copy = 0", [store_id])?;
-        tracing::info!(store_id, "this database is a backup's and has a new identity: agents send again what they still keep");
+        tracing::info!(
+            store_id,
+            "this database is a backup's and has a new identity: agents send again what they still keep"
+        );
     }
     Ok(())
 }

@@ -66,8 +66,7 @@ async fn every_filter_gives_the_latest_that_a_look_at_each_report_would_give() {
         let (camera_id, checkpoint_id, component) = (maybe("c0"), maybe("north"), maybe("camera"));
         let mut moment = || (dice.roll(2) == 0).then(|| dice.roll(60) as i64 * 1000);
         let (from_us, to_us) = (moment(), moment());
-        let filter =
-            HealthFilter { camera_id, checkpoint_id, component, from_us, to_us, limit: 1 + dice.roll(30) };
+        let filter = HealthFilter { camera_id, checkpoint_id, component, from_us, to_us, limit: 1 + dice.roll(30) };
         let fits = |report: &Report| {
             filter.camera_id.as_deref().is_none_or(|id| id == report.camera.0)
                 && filter.checkpoint_id.as_deref().is_none_or(|id| id == report.camera.1)
