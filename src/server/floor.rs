@@ -1,6 +1,5 @@
 //! Room on the disk: below the floor that the configuration sets the oldest records go, the least missed first.
 
-use super::alarm::Alarm;
 use super::app::App;
 use super::retention::{bytes_of, megabytes, remove};
 use super::store::{self, Class, Removal, StoreError, Usage};
@@ -53,7 +52,8 @@ pub struct Floor {
     /// Since when removing is known to gain the disk nothing: pictures are shared with a backup, there are none, or somebody
     /// else takes what is gained.
     in_vain: Option<Instant>,
-    alarm: Alarm,
+    /// When that was last logged.
+    said: Option<Instant>,
 }
 
 impl Floor {
@@ -66,7 +66,7 @@ impl Floor {
         let floor = megabytes(app.config.retention.min_free_mb);
         if !self.is_due(app) {
             self.in_vain = None;
-            if self.alarm.clear().is_some() {
+            if self.said.take().is_some() {
                 tracing::info!("there is room on the disk of the data directory again");
             }
             return Ok(());
@@ -94,12 +94,10 @@ impl Floor {
         if gains {
             self.in_vain = (bytes > 0 && after - before.disk < bytes / 4).then(Instant::now);
         }
-        if (self.in_vain.is_some() || records == 0)
-            && let Some(times) = self.alarm.raise()
-        {
+        if (self.in_vain.is_some() || records == 0) && self.said.is_none_or(|said| said.elapsed() >= REST) {
+            self.said = Some(Instant::now());
             tracing::error!(
                 free = after,
-                times,
                 "the disk of the data directory is nearly full, and removing records gains nothing there; look what fills it: \
                  another program, or a backup on the same disk"
             );
