@@ -1,7 +1,9 @@
 //! Questions asked of many records: pages, searches, statistics, by one client over REST.
 //!
 //! `cargo bench --bench find --no-default-features --features server,uplink`; LPR_BENCH_ROWS changes how many records
-//! (5000000 takes some minutes and 5 GB), LPR_BENCH_DIR names a folder to keep and use again.
+//! (5000000 takes some minutes and 6 GB), LPR_BENCH_DIR names a folder to keep and use again, LPR_BENCH_EVENTS says how many
+//! events a second arrive meanwhile, LPR_BENCH_COLD=1 (as root) empties the machine's file cache before the server starts and
+//! before each kind of question.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a bench stops at the first surprise")]
 
 #[path = "../tests/common/event_client.rs"]
@@ -15,19 +17,29 @@ use lpr_server::LprServer;
 use rusqlite::{Connection, params};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 const CAMERAS: usize = 20;
+const FLEET_CAMERA: usize = 7;
 /// Between two records.
 const STEP_US: i64 = 1_000_000;
 const BEGIN_US: i64 = 1_700_000_000_000_000;
 
 fn rows() -> usize {
-    std::env::var("LPR_BENCH_ROWS").ok().and_then(|text| text.parse().ok()).unwrap_or(200_000)
+    setting("LPR_BENCH_ROWS").map_or(200_000, |rows| rows as usize)
 }
 
-/// The plate of a record: half Thai, half Latin, a tenth of them seen again and again, one in sixteen not read.
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok().and_then(|text| text.parse().ok())
+}
+
+/// The plate of a record: half Thai, half Latin, a tenth of them seen again and again, one in sixteen not read. One camera saw
+/// but a few hundred cars until a certain day.
 fn plate(number: usize) -> String {
+    if number % CAMERAS == FLEET_CAMERA && number < rows() / 5 * 2 {
+        return format!("9ฬฬ {}", number / CAMERAS % 500);
+    }
     let mut state = (number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mut roll = |sides: u64| {
         state ^= state >> 12;
@@ -114,6 +126,7 @@ fn look_through(server: &LprServer, rows: usize) {
 
 fn ask(rest: &mut Rest, name: &str, times: usize, bound_ms: f64, path: impl Fn(usize) -> String) {
     let mut bytes = 0;
+    empty_the_file_cache();
     let mut took: Vec<Duration> = (0..times)
         .map(|number| {
             let path = path(number);
@@ -133,7 +146,34 @@ fn ask(rest: &mut Rest, name: &str, times: usize, bound_ms: f64, path: impl Fn(u
     } else {
         "ABOVE"
     };
-    println!("{name:<42} median {:>8.2} p99 {:>8.2} ms  {bytes:>9} bytes  {verdict} {bound_ms}", ms(0.5), ms(0.99));
+    println!("{name:<46} median {:>8.2} p99 {:>8.2} ms  {bytes:>9} bytes  {verdict} {bound_ms}", ms(0.5), ms(0.99));
+}
+
+fn empty_the_file_cache() {
+    if setting("LPR_BENCH_COLD") == Some(1) {
+        fs::write("/proc/sys/vm/drop_caches", "3").expect("LPR_BENCH_COLD needs root");
+    }
+}
+
+/// Reads that arrive while questions are asked, until `enough`: in groups of ten, over one connection.
+fn events(address: &str, in_a_second: u64, enough: &AtomicBool) {
+    let mut rest = Rest::connect(address).unwrap();
+    let begun = Instant::now();
+    let mut sent = 0;
+    while !enough.load(Relaxed) {
+        while sent < begun.elapsed().as_millis() as u64 * in_a_second / 1000 {
+            let event = serde_json::json!({
+                "type": "detection_result", "camera_id": format!("cam-{}", sent % 20), "checkpoint_id": "gate",
+                "timestamp": "2024-12-19T10:00:00Z", "ocr_results": [format!("NEW {sent}")], "pad": "p".repeat(500),
+                "event_id": uuid::Uuid::now_v7(),
+            });
+            let (status, answer) = rest.post("/api/detection", &event.to_string()).unwrap();
+            assert_eq!(status, 200, "{answer}");
+            sent += 1;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    println!("{:.0} events a second arrived meanwhile", sent as f64 / begun.elapsed().as_secs_f64());
 }
 
 fn memory(pid: u32, which: &str) -> f64 {
@@ -154,10 +194,23 @@ fn main() {
     if !data_dir.join("lpr-server.db").exists() {
         fill(&data_dir, rows);
     }
+    empty_the_file_cache();
     let begun = Instant::now();
     let server = LprServer::start(&data_dir, "127.0.0.1:0", &[]);
     println!("ready after {:.0} ms", begun.elapsed().as_secs_f64() * 1000.0);
     look_through(&server, rows);
+    let enough = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        if let Some(in_a_second) = setting("LPR_BENCH_EVENTS") {
+            let (address, enough) = (&server.address, &enough);
+            scope.spawn(move || events(address, in_a_second, enough));
+        }
+        questions(&server, rows);
+        enough.store(true, Relaxed);
+    });
+}
+
+fn questions(server: &LprServer, rows: usize) {
     let mut rest = Rest::connect(&server.address).unwrap();
     let spread = |number: usize| number.wrapping_mul(7919) % rows;
     let at = move |number: usize| (BEGIN_US + number as i64 * STEP_US) / 1_000_000;
@@ -196,6 +249,33 @@ fn main() {
     ask(&mut rest, "fuzzy, a day", 100, 150.0, |n| {
         let from = at(spread(n));
         format!("{records}&match=fuzzy&plate={}&from={from}&to={}", encoded(&read(n)), from + 86_400)
+    });
+    ask(&mut rest, "prefix 1, a day, a checkpoint, desc", 50, 150.0, |n| {
+        let from = at(spread(n));
+        format!("{records}&match=prefix&plate=1&checkpoint_id=gate&order=desc&from={from}&to={}", from + 86_400)
+    });
+    ask(&mut rest, "fuzzy of one that is seen often, a camera", 50, 150.0, |n| {
+        format!("{records}&match=fuzzy&plate={}&camera_id=cam-{}", encoded(&format!("1กก {}", n * 7)), n % CAMERAS)
+    });
+    ask(&mut rest, "fuzzy of one that is seen often, from a moment", 50, 150.0, |n| {
+        format!("{records}&match=fuzzy&plate={}&from={}", encoded(&format!("1กก {}", n * 7)), at(spread(n)))
+    });
+    let fleet = encoded("9ฬฬ");
+    ask(&mut rest, "prefix of the fleet, its camera, asc", 50, 150.0, |_| {
+        format!("{records}&match=prefix&plate={fleet}&camera_id=cam-{FLEET_CAMERA}&order=asc")
+    });
+    ask(&mut rest, "prefix of the fleet, the latest", 50, 150.0, |_| {
+        format!("{records}&match=prefix&plate={fleet}&order=desc")
+    });
+    ask(&mut rest, "prefix of the fleet, another camera", 50, 150.0, |n| {
+        format!("{records}&match=prefix&plate={fleet}&camera_id=cam-{}", n % FLEET_CAMERA)
+    });
+    ask(&mut rest, "prefix of the fleet, after it went", 50, 150.0, |_| {
+        format!("{records}&match=prefix&plate={fleet}&from={}", at(rows / 2))
+    });
+    ask(&mut rest, "prefix of the fleet, a day, a camera", 50, 150.0, |n| {
+        let from = at(spread(n));
+        format!("{records}&match=prefix&plate={fleet}&camera_id=cam-{}&from={from}&to={}", n % CAMERAS, from + 86_400)
     });
     println!("memory {:.0} MB, most {:.0} MB", memory(server.pid(), "VmRSS:"), memory(server.pid(), "VmHWM:"));
     ask(&mut rest, "100000 records", 3, 0.0, |_| "/api/records?images=none&limit=100000".into());

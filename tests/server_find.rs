@@ -251,6 +251,7 @@ fn a_backup_made_while_reads_arrive_is_whole_and_a_server_starts_from_it() {
     let (data, to) = (dir.path().join("data"), dir.path().join("backup"));
     let server = LprServer::start(&data, "127.0.0.1:0", &[]);
     let mut rest = Rest::connect(&server.address).unwrap();
+    let original = rest.get_json("/api/test").unwrap()["store_id"].clone();
     let first: Vec<String> = (0..30).map(|number| post(&mut rest, &read("c1", "AB 1", number))).collect();
     let enough = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -275,6 +276,8 @@ fn a_backup_made_while_reads_arrive_is_whole_and_a_server_starts_from_it() {
 
     let restored = LprServer::start(&to, "127.0.0.1:0", &[]);
     let mut rest = Rest::connect(&restored.address).unwrap();
+    let known = rest.get_json("/api/test").unwrap()["store_id"].clone();
+    assert_ne!(known, original, "agents must not take it for the one they know");
     for id in &first {
         assert_eq!(rest.get(&format!("/images/{id}/frame")).unwrap(), (200, FRAME.to_vec()));
     }
@@ -282,6 +285,47 @@ fn a_backup_made_while_reads_arrive_is_whole_and_a_server_starts_from_it() {
     assert_eq!(output.status.code(), Some(13), "a folder that a server works in is no backup");
     let output = lpr_server(&["backup", "--data-dir", data.to_str().unwrap(), "--to", data.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(13), "nor is the data directory itself");
+    end(restored);
+    let restored = LprServer::start(&to, "127.0.0.1:0", &[]);
+    assert_eq!(Rest::connect(&restored.address).unwrap().get_json("/api/test").unwrap()["store_id"], known);
+}
+
+#[test]
+fn keys_of_events_are_forgotten_when_nobody_can_send_them_again_and_it_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let server = LprServer::start(&data, "127.0.0.1:0", &[]);
+    let mut rest = Rest::connect(&server.address).unwrap();
+    let events: Vec<Value> = (0..5).map(|number| read("c1", "", number)).collect();
+    for event in &events {
+        post(&mut rest, event);
+    }
+    end(server);
+    let conn = rusqlite::Connection::open(data.join("lpr-server.db")).unwrap();
+    let age = |days: i64, of: &str| {
+        let sql = format!("UPDATE receipts SET received_us = received_us - {days} * 86400000000 WHERE {of}");
+        assert!(conn.execute(&sql, []).unwrap() > 0);
+    };
+    conn.execute("UPDATE cameras SET registered_us = 0", []).unwrap();
+    conn.execute("UPDATE detections SET received_us = 0", []).unwrap();
+    age(399, "1");
+    age(2, &format!("event_key = '{}'", events[0]["event_id"].as_str().unwrap()));
+    drop(conn);
+
+    let config = dir.path().join("server.toml");
+    fs::write(&config, "[retention]\nno_text_days = 1.0\n").unwrap();
+    let server = LprServer::start(&data, "127.0.0.1:0", &["--config", config.to_str().unwrap()]);
+    let mut rest = Rest::connect(&server.address).unwrap();
+    let keys = json!({"removed_records": 1});
+    wait_for("one key forgotten", Duration::from_secs(60), || {
+        let retention = rest.get_json("/api/statistics").unwrap()["data"]["retention"].clone();
+        (retention["keys"] == keys && retention["no_text"]["removed_records"] == 5).then_some(())
+    });
+    let mut again = |event: &Value| rest.post("/api/detection", &event.to_string()).unwrap().1;
+    assert_eq!(again(&events[0]).get("duplicate"), None);
+    for event in &events[1..] {
+        assert_eq!(again(event)["duplicate"], true);
+    }
 }
 
 #[test]

@@ -36,11 +36,13 @@ pub struct ServerConfig {
 }
 
 /// When records go. Nothing goes at 0; days are counted from a record's arrival.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RetentionConfig {
     /// Megabytes of all records and pictures together: without a text first, with an alert last.
     pub max_mb: u64,
+    /// Megabytes that are to stay free on the disk; what goes for it goes in the same order.
+    pub min_free_mb: u64,
     /// Records without a text.
     pub no_text_days: f64,
     pub no_text_mb: u64,
@@ -52,6 +54,25 @@ pub struct RetentionConfig {
     pub alerts_mb: u64,
     /// Health reports.
     pub health_days: f64,
+    /// Keys of events whose records are gone, from their last use.
+    pub keys_days: f64,
+}
+
+impl Default for RetentionConfig {
+    fn default() -> Self {
+        Self {
+            max_mb: 0,
+            min_free_mb: 0,
+            no_text_days: 0.0,
+            no_text_mb: 0,
+            reads_days: 0.0,
+            reads_mb: 0,
+            alerts_days: 0.0,
+            alerts_mb: 0,
+            health_days: 0.0,
+            keys_days: 400.0,
+        }
+    }
 }
 
 impl Default for ServerConfig {
@@ -120,6 +141,10 @@ impl ServerConfig {
             if !(0.0..=36_500.0).contains(&days) {
                 faults.push(Fault::new(key, "must be 0 (for ever) to 36500"));
             }
+        }
+        // An agent may come back after a season and send what it could not know was delivered.
+        if retention.keys_days != 0.0 && !(30.0..=36_500.0).contains(&retention.keys_days) {
+            faults.push(Fault::new("retention.keys_days", "must be 0 (for ever) or 30 to 36500"));
         }
         faults
     }

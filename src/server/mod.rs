@@ -15,6 +15,8 @@ pub mod check_config;
 mod errors;
 mod export;
 mod fault;
+mod floor;
+mod forget;
 mod group_sync;
 mod guard;
 mod header;

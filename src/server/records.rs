@@ -60,7 +60,8 @@ impl Records {
         most: usize,
         write: impl Fn(&RecordRow) -> String + Send + 'static,
     ) -> Result<Option<(String, usize)>, StoreError> {
-        if self.places.is_empty()
+        // A page may be empty and yet not be the last.
+        while self.places.is_empty()
             && let Some(mut filter) = self.rest.take().filter(|_| self.left > 0)
         {
             filter.limit = FAR.min(self.left);
@@ -85,11 +86,13 @@ impl Records {
 pub async fn list(app: &App, query: &Query) -> Result<Response, Fault> {
     let filter = query.filter(&app.zone, app.config.max_records)?;
     let view = View { pictures: query.pictures()?, wanted: filter.plate.clone(), folder: app.images.clone() };
+    let limit = filter.limit;
     let find = app.store.read(move |conn| {
         let plates_known = filter.plate.is_none() || store::knows_all_plates(conn)?;
         Ok((filter.find(conn)?, plates_known))
     });
     let (found, plates_known) = find.await?;
+    let looks_on = found.next.is_some() && found.places.len() < limit;
     let mut head = json!({
         "success": true, "total_count": found.total, "total_count_exact": found.total_is_exact,
         "next_cursor": found.next.map(|next| next.to_string()), "timestamp": timestamp::format(app.now_us()),
@@ -97,6 +100,9 @@ pub async fn list(app: &App, query: &Query) -> Result<Response, Fault> {
     if !plates_known {
         head["message"] =
             json!("records of an older version are still being looked through; older plates may be missing");
+    }
+    if looks_on {
+        head["message"] = json!("only a part was looked through; next_cursor goes on");
     }
     let head = head.to_string();
     let records = Records::of(app.store.clone(), found.places);

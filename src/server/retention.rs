@@ -3,6 +3,8 @@
 
 use super::app::App;
 use super::backup;
+use super::floor::Floor;
+use super::forget::ForgetKeys;
 use super::store::{self, Class, Removal, Usage};
 use crate::config::RetentionConfig;
 use serde_json::{Map, Value, json};
@@ -33,8 +35,8 @@ pub fn due(config: &RetentionConfig, usage: &[Usage], now_us: i64) -> Vec<Remova
     let mut due: Vec<Removal> =
         aged.map(|(class, days)| Removal { class, before_us: before_us(days), bytes: None }).collect();
 
-    let bytes_of = |class| usage.iter().find(|usage| usage.class == class).map_or(0, |usage| usage.bytes);
-    let mut left: Vec<(Class, i64)> = Class::DETECTIONS.into_iter().map(|class| (class, bytes_of(class))).collect();
+    let mut left: Vec<(Class, i64)> =
+        Class::DETECTIONS.into_iter().map(|class| (class, bytes_of(usage, class))).collect();
     let bounds = [config.no_text_mb, config.reads_mb, config.alerts_mb];
     let mut take = |(class, bytes): &mut (Class, i64), over: i64| {
         let over = over.min(*bytes);
@@ -59,15 +61,21 @@ pub fn due(config: &RetentionConfig, usage: &[Usage], now_us: i64) -> Vec<Remova
     due
 }
 
-fn megabytes(mb: u64) -> i64 {
+pub(super) fn megabytes(mb: u64) -> i64 {
     i64::try_from(mb).unwrap_or(i64::MAX).saturating_mul(1_000_000)
+}
+
+/// Stored of one class.
+pub(super) fn bytes_of(usage: &[Usage], class: Class) -> i64 {
+    usage.iter().find(|usage| usage.class == class).map_or(0, |usage| usage.bytes)
 }
 
 /// Looks at what an older version stored, then keeps the bounds for as long as the server runs.
 pub async fn run(app: Arc<App>) {
     look_through(&app).await;
+    let (mut floor, mut keys) = (Floor::default(), ForgetKeys::default());
     loop {
-        if let Err(error) = once(&app).await {
+        if let Err(error) = once(&app, &mut floor, &mut keys).await {
             tracing::warn!(%error, "retention could not do its work; it tries again in a minute");
         }
         tokio::time::sleep(EVERY).await;
@@ -99,10 +107,10 @@ async fn look_through(app: &App) {
 }
 
 /// Removes all that is due now. While a backup is made nothing goes.
-async fn once(app: &App) -> Result<(), store::StoreError> {
+async fn once(app: &App, floor: &mut Floor, keys: &mut ForgetKeys) -> Result<(), store::StoreError> {
     let usage = app.store.read(store::usage).await?;
     let due = due(&app.config.retention, &usage, app.now_us());
-    if due.is_empty() {
+    if due.is_empty() && !floor.is_due(app) && !keys.is_due(app) {
         return Ok(());
     }
     let Some(_quiet) = backup::nobody_copies(&app.config.data_dir) else {
@@ -115,10 +123,12 @@ async fn once(app: &App) -> Result<(), store::StoreError> {
             tracing::info!(class = removal.class.as_str(), records, bytes, "retention removed records");
         }
     }
-    Ok(())
+    floor.keep(app).await?;
+    keys.forget(app).await
 }
 
-async fn remove(app: &App, mut removal: Removal) -> Result<(i64, i64), store::StoreError> {
+/// Removes what may go, a little at a time; gives how many records and bytes.
+pub(super) async fn remove(app: &App, mut removal: Removal) -> Result<(i64, i64), store::StoreError> {
     let (mut records, mut bytes) = (0, 0);
     loop {
         let step = removal;
@@ -143,12 +153,14 @@ async fn remove(app: &App, mut removal: Removal) -> Result<(i64, i64), store::St
 pub fn report(usage: &[Usage]) -> Value {
     let of = |usage: &Usage| {
         let mut report = Map::new();
-        if usage.class != Class::Health {
+        if Class::DETECTIONS.contains(&usage.class) {
             report.insert("records".into(), json!(usage.records));
             report.insert("bytes".into(), json!(usage.bytes));
         }
         report.insert("removed_records".into(), json!(usage.removed_records));
-        report.insert("removed_bytes".into(), json!(usage.removed_bytes));
+        if usage.class != Class::Key {
+            report.insert("removed_bytes".into(), json!(usage.removed_bytes));
+        }
         (usage.class.as_str().to_owned(), Value::Object(report))
     };
     Value::Object(usage.iter().map(of).collect())

@@ -1,14 +1,16 @@
 //! What only a server of protocol 2 makes possible, and the times that are promised.
 
+use crate::lpr_server::LprServer;
 use crate::scripted_peer::{self, RestScript, SocketScript, Via};
 use crate::test_agent::{Agent, Extras, eventually};
-use crate::{Server, free_address};
+use crate::{DEADLINE, Server, free_address};
 use lpr::clock::{Clock, SystemClock};
 use lpr::config::SocketClientKind;
 use lpr::uplink::link::Timings;
 use lpr::uplink::{Link, Road};
 use serde_json::json;
 use std::net::TcpListener;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -120,6 +122,46 @@ async fn a_server_with_an_empty_database_gets_again_what_is_still_kept() {
     let server = &server;
     eventually("they are there again", async || server.records().await.len() == 5).await;
     assert!(server.records().await.iter().all(|record| !record["annotated_image"].is_null()), "with their pictures");
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_restored_backup_lost_is_sent_again_though_others_wrote_past_what_the_agent_had_seen() {
+    let mut server = Server::start();
+    let dir = tempfile::tempdir().unwrap();
+    let agent = Agent::start(dir.path(), &server.url, |_| {});
+    let submit = async |name: &str| {
+        for number in 0..3 {
+            agent.submit_plate(&format!("{name}{number}"), 2000).await;
+        }
+        agent.drained().await;
+    };
+    submit("SAVED").await;
+    let backup = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lpr-server"));
+    command.arg("backup").arg("--data-dir").arg(server.data.path()).arg("--to").arg(backup.path());
+    assert!(command.status().unwrap().success());
+    submit("LOST").await;
+    assert_eq!(server.records().await.len(), 6);
+    let before = server.get("/api/test").await;
+    server.kill();
+
+    server.data = backup;
+    // Before the agent finds it, at another address.
+    let elsewhere = LprServer::start(server.data.path(), "127.0.0.1:0", &[]);
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let mut answer = json!({});
+    for _ in 0..20 {
+        let other = json!({"camera_id": "other", "checkpoint_id": "gate", "timestamp": "2024-12-19T10:00:00Z"});
+        let sent = client.post(format!("{}/api/cameras/register", elsewhere.url())).json(&other).send().await;
+        answer = sent.unwrap().json().await.unwrap();
+    }
+    assert!(answer["checkpoint"].as_u64() > before["checkpoint"].as_u64(), "{answer} {before}");
+    assert_ne!(answer["store_id"], before["store_id"]);
+    assert!(elsewhere.stop("TERM", DEADLINE).success());
+    server.start_again();
+    eventually("what was lost is there again", async || server.records().await.len() == 6).await;
+    assert_eq!(server.get("/api/test").await["store_id"], answer["store_id"], "once");
     agent.stop().await;
 }
 

@@ -1,8 +1,9 @@
 //! Disks that are full, read-only or damaged.
 
-use crate::common::{run_in, text};
+use crate::common::{run_in, text, wait_for};
 use crate::event_client::{Event, Rest};
 use crate::oracle::{assert_stored, deliver, pictures_on_disk, records, start};
+use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -44,10 +45,16 @@ impl Drop for SmallDisk {
 
 impl SmallDisk {
     fn start(dir: &Path, bytes: usize) -> Option<Self> {
-        let mut command = with_mount(&format!("mount -t tmpfs -o size={bytes} none {}", dir.display()))?;
+        Self::start_with(dir, bytes, "true", None)
+    }
+
+    /// With a line of shell that fills it first.
+    fn start_with(dir: &Path, bytes: usize, fill: &str, config: Option<&Path>) -> Option<Self> {
+        let mut command = with_mount(&format!("mount -t tmpfs -o size={bytes} none {} && {fill}", dir.display()))?;
         let mut server = command
             .args([SERVER, "serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(dir)
+            .args(config.map(|file| ["--config".as_ref(), file.as_os_str()]).into_iter().flatten())
             .env("LPR_SERVER_LOG_LEVEL", "error")
             .stdout(Stdio::piped())
             .spawn()
@@ -111,6 +118,39 @@ fn a_full_disk_is_said_and_what_comes_when_there_is_room_again_is_taken() {
     }
     let named: usize = stored.iter().map(|(event, _)| event.pictures.len()).sum();
     assert_eq!(pictures_on_disk(&disk.data), named, "refused events left pictures behind");
+}
+
+#[test]
+fn below_the_floor_of_free_room_the_oldest_go_and_no_more_than_needed() {
+    let dir = tempfile::tempdir().unwrap();
+    let before = tempfile::tempdir().unwrap();
+    let server = start(before.path());
+    let mut rest = Rest::connect(&server.address).unwrap();
+    let deliver_one = |rest: &mut Rest| deliver(rest, &Event::new("c", 200_000))["detection_id"].clone();
+    let ids: Vec<Value> = (0..30).map(|_| deliver_one(&mut rest)).collect();
+    assert!(server.stop("TERM", Duration::from_secs(20)).success());
+
+    // On a disk of 25 MB of which somebody else has 11.
+    let config = before.path().join("floor.toml");
+    fs::write(&config, "[retention]\nmin_free_mb = 8\n").unwrap();
+    let (data, at) = (before.path().join("data"), dir.path().display());
+    let fill = format!("cp -r {}/. {at} && head -c 11000000 /dev/zero > {at}/ballast", data.display());
+    let Some(disk) = SmallDisk::start_with(dir.path(), 25_000_000, &fill, Some(&config)) else { return };
+    let mut rest = Rest::connect(&disk.address).unwrap();
+    let left = wait_for("room", Duration::from_secs(60), || {
+        let records = rest.get_json("/api/records?limit=0&images=none").unwrap()["records"].clone();
+        let left: Vec<Value> =
+            records.as_array().unwrap().iter().map(|record| record["detection_id"].clone()).collect();
+        (left.len() < ids.len()).then_some(left)
+    });
+    assert!(left.len() > 10 && ids.ends_with(&left), "the oldest went, no more than needed: {left:?}");
+    assert!(free(&disk.data) < 9_000_000, "{}", free(&disk.data));
+    deliver_one(&mut rest);
+}
+
+fn free(dir: &Path) -> u64 {
+    let found = rustix::fs::statvfs(dir).unwrap();
+    found.f_bavail * found.f_frsize
 }
 
 /// What a start that fails says, and its exit code.

@@ -154,6 +154,17 @@ fn a_camera_whose_naive_times_are_of_another_zone_registers_with_a_right_clock()
 }
 
 #[test]
+fn a_registration_never_waits_and_tells_at_once_of_a_clock_that_is_behind_where_an_event_alone_does_not() {
+    let (_dir, _server, mut rest) = site("");
+    done(&mut rest, "POST", "/api/detection", &read("e", 0, &["A1"], &at(-600)));
+    assert_eq!(camera(&mut rest)["clock_skew_ms"], Value::Null, "it may have waited");
+    let registration = json!({"camera_id": "c", "checkpoint_id": "gate", "timestamp": at(-600)});
+    done(&mut rest, "POST", "/api/cameras/register", &registration);
+    let skew_ms = camera(&mut rest)["clock_skew_ms"].as_i64().unwrap();
+    assert!((600_000..630_000).contains(&skew_ms), "{skew_ms}");
+}
+
+#[test]
 fn what_a_camera_reported_is_there_to_look_up() {
     let (_dir, _server, mut rest) = site("");
     for minute in 0..5 {

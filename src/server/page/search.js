@@ -109,6 +109,8 @@ export function search(root, params, { remember }) {
       if (mine === asking) busy = false;
     }
     pane.set(records);
+    // So much was looked through that the page is not full.
+    if (mine === asking && cursor !== null && records.length === 0) ask(mine);
   }
 
   function countOf({ total_count: total, total_count_exact: exact }) {

@@ -3,6 +3,8 @@
 use crate::domain::CameraKey;
 use crate::domain::{CameraId, CheckpointId};
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 /// A camera as the server finds it when it starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,58 +104,59 @@ pub struct HealthRow {
     pub body: String,
 }
 
-/// Reports that are looked through where no camera is named: the latest.
-const LOOKED_THROUGH: usize = 20_000;
-
 impl HealthFilter {
-    /// The latest `limit` that match, oldest first: by their time where a camera is named, else by when they came.
+    /// The latest `limit` that match, by their time, oldest first.
     pub fn select(&self, conn: &Connection) -> Result<Vec<HealthRow>> {
-        let mut rows = match &self.camera_id {
-            Some(camera_id) => self.of_camera(conn, camera_id)?,
-            None => self.latest(conn)?,
-        };
-        rows.reverse();
-        Ok(rows)
-    }
-
-    fn of_camera(&self, conn: &Connection, camera_id: &str) -> Result<Vec<HealthRow>> {
-        let checkpoints: Vec<String> = conn
+        // One snapshot for all questions.
+        let tx = conn.unchecked_transaction()?;
+        let cameras = tx
             .prepare_cached(
-                "SELECT checkpoint_id FROM cameras WHERE camera_id = ?1 AND (?2 IS NULL OR checkpoint_id = ?2)",
+                "SELECT camera_id, checkpoint_id FROM cameras
+                 WHERE health_count > 0 AND (?1 IS NULL OR camera_id = ?1) AND (?2 IS NULL OR checkpoint_id = ?2)",
             )?
-            .query_map(params![camera_id, self.checkpoint_id], |row| row.get(0))?
-            .collect::<Result<_>>()?;
-        let mut found = Vec::new();
-        // One way into the index for each place that has a camera of this name.
-        for checkpoint in checkpoints {
-            let rows = conn
-                .prepare_cached(
-                    "SELECT health_id, at_us, received_us, body FROM health
-                     WHERE camera_id = ?1 AND checkpoint_id = ?2 AND at_us >= ?3 AND at_us < ?4
-                         AND (?5 IS NULL OR json_extract(body, '$.component') = ?5)
-                     ORDER BY at_us DESC LIMIT ?6",
-                )?
-                .query_map(
-                    params![camera_id, checkpoint, self.from(), self.to(), self.component, self.limit as i64],
-                    health,
-                )?
-                .collect::<Result<Vec<_>>>()?;
-            found.extend(rows);
+            .query_map(params![self.camera_id, self.checkpoint_id], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<Result<Vec<(String, String)>>>()?;
+        let mut latest = BinaryHeap::new();
+        for camera in &cameras {
+            self.add_latest(&tx, camera, &mut latest)?;
         }
-        found.sort_by_key(|row: &HealthRow| std::cmp::Reverse(row.at_us));
-        found.truncate(self.limit);
-        Ok(found)
+        let mut body = tx.prepare_cached("SELECT health_id, at_us, received_us, body FROM health WHERE seq = ?1")?;
+        let places = latest.into_sorted_vec().into_iter().rev();
+        let rows = places.map(|Reverse((_, seq))| body.query_row([seq], health)).collect();
+        rows
     }
 
-    fn latest(&self, conn: &Connection) -> Result<Vec<HealthRow>> {
-        conn.prepare_cached(&format!(
-            "SELECT health_id, at_us, received_us, body FROM (SELECT * FROM health ORDER BY seq DESC LIMIT {LOOKED_THROUGH})
-             WHERE (?1 IS NULL OR checkpoint_id = ?1) AND at_us >= ?2 AND at_us < ?3
-                 AND (?4 IS NULL OR json_extract(body, '$.component') = ?4)
-             ORDER BY seq DESC LIMIT ?5"
-        ))?
-        .query_map(params![self.checkpoint_id, self.from(), self.to(), self.component, self.limit as i64], health)?
-        .collect()
+    /// One way into an index for each camera, as far as what it has is later than what was found before.
+    fn add_latest(
+        &self,
+        conn: &Connection,
+        (camera, checkpoint): &(String, String),
+        latest: &mut BinaryHeap<Reverse<(i64, i64)>>,
+    ) -> Result<()> {
+        // Word for word as in the index.
+        let (index, condition) = match self.component {
+            Some(_) => {
+                ("health_by_component", "CASE WHEN json_valid(body) THEN json_extract(body, '$.component') END = ?5")
+            }
+            None => ("health_by_camera", "?5 IS NULL"),
+        };
+        let mut statement = conn.prepare_cached(&format!(
+            "SELECT at_us, seq FROM health INDEXED BY {index}
+             WHERE camera_id = ?1 AND checkpoint_id = ?2 AND {condition} AND at_us >= ?3 AND at_us < ?4
+             ORDER BY at_us DESC, seq DESC"
+        ))?;
+        let mut rows = statement.query(params![camera, checkpoint, self.from(), self.to(), self.component])?;
+        while let Some(row) = rows.next()? {
+            let place = Reverse((row.get(0)?, row.get(1)?));
+            if latest.len() >= self.limit {
+                if latest.peek().is_none_or(|earliest| *earliest <= place) {
+                    break;
+                }
+                latest.pop();
+            }
+            latest.push(place);
+        }
+        Ok(())
     }
 
     fn from(&self) -> i64 {

@@ -18,6 +18,11 @@ pub const MANY: usize = if cfg!(test) { 60 } else { 50_000 };
 const SCAN: i64 = 20;
 const MOST_SCANNED: i64 = 500_000;
 
+/// Plates that one page looks at where it goes through the records in order: in the plates alone, and camera by camera or by
+/// time. Behind them the next page goes on.
+const LOOKS_ALONE: usize = if cfg!(test) { 40 } else { 200_000 };
+const LOOKS: usize = if cfg!(test) { 20 } else { 20_000 };
+
 /// Which page, and how it is sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Order {
@@ -63,7 +68,7 @@ pub struct Found {
     /// Otherwise there are more.
     pub total_is_exact: bool,
     pub places: Vec<Place>,
-    /// Where to go on.
+    /// Where to go on; also where so much was looked at that the page is not full.
     pub next: Option<Place>,
 }
 
@@ -90,16 +95,19 @@ impl Filter {
         // One snapshot for all questions.
         let tx = conn.unchecked_transaction()?;
         let cameras = self.cameras(&tx)?;
-        let (mut places, total, total_is_exact) = match &self.plate {
+        let ((mut places, looked), total, total_is_exact) = match &self.plate {
             None => (self.walk(&tx, &cameras, None)?, self.total(&tx, &cameras)?, true),
             Some(wanted) => match few(&tx, wanted)? {
-                Some(seqs) => self.sort(&tx, &cameras, &seqs)?,
+                Some(seqs) => {
+                    let (places, total) = self.sort(&tx, &cameras, &seqs)?;
+                    ((places, None), total, true)
+                }
                 None => (self.walk(&tx, &cameras, Some(wanted))?, MANY as i64, false),
             },
         };
         let more = places.len() > self.limit;
         places.truncate(self.limit);
-        let next = places.last().copied().filter(|_| more);
+        let next = if more { places.last().copied() } else { looked };
         if self.order == Order::Last {
             places.reverse();
         }
@@ -124,53 +132,73 @@ impl Filter {
         }
     }
 
-    /// The first places behind the cursor, one more than wanted: it tells that there are more.
-    fn walk(&self, conn: &Connection, cameras: &[Camera], wanted: Option<&Wanted>) -> Result<Vec<Place>> {
+    /// The first places behind the cursor, one more than wanted: it tells that there are more. And how far it looked, where
+    /// it did not look to the end.
+    fn walk(
+        &self,
+        conn: &Connection,
+        cameras: &[Camera],
+        wanted: Option<&Wanted>,
+    ) -> Result<(Vec<Place>, Option<Place>)> {
         let each = || cameras.iter().map(|(camera, checkpoint, _)| Of::Camera(camera, checkpoint)).collect();
         let ways: Vec<Of<'_>> = match (&self.camera_id, &self.checkpoint_id) {
             (None, None) => vec![Of::All],
             (None, Some(checkpoint)) if !self.by_time() => vec![Of::Checkpoint(checkpoint)],
             _ => each(),
         };
+        let looks = match ways.as_slice() {
+            [Of::All] if !self.by_time() => LOOKS_ALONE,
+            ways => LOOKS.div_ceil(ways.len().max(1)),
+        };
+        let wanted = wanted.map(|wanted| (wanted, looks));
         let mut first: Vec<Place> = Vec::new();
+        let mut looked: Option<Place> = None;
         for of in ways {
             let full = (first.len() > self.limit).then(|| first.last().copied()).flatten();
-            self.walk_one(conn, &of, wanted, full, &mut first)?;
+            let stopped = self.walk_one(conn, &of, wanted, full, &mut first)?;
             first.sort_unstable_by(|one, two| self.compare(one, two));
             first.truncate(self.limit + 1);
+            looked = looked.into_iter().chain(stopped).min_by(|one, two| self.compare(one, two));
         }
-        Ok(first)
+        if let Some(looked) = &looked {
+            first.retain(|place| self.compare(place, looked) != Ordering::Greater);
+        }
+        Ok((first, looked))
     }
 
-    /// Adds what comes before `full` of one kind.
+    /// Adds what comes before `full` of one kind. Gives the last place that it looked at, where it looked at enough.
     fn walk_one(
         &self,
         conn: &Connection,
         of: &Of<'_>,
-        wanted: Option<&Wanted>,
+        wanted: Option<(&Wanted, usize)>,
         full: Option<Place>,
         first: &mut Vec<Place>,
-    ) -> Result<()> {
+    ) -> Result<Option<Place>> {
         let (sql, values) = self.question(of, wanted.is_some());
         let mut statement = conn.prepare_cached(&sql)?;
         let mut rows = statement.query(params_from_iter(values))?;
-        let mut found = 0;
+        let (mut found, mut looks, mut last) = (0, 0, None);
         while let Some(row) = rows.next()? {
             let place = Place { at_us: row.get(0)?, seq: row.get(1)? };
             if full.is_some_and(|full| self.compare(&place, &full) == Ordering::Greater) || found > self.limit {
                 break;
             }
             let matches = match wanted {
-                Some(wanted) => wanted.matches(row.get_ref(2)?.as_str()?),
+                // A record's plates are looked at together.
+                Some((_, most)) if looks >= most && last != Some(place) => return Ok(last),
+                Some((wanted, _)) => wanted.matches(row.get_ref(2)?.as_str()?),
                 None => true,
             };
+            looks += 1;
+            last = Some(place);
             // A record with two such plates is one record.
             if matches && first.last() != Some(&place) {
                 first.push(place);
                 found += 1;
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     fn question(&self, of: &Of<'_>, plates: bool) -> (String, Vec<Sql>) {
@@ -238,12 +266,12 @@ impl Filter {
 
     /// Of few records, given in the order of their numbers: those that also match otherwise, sorted, behind the cursor; and
     /// how many there are of them.
-    fn sort(&self, conn: &Connection, cameras: &[Camera], seqs: &[i64]) -> Result<(Vec<Place>, i64, bool)> {
+    fn sort(&self, conn: &Connection, cameras: &[Camera], seqs: &[i64]) -> Result<(Vec<Place>, i64)> {
         let mut places = Vec::new();
         if self.by_time() && self.total(conn, cameras)? <= (seqs.len() as i64 * SCAN).min(MOST_SCANNED) {
             // An index lists the whole span faster than each record is looked up.
             let span = Filter { plate: None, cursor: None, limit: MOST_SCANNED as usize, ..self.clone() };
-            places = span.walk(conn, cameras, None)?;
+            places = span.walk(conn, cameras, None)?.0;
             places.retain(|place| seqs.binary_search(&place.seq).is_ok());
         } else if self.by_time() || self.camera_id.is_some() || self.checkpoint_id.is_some() {
             for seq in seqs {
@@ -258,13 +286,13 @@ impl Filter {
         }
         places.sort_unstable_by(|one, two| self.compare(one, two));
         places.truncate(self.limit + 1);
-        Ok((places, total, true))
+        Ok((places, total))
     }
 
     fn place_of(&self, conn: &Connection, seq: i64) -> Result<Option<Place>> {
         let (from, to) = self.span();
         conn.prepare_cached(
-            "SELECT captured_us FROM detections WHERE seq = ?1 AND captured_us >= ?2 AND captured_us < ?3
+            "SELECT captured_us FROM detections INDEXED BY detections_brief WHERE seq = ?1 AND captured_us >= ?2 AND captured_us < ?3
              AND (?4 IS NULL OR camera_id = ?4) AND (?5 IS NULL OR checkpoint_id = ?5)",
         )?
         .query_row(params![seq, from, to, self.camera_id, self.checkpoint_id], |row| {

@@ -2,6 +2,7 @@
 
 use super::clocks::{self, Timed};
 use super::gaps;
+use super::keys;
 use super::tally::{self, Kind};
 use super::write::{Accepted, Receipt, Verdict, touch};
 use crate::domain::CameraKey;
@@ -31,6 +32,7 @@ impl NewHealth {
     pub fn insert(mut self, conn: &Connection) -> Result<Accepted> {
         touch(conn, &self.camera, self.received_us)?;
         if let Some(receipt) = Receipt::find(conn, Kind::Health, &self.camera, &self.key)? {
+            keys::used(conn, Kind::Health, &self.camera, &self.key, self.received_us)?;
             let (verdict, record_id) = (Verdict::Duplicate, receipt.record_id);
             return Ok(Accepted { verdict, record_id, orphans: Vec::new(), corrected_us: None });
         }

@@ -10,6 +10,7 @@ mod clocks;
 mod find;
 mod gaps;
 mod health;
+mod keys;
 mod plates;
 mod problems;
 mod read;
@@ -31,12 +32,13 @@ pub use clocks::Timed;
 pub use find::{Filter, Order, Place, knows_all_plates, records};
 pub use gaps::{GapRow, gaps};
 pub use health::NewHealth;
+pub use keys::{OldKeys, forget_keys, old_cameras, old_keys};
 pub use plates::backfill;
 pub use problems::{Observed, Reported, observe, problems};
 pub use read::{CameraRow, ImageRow, RecordRow, cameras, counts, image_path, names_image, receipt};
 pub use retire::{Removal, is_due, remove};
 pub use tally::{HOUR_US, Kind, hours};
-pub use usage::{Class, Usage, usage};
+pub use usage::{Class, Usage, free_inside, usage};
 pub use wanted::{Mode, Wanted};
 pub use watchlists::{
     Watchlist, Written, delete_entries, delete_entry, delete_watchlist, entries, entry_ids, find_entry, find_watchlist,
@@ -229,6 +231,7 @@ impl Store {
         let reader = Connection::open_with_flags(&self.path, flags)?;
         reader.busy_timeout(Duration::from_secs(10))?;
         reader.set_prepared_statement_cache_capacity(64);
+        reader.execute_batch(schema::READER)?;
         Ok(reader)
     }
 

@@ -42,6 +42,7 @@ pub fn is_due(conn: &Connection, removal: &Removal) -> Result<bool> {
 
 fn oldest(conn: &Connection, removal: &Removal, rows: usize) -> Result<Vec<Old>> {
     let select = match removal.class {
+        Class::Key => return Ok(Vec::new()),
         Class::Health => {
             "SELECT seq, health_id, camera_id, checkpoint_id, at_us, received_us, octet_length(body) FROM health
              WHERE ?1 = 3 ORDER BY received_us LIMIT ?2"

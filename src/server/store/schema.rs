@@ -14,11 +14,15 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
     include_str!("schema_5.sql"),
+    include_str!("schema_6.sql"),
 ];
 
 /// FULL, in a log that is folded in at 32 MB: a page that many commits touch is written to its place once.
 const SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
     PRAGMA wal_autocheckpoint = 8000; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16000;";
+
+/// Of a connection that only reads: the inner pages of the indexes that searches go through.
+pub const READER: &str = "PRAGMA cache_size = -8000;";
 
 /// Is the file ours, and of this program's version?
 pub fn recognise(conn: &Connection, path: &Path) -> Result<(), StoreError> {
@@ -35,7 +39,7 @@ pub fn recognise(conn: &Connection, path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Makes sure that the file is ours and up to date; a fresh one gets `store_id`.
+/// Makes sure that the file is ours and up to date; a fresh one gets `store_id`, and a backup's too.
 pub fn prepare(conn: &mut Connection, path: &Path, store_id: &str) -> Result<(), StoreError> {
     let application_id: i64 = conn.query_row("PRAGMA application_id", [], |row| row.get(0))?;
     let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
@@ -53,7 +57,7 @@ pub fn prepare(conn: &mut Connection, path: &Path, store_id: &str) -> Result<(),
     }
     if version == MIGRATIONS.len() {
         // Nothing is written then: a server must start on a full disk too.
-        return Ok(());
+        return identify(conn, store_id);
     }
     let tx = conn.transaction()?;
     tx.pragma_update(None, "application_id", APPLICATION_ID)?;
@@ -65,6 +69,19 @@ pub fn prepare(conn: &mut Connection, path: &Path, store_id: &str) -> Result<(),
         tx.execute("INSERT INTO meta (store_id, checkpoint) VALUES (?1, 0)", [store_id])?;
     }
     tx.commit()?;
+    identify(conn, store_id)
+}
+
+/// Agents compare the store's id and its last commit with what they have seen. A backup that others have written to may have
+/// come past an agent's number unseen; under another id it cannot.
+fn identify(conn: &Connection, store_id: &str) -> Result<(), StoreError> {
+    if conn.query_row("SELECT is_copy FROM meta", [], |row| row.get(0))? {
+        conn.execute("UPDATE meta SET store_id = ?1, is_copy = 0", [store_id])?;
+        tracing::info!(
+            store_id,
+            "this database is a backup's and has a new identity: agents send again what they still keep"
+        );
+    }
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use crate::domain::{CameraId, CameraKey, CheckpointId};
 mod clocks;
 mod faults;
 mod find;
+mod health;
 mod retire;
 mod upgrade;
 mod watch;

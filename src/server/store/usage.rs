@@ -13,6 +13,8 @@ pub enum Class {
     Alert = 2,
     /// Health reports, which are no detections.
     Health = 3,
+    /// Keys of events whose records are gone.
+    Key = 4,
 }
 
 impl Class {
@@ -25,6 +27,7 @@ impl Class {
             Class::Read => "reads",
             Class::Alert => "alerts",
             Class::Health => "health",
+            Class::Key => "keys",
         }
     }
 
@@ -34,6 +37,7 @@ impl Class {
             0 => Class::NoText,
             2 => Class::Alert,
             3 => Class::Health,
+            4 => Class::Key,
             _ => Class::Read,
         }
     }
@@ -66,7 +70,22 @@ pub fn removed(conn: &Connection, class: Class, records: i64, bytes: i64) -> Res
     Ok(())
 }
 
-/// All classes. Health reports are counted only as removed.
+/// These went that are not counted while they are stored.
+pub fn forgotten(conn: &Connection, class: Class, records: i64) -> Result<()> {
+    if records > 0 {
+        conn.prepare_cached("UPDATE usage SET removed_records = removed_records + ?2 WHERE class = ?1")?
+            .execute(params![class as i64, records])?;
+    }
+    Ok(())
+}
+
+/// Bytes of the database's file that are free for further rows.
+pub fn free_inside(conn: &Connection) -> Result<i64> {
+    let number = |pragma: &str| conn.query_row(pragma, [], |row| row.get::<_, i64>(0));
+    Ok(number("PRAGMA freelist_count")?.saturating_mul(number("PRAGMA page_size")?))
+}
+
+/// All classes. Health reports and keys are counted only as removed.
 pub fn usage(conn: &Connection) -> Result<Vec<Usage>> {
     conn.prepare_cached("SELECT class, records, bytes, removed_records, removed_bytes FROM usage ORDER BY class")?
         .query_map([], |row| {

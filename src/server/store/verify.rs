@@ -105,9 +105,11 @@ pub fn pictures(conn: &Connection, mut each: impl FnMut(Named)) -> Result<(), St
     Ok(())
 }
 
-/// Writes the database as it is at this moment into a new file, whole and without waste, while others go on writing.
+/// Writes the database as it is at this moment into a new file, whole and without waste, while others go on writing; marked
+/// as a copy.
 pub fn copy_to(conn: &Connection, file: &Path) -> Result<(), StoreError> {
     conn.execute("VACUUM INTO ?1", [file.to_string_lossy()])?;
+    Connection::open(file)?.execute("UPDATE meta SET is_copy = 1", [])?;
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! What is written for a detection. Each function runs inside the writer's transaction.
 
 use super::clocks::Timed;
+use super::keys;
 use super::plates::{self, Plates};
 use super::read::ImageRow;
 use super::tally::{self, Kind};
@@ -59,6 +60,7 @@ impl NewDetection {
         let verdict = verdict(receipt.as_ref().map(|receipt| receipt.revision), self.revision);
         let record_id = receipt.map_or_else(|| self.detection_id.clone(), |receipt| receipt.record_id);
         if verdict == Verdict::Duplicate {
+            keys::used(conn, Kind::Detection, &self.camera, &self.key, self.received_us)?;
             let orphans = self.unnamed(conn, &record_id)?;
             return Ok(Accepted { verdict, record_id, orphans, corrected_us: None });
         }
@@ -192,7 +194,7 @@ impl Receipt {
         let (camera, checkpoint) = (camera.camera.as_str(), camera.checkpoint.as_str());
         conn.prepare_cached(
             "INSERT INTO receipts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-             ON CONFLICT DO UPDATE SET revision = excluded.revision",
+             ON CONFLICT DO UPDATE SET revision = excluded.revision, received_us = excluded.received_us",
         )?
         .execute(params![kind.as_str(), camera, checkpoint, key, self.revision, self.record_id, now_us])?;
         Ok(())

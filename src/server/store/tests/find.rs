@@ -15,10 +15,10 @@ struct Model {
 const CAMERAS: [(&str, &str); 4] = [("c0", "north"), ("c1", "north"), ("c0", "south"), ("c2", "south")];
 
 /// The same numbers in every run.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
+    pub fn roll(&mut self, sides: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % sides
     }
@@ -77,9 +77,9 @@ fn expected(model: &[Model], filter: &Filter, plate: Option<(&str, Mode)>) -> Ve
     found.into_iter().map(|(_, seq)| seq).collect()
 }
 
-/// All pages after each other, each in the order in which it was walked; the totals of all pages.
-async fn pages(store: &Arc<Store>, filter: &Filter) -> (Vec<i64>, BTreeSet<(i64, bool)>) {
-    let (mut seqs, mut totals) = (Vec::new(), BTreeSet::new());
+/// All pages after each other, each in the order in which it was walked; the totals of all pages; how many were not full.
+async fn pages(store: &Arc<Store>, filter: &Filter) -> (Vec<i64>, BTreeSet<(i64, bool)>, usize) {
+    let (mut seqs, mut totals, mut short) = (Vec::new(), BTreeSet::new(), 0);
     let mut filter = filter.clone();
     loop {
         let page = filter.clone();
@@ -90,7 +90,8 @@ async fn pages(store: &Arc<Store>, filter: &Filter) -> (Vec<i64>, BTreeSet<(i64,
             places.reverse();
         }
         seqs.extend(places);
-        let Some(next) = found.next else { return (seqs, totals) };
+        let Some(next) = found.next else { return (seqs, totals, short) };
+        short += usize::from(found.places.len() < filter.limit);
         filter.cursor = Place::parse(&next.to_string());
         assert_eq!(filter.cursor, Some(next));
     }
@@ -103,7 +104,7 @@ async fn every_filter_finds_what_a_look_at_each_record_would_find_page_by_page()
     let mut dice = Dice(7);
     let model = fill(&store, &mut dice, 300).await;
     assert_counted(&store).await;
-    let (mut walked, mut looked_up) = (0, 0);
+    let (mut walked, mut looked_up, mut partly) = (0, 0, 0);
     for _ in 0..600 {
         let mut maybe = |value: String| (dice.roll(2) == 0).then_some(value);
         let (camera_id, checkpoint_id) = (maybe("c0".into()), maybe("south".into()));
@@ -124,7 +125,8 @@ async fn every_filter_finds_what_a_look_at_each_record_would_find_page_by_page()
             limit: 1 + dice.roll(40),
         };
         let expected = expected(&model, &filter, plate);
-        let (found, totals) = pages(&store, &filter).await;
+        let (found, totals, short) = pages(&store, &filter).await;
+        partly += short;
         assert_eq!(found, expected, "{filter:?}");
         let (total, exact) = totals.pop_first_only();
         if exact {
@@ -135,6 +137,7 @@ async fn every_filter_finds_what_a_look_at_each_record_would_find_page_by_page()
         }
     }
     assert!(walked > 20 && looked_up > 20, "both ways were gone: {walked} {looked_up}");
+    assert!(partly > 20, "some pages ended where enough was looked at: {partly}");
 }
 
 trait Only<T> {

@@ -43,7 +43,7 @@ async fn each_class_goes_by_itself_the_oldest_arrivals_first_and_its_files_are_n
 
     let stored = store.read(usage).await.unwrap();
     let numbers: Vec<_> = stored.iter().map(|usage| (usage.records, usage.removed_records)).collect();
-    assert_eq!(numbers, [(1, 1), (1, 1), (1, 0), (0, 0)]);
+    assert_eq!(numbers, [(1, 1), (1, 1), (1, 0), (0, 0), (0, 0)]);
     assert_eq!(take(&store, Class::Alert, None, Some(1_000_000)).await.records, 1);
     assert_eq!(take(&store, Class::Alert, None, Some(1_000_000)).await, Removed::default());
 
@@ -90,4 +90,64 @@ async fn health_reports_go_by_age_and_the_last_word_of_a_component_stays() {
     assert_counted(&store).await;
     assert_eq!(store.read(cameras).await.unwrap()[0].health_status, "warning");
     assert_eq!(store.read(usage).await.unwrap()[3].removed_records, 2);
+}
+
+/// Looks through all keys as the server does, two at a time; gives how many went.
+async fn forget(store: &Arc<Store>, before_us: i64) -> i64 {
+    let (mut after, mut forgotten) = (String::new(), 0);
+    loop {
+        let work = move |conn: &Connection| {
+            let mut forgotten = 0;
+            let mut next = None;
+            for camera in old_cameras(conn, before_us)? {
+                let old = old_keys(conn, (Kind::Detection, &camera), &after, before_us, 2)?;
+                forgotten += forget_keys(conn, (Kind::Detection, &camera), &old.keys, before_us)?;
+                next = old.next;
+            }
+            Ok((forgotten, next))
+        };
+        let (some, next) = store.write(work).await.unwrap().value;
+        forgotten += some;
+        let Some(next) = next else { return forgotten };
+        after = next;
+    }
+}
+
+const DAY_US: i64 = 86_400_000_000;
+
+#[tokio::test]
+async fn keys_go_long_after_their_last_use_and_never_before_their_record() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    for number in 0..7 {
+        insert(&store, event(number, if number < 5 { "" } else { "AB 1" }, number as i64 * 10 * DAY_US)).await;
+    }
+    assert_eq!(take(&store, Class::NoText, None, Some(i64::MAX)).await.records, 5);
+    // Came again on the fortieth day, after its record had gone: known, and known for longer now.
+    assert_eq!(insert(&store, event(1, "", 40 * DAY_US)).await.verdict, Verdict::Duplicate);
+    assert_eq!(forget(&store, -5).await, 0);
+    assert_eq!(forget(&store, 25 * DAY_US).await, 2, "0 and 2; 1 was used since");
+    assert_eq!(forget(&store, 25 * DAY_US).await, 0);
+    assert_eq!(forget(&store, 1000 * DAY_US).await, 3, "1, 3 and 4; 5 and 6 have their records");
+    for (number, verdict) in [(5, Verdict::Duplicate), (6, Verdict::Duplicate), (0, Verdict::New)] {
+        assert_eq!(insert(&store, event(number, "", 70 * DAY_US)).await.verdict, verdict, "{number}");
+    }
+    assert_eq!(store.read(usage).await.unwrap()[4].removed_records, 5);
+    assert_counted(&store).await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_used_between_the_look_and_the_removal_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    insert(&store, event(0, "", 0)).await;
+    take(&store, Class::NoText, None, None).await;
+    let camera = ("c1".to_owned(), "p1".to_owned());
+    let of = camera.clone();
+    let old = store.read(move |conn| old_keys(conn, (Kind::Detection, &of), "", 9, 10)).await.unwrap();
+    assert_eq!((old.keys.as_slice(), old.next), (["e0".to_owned()].as_slice(), None));
+    insert(&store, event(0, "", 50 * DAY_US)).await;
+    let gone = store.write(move |conn| forget_keys(conn, (Kind::Detection, &camera), &old.keys, 9)).await.unwrap();
+    assert_eq!(gone.value, 0);
+    assert_eq!(insert(&store, event(0, "", 51 * DAY_US)).await.verdict, Verdict::Duplicate);
 }
