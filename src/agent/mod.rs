@@ -9,6 +9,8 @@ mod evidence;
 #[cfg(feature = "vision")]
 mod infer;
 mod link_file;
+#[cfg(feature = "vision")]
+mod motion;
 mod owner;
 #[cfg(feature = "vision")]
 mod reports;

@@ -16,7 +16,6 @@ use crate::domain::Frame;
 use crate::inference::Pipeline;
 use crate::outbox::Outbox;
 use crate::supervise::{self, Shutdown};
-use crate::track::TrackSettings;
 use crate::uplink::{self, Uplink};
 use std::io::Write;
 use std::sync::Arc;
@@ -80,9 +79,8 @@ impl Agent {
         let media = MediaLoop { config: config.evidence.clone(), store, outbox: outbox.handle() };
         let media = supervise::spawn("media", move || media.run(received)).map_err(internal)?;
         let slots: Slots<Frame> = Slots::new(cameras.len());
-        let counters = Arc::new(Counters::default());
-        let infer =
-            InferLoop::new(&cameras, track_settings(&config), slots.clone(), pipeline, events, counters.clone());
+        let counters = Arc::new(Counters::new(cameras.len()));
+        let infer = InferLoop::new(&cameras, slots.clone(), pipeline, events, counters.clone(), clock.clone());
         let infer = supervise::spawn("infer", move || infer.run()).map_err(internal)?;
         let workers = cameras::start(&cameras, &slots)?;
 
@@ -97,6 +95,7 @@ impl Agent {
             config: config.health.clone(),
             data_dir: config.data_dir.clone(),
             cameras: watched,
+            counters: counters.clone(),
             outbox: outbox.handle(),
             clock,
         };
@@ -168,17 +167,6 @@ fn load_models(config: &AgentConfig) -> Result<Pipeline, Failure> {
     }
     info!(version = %described.runtime_version, "ONNX Runtime");
     Ok(pipeline)
-}
-
-fn track_settings(config: &AgentConfig) -> TrackSettings {
-    let ms = |seconds: f64| (seconds * 1000.0) as u64;
-    TrackSettings {
-        min_text_confidence: config.pipeline.min_text_confidence,
-        min_text_length: config.pipeline.min_text_length,
-        timeout_ms: ms(config.pipeline.track_timeout_s),
-        limit_ms: ms(config.pipeline.track_limit_s),
-        repeat_window_ms: ms(config.pipeline.repeat_window_s),
-    }
 }
 
 /// Waits until stopped; with `until_drained` also until every source has ended, which it then tells.

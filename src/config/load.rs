@@ -3,7 +3,7 @@
 //! The default configuration, written as TOML, is the schema: its keys are the valid ones and its values tell the
 //! types. So a new key needs no line here.
 
-use super::{AgentConfig, CameraConfig, ConfigError, Fault, ServerConfig};
+use super::{AgentConfig, CameraConfig, ConfigError, Fault, LineConfig, ServerConfig, ZoneConfig};
 use serde::{Serialize, de::DeserializeOwned};
 use std::ops::Range;
 use std::path::Path;
@@ -73,8 +73,12 @@ fn table_of<T: Serialize>(value: &T) -> Table {
 
 fn schema_of_agent() -> Table {
     let mut schema = table_of(&AgentConfig::default());
-    let camera = Value::Table(table_of(&CameraConfig::default()));
-    schema.insert("camera".into(), Value::Array(vec![camera]));
+    let camera = CameraConfig {
+        zone: vec![ZoneConfig::example()],
+        line: vec![LineConfig::example()],
+        ..CameraConfig::default()
+    };
+    schema.insert("camera".into(), Value::Array(vec![Value::Table(table_of(&camera))]));
     schema
 }
 
@@ -249,6 +253,11 @@ fn parse_like(expected: &Value, text: &str) -> Option<Value> {
         Value::Integer(_) => text.parse().ok().map(Value::Integer),
         Value::Float(_) => text.parse().ok().map(Value::Float),
         Value::Boolean(_) => text.parse().ok().map(Value::Boolean),
+        // A list of texts needs no quotes; points are written as in the file.
+        Value::Array(items) if matches!(items.first(), Some(Value::Array(_) | Value::Float(_))) => {
+            let mut table = format!("list = {text}").parse::<Table>().ok()?;
+            table.remove("list").filter(Value::is_array)
+        }
         Value::Array(_) => {
             Some(Value::Array(text.split(',').map(|item| Value::String(item.trim().to_owned())).collect()))
         }
@@ -385,6 +394,34 @@ mod tests {
         assert!(faults_of(&text).contains("evidence.jpeg_quality: 200 is out of range; allowed is 30 to 100"));
     }
 
+    #[test]
+    fn zones_and_lines_are_checked_and_can_come_from_the_environment() {
+        let zone = "[[camera.zone]]\nkind = \"exclude\"\npoints = [[0, 0], [1, 0], [1, 0.3]]\n";
+        let line = "[[camera.line]]\nname = \"gate\"\nfrom = [0.0, 0.7]\nto = [1, 0.7]\n";
+        let text = format!("{MINIMAL}{zone}{line}");
+        let variable = ("LPR_CAMERA_1_ZONE_2_POINTS", "[[0, 0.5], [1, 0.5], [1, 1], [0, 1]]");
+        let config = agent_from(&text, "f", env(&[variable, ("LPR_CAMERA_1_ZONE_2_KIND", "include")])).unwrap();
+        assert_eq!(config.camera[0].zone[0].points[2], [1.0, 0.3]);
+        assert_eq!((config.camera[0].zone[1].points.len(), config.camera[0].zone[1].kind.as_str()), (4, "include"));
+        assert_eq!(config.camera[0].line[0].to, [1.0, 0.7]);
+
+        let wrong =
+            "[[camera.zone]]\nkind = \"out\"\npoints = [[0, 0], [2, 0]]\n[[camera.line]]\nfrom = [0.5]\nto = [0.5]\n";
+        let faults = faults_of(&format!("{MINIMAL}{wrong}"));
+        for part in [
+            "camera[1].zone[1].kind: \"out\" is no kind of zone",
+            "camera[1].zone[1].points: a zone needs at least 3 corners, not 2",
+            "camera[1].zone[1].points: [2.0, 0.0] is no point",
+            "camera[1].line[1].name: a line needs a name",
+            "camera[1].line[1].from: [0.5] is no point",
+            "camera[1].line[1].to: is where the line begins",
+        ] {
+            assert!(faults.contains(part), "{part} is not in\n{faults}");
+        }
+        let misspelt = faults_of(&format!("{MINIMAL}[[camera.zone]]\nkindd = \"include\"\n"));
+        assert!(misspelt.contains("did you mean \"kind\"?"), "{misspelt}");
+    }
+
     /// Every key of the schema is in the file, so that the file documents them all.
     fn missing_keys(file: &Table, schema: &Table) -> Vec<String> {
         let mut missing = Vec::new();
@@ -407,7 +444,16 @@ mod tests {
     fn the_commented_agent_file_shows_every_key_with_its_default() {
         let text = include_str!("../../config/agent.toml");
         let mut config = agent_from(text, "agent.toml", env(&[])).unwrap();
-        assert_eq!(missing_keys(&text.parse().unwrap(), &schema_of_agent()), Vec::<String>::new());
+        // Zones and lines are there as an example: lines that begin with `#` and no space.
+        let example: String = text
+            .lines()
+            .map(|line| match line.strip_prefix('#') {
+                Some(code) if !code.starts_with(' ') => format!("{code}\n"),
+                _ => format!("{line}\n"),
+            })
+            .collect();
+        assert_eq!(missing_keys(&example.parse().unwrap(), &schema_of_agent()), Vec::<String>::new());
+        assert_eq!(agent_from(&example, "agent.toml", env(&[])).unwrap().camera[0].zone.len(), 1);
         let camera = config.camera.remove(0);
         assert_eq!(config, AgentConfig::default());
         assert_eq!(CameraConfig { source: String::new(), ..camera }, CameraConfig::default());

@@ -25,7 +25,7 @@ pub struct CharRead {
 }
 
 /// One plate found and read in one frame.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct PlateRead {
     /// In pixels of the full frame.
     pub bbox: BBox,
@@ -42,6 +42,12 @@ pub struct PlateRead {
     pub province: Option<String>,
     /// Index of the vehicle it hangs on.
     pub vehicle: Option<usize>,
+    /// What the frame gave before a grammar or a vote changed it to `text`; `None` where nothing did.
+    pub raw_text: Option<String>,
+    /// How sharp the plate's picture is, 0–1, where it was measured.
+    pub sharpness: Option<f32>,
+    /// Does the text fit a configured format? `None` where none is asked for.
+    pub fits_grammar: Option<bool>,
 }
 
 /// Milliseconds spent in each step of one frame.

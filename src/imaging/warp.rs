@@ -88,6 +88,16 @@ impl Resampler {
         Ok(self.out.data_bytes()?)
     }
 
+    /// The brightness (0–255) of `width` × `height` cells that cover the frame, row by row: the mean of each.
+    pub fn luma_grid(&mut self, frame: &Frame, width: u32, height: u32, grid: &mut Vec<u8>) -> Result<(), WarpError> {
+        let cells = self.resize(frame, PixelRect::whole(frame), width, height, Filter::Area)?;
+        grid.clear();
+        // ITU-R BT.601 in 256ths.
+        let luma = |bgr: &[u8]| (29 * u32::from(bgr[0]) + 150 * u32::from(bgr[1]) + 77 * u32::from(bgr[2])) >> 8;
+        grid.extend(cells.chunks_exact(3).map(|bgr| luma(bgr) as u8));
+        Ok(())
+    }
+
     /// The quadrilateral of the frame as an upright picture of `width` × `height` pixels: BGR, rows tightly packed.
     /// What lies outside the frame repeats its border.
     pub fn rectify(&mut self, frame: &Frame, quad: &Quad, width: u32, height: u32) -> Result<&[u8], WarpError> {

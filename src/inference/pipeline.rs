@@ -102,6 +102,7 @@ impl Pipeline {
                 characters: text.read.characters,
                 province: text.province,
                 vehicle: carrier(&plate.bbox, &vehicles),
+                ..PlateRead::default()
             });
         }
         let timing = Timing {
