@@ -3,7 +3,7 @@
 use super::{Exit, Failure};
 use crate::capture::{self, CameraStats, OpenOptions, Slots, Worker};
 use crate::clock::Clock;
-use crate::config::{AgentConfig, CameraConfig, LineConfig, PipelineConfig, Secret, SourceSpec, ZoneConfig};
+use crate::config::{AgentConfig, CameraConfig, LineConfig, Secret, SourceSpec, ZoneConfig};
 use crate::domain::{CameraKey, Frame, Point};
 use crate::sim::SimSpec;
 use crate::supervise::Shutdown;
@@ -60,7 +60,7 @@ impl Camera {
             spec,
             options,
             read_timeout_s: camera.read_timeout_s,
-            track: track_settings(&config.pipeline, camera),
+            track: track_settings(config, camera),
             motion_gate: config.pipeline.motion_gate,
         })
     }
@@ -76,7 +76,8 @@ impl Camera {
     }
 }
 
-fn track_settings(pipeline: &PipelineConfig, camera: &CameraConfig) -> TrackSettings {
+fn track_settings(config: &AgentConfig, camera: &CameraConfig) -> TrackSettings {
+    let pipeline = &config.pipeline;
     let ms = |seconds: f64| (seconds * 1000.0) as u64;
     let point = |xy: &[f64]| match xy {
         [x, y] => Point::new(*x as f32, *y as f32),
@@ -95,6 +96,7 @@ fn track_settings(pipeline: &PipelineConfig, camera: &CameraConfig) -> TrackSett
         limit_ms: ms(pipeline.track_limit_s),
         repeat_window_ms: ms(pipeline.repeat_window_s),
         provisional: pipeline.provisional,
+        keep_unread: config.evidence.unread_pictures > 0,
         zones: camera.zone.iter().map(zone).collect(),
         lines: camera.line.iter().map(line).collect(),
     }

@@ -2,10 +2,10 @@
 //! names a picture that is not there.
 
 use crate::config::EvidenceConfig;
-use crate::domain::{PlateEvent, new_event_id};
+use crate::domain::PlateEvent;
 use crate::imaging::{self, ImagingError};
 use crate::media::{EvidenceRefs, EvidenceStore, MediaError};
-use crate::outbox::{NewRow, OutboxError, OutboxHandle};
+use crate::outbox::{OutboxError, OutboxHandle};
 use crate::uplink::plate_row;
 use std::sync::mpsc::Receiver;
 use tracing::{error, warn};
@@ -36,7 +36,7 @@ impl MediaLoop {
             warn!(camera = %event.camera, event_id = %event.event_id, error = %failure, "event kept without pictures");
             EvidenceRefs::default()
         });
-        self.outbox.submit_blocking(NewRow { revision: event.pass.revision, ..plate_row(event, evidence) })
+        self.outbox.submit_blocking(plate_row(event, evidence))
     }
 
     fn pictures(&self, event: &PlateEvent) -> Result<EvidenceRefs, PictureError> {
@@ -50,9 +50,8 @@ impl MediaLoop {
                 crop.map(|crop| imaging::encode_jpeg(&crop, config.jpeg_quality, config.crop_max_bytes)).transpose()
             })
             .collect::<Result<Vec<_>, ImagingError>>()?;
-        // Revisions share the event's id but not its pictures: each row removes its own.
-        let name = if event.pass.revision == 0 { event.event_id } else { new_event_id(event.frame.captured) };
-        Ok(self.store.save(name, event.frame.captured, Some(&frame), &crops)?)
+        let (id, revision) = (event.event_id, event.pass.revision);
+        Ok(self.store.save_revision(id, revision, event.frame.captured, Some(&frame), &crops)?)
     }
 }
 

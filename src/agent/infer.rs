@@ -3,16 +3,19 @@
 
 use super::cameras::Camera;
 use super::motion::FrameGate;
+use super::unread::{self, UnreadPicture};
 use crate::capture::Slots;
 use crate::clock::Clock;
 use crate::domain::{CameraKey, Frame, FrameReading, PassFacts, PlateEvent, new_event_id};
 use crate::inference::Pipeline;
 use crate::track::{Funnel, Passage, TrackSettings, Tracker};
+use crate::uplink::LinkStatus;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::watch;
 use tracing::{debug, warn};
 use uuid::Uuid;
 
@@ -98,9 +101,20 @@ pub struct InferLoop {
     lanes: Vec<Lane>,
     events: SyncSender<PlateEvent>,
     counters: Arc<Counters>,
+    unread: Option<SyncSender<UnreadPicture>>,
+    link: watch::Receiver<LinkStatus>,
     clock: Arc<dyn Clock>,
     /// When it was last asked whether a silent camera holds an event back, milliseconds since boot.
     asked_ms: u64,
+}
+
+/// Where what is made goes.
+pub struct Outlets {
+    pub events: SyncSender<PlateEvent>,
+    /// Pictures of what is not read, if they are wanted.
+    pub unread: Option<SyncSender<UnreadPicture>>,
+    /// How the link stands: provisional events are for servers that know revisions.
+    pub link: watch::Receiver<LinkStatus>,
 }
 
 /// How often that is asked.
@@ -111,12 +125,13 @@ impl InferLoop {
         cameras: &[Camera],
         slots: Slots<Frame>,
         pipeline: Pipeline,
-        events: SyncSender<PlateEvent>,
         counters: Arc<Counters>,
+        outlets: Outlets,
         clock: Arc<dyn Clock>,
     ) -> Self {
         let lanes = cameras.iter().map(Lane::of).collect();
-        Self { slots, pipeline, lanes, events, counters, clock, asked_ms: 0 }
+        let Outlets { events, unread, link } = outlets;
+        Self { slots, pipeline, lanes, events, counters, unread, link, clock, asked_ms: 0 }
     }
 
     /// Runs until every source has ended; then everything in sight has passed.
@@ -178,6 +193,7 @@ impl InferLoop {
         );
         match lane.tracker.as_mut() {
             Some(tracker) => {
+                tracker.set_provisional(lane.settings.provisional && self.link.borrow().revisions);
                 let passages = tracker.update(frame, &reading);
                 self.report(camera, passages);
             }
@@ -194,8 +210,12 @@ impl InferLoop {
             let event = self.lanes[camera].event(passage);
             self.send(camera, event);
         }
-        if let (Some(tracker), Some(counts)) = (&self.lanes[camera].tracker, self.counters.cameras.get(camera)) {
+        let lane = &mut self.lanes[camera];
+        if let (Some(tracker), Some(counts)) = (lane.tracker.as_mut(), self.counters.cameras.get(camera)) {
             counts.set_funnel(tracker.funnel());
+            for unread in tracker.take_unread() {
+                self.unread.iter().for_each(|pictures| unread::hand_over(lane.key.camera.as_str(), &unread, pictures));
+            }
         }
         let suppressed = self.lanes.iter().filter_map(|lane| lane.tracker.as_ref()).map(Tracker::suppressed).sum();
         self.counters.suppressed.store(suppressed, Ordering::Relaxed);

@@ -17,6 +17,8 @@ mod reports;
 #[cfg(feature = "vision")]
 mod run;
 mod shrink;
+#[cfg(feature = "vision")]
+mod unread;
 
 pub use crate::exit::{Exit, Failure};
 #[cfg(feature = "vision")]

@@ -83,6 +83,8 @@ pub struct EvidenceConfig {
     pub crop_max_bytes: usize,
     /// Width of the annotated frame in pixels at the most.
     pub frame_max_width: u32,
+    /// Pictures of unread vehicles kept on this machine, per camera and reason, 0–1000; 0: none.
+    pub unread_pictures: usize,
 }
 
 /// `[outbox]`.
@@ -184,7 +186,13 @@ impl Default for ModelsConfig {
 
 impl Default for EvidenceConfig {
     fn default() -> Self {
-        Self { jpeg_quality: 85, frame_max_bytes: 300_000, crop_max_bytes: 40_000, frame_max_width: 1280 }
+        Self {
+            jpeg_quality: 85,
+            frame_max_bytes: 300_000,
+            crop_max_bytes: 40_000,
+            frame_max_width: 1280,
+            unread_pictures: 0,
+        }
     }
 }
 
@@ -279,6 +287,7 @@ impl AgentConfig {
         range(faults, "evidence.frame_max_bytes", self.evidence.frame_max_bytes as f64, 10_000.0, 5e6);
         range(faults, "evidence.crop_max_bytes", self.evidence.crop_max_bytes as f64, 2_000.0, 1e6);
         range(faults, "evidence.frame_max_width", f64::from(self.evidence.frame_max_width), 320.0, 7680.0);
+        range(faults, "evidence.unread_pictures", self.evidence.unread_pictures as f64, 0.0, 1000.0);
         range(faults, "outbox.max_bytes", self.outbox.max_bytes as f64, 1e6, 1e15);
         range(faults, "outbox.max_age_h", self.outbox.max_age_h, 0.0, 87_600.0);
         range(faults, "outbox.keep_delivered_h", self.outbox.keep_delivered_h, 0.0, 87_600.0);

@@ -3,7 +3,7 @@
 //! The default configuration, written as TOML, is the schema: its keys are the valid ones and its values tell the
 //! types. So a new key needs no line here.
 
-use super::{AgentConfig, CameraConfig, ConfigError, Fault, LineConfig, ServerConfig, ZoneConfig};
+use super::{AgentConfig, CameraConfig, ConfigError, Fault, LineConfig, ServerConfig, ZoneConfig, locate};
 use serde::{Serialize, de::DeserializeOwned};
 use std::ops::Range;
 use std::path::Path;
@@ -36,8 +36,10 @@ pub fn agent_from(
 ) -> Result<AgentConfig, ConfigError> {
     // An agent must not trip over the server's variables on a box that runs both.
     let env = env.filter(|(key, _)| !key.starts_with(SERVER_PREFIX) && !TOOL_VARIABLES.contains(&key.as_str()));
-    let config: AgentConfig = Loader::new(text, origin, schema_of_agent()).load(AGENT_PREFIX, env)?;
-    finish(config, origin, AgentConfig::faults)
+    let env: Vec<_> = env.collect();
+    let config: AgentConfig = Loader::new(text, origin, schema_of_agent()).load(AGENT_PREFIX, env.iter().cloned())?;
+    let faults = config.faults();
+    finish(config, faults, &Origin { name: origin, text, prefix: AGENT_PREFIX, env: &env })
 }
 
 /// As [`load_server`], from text; `origin` names it in faults.
@@ -47,8 +49,10 @@ pub fn server_from(
     env: impl Iterator<Item = (String, String)>,
 ) -> Result<ServerConfig, ConfigError> {
     let schema = table_of(&ServerConfig::default());
-    let config: ServerConfig = Loader::new(text, origin, schema).load(SERVER_PREFIX, env)?;
-    finish(config, origin, ServerConfig::faults)
+    let env: Vec<_> = env.collect();
+    let config: ServerConfig = Loader::new(text, origin, schema).load(SERVER_PREFIX, env.iter().cloned())?;
+    let faults = config.faults();
+    finish(config, faults, &Origin { name: origin, text, prefix: SERVER_PREFIX, env: &env })
 }
 
 /// `LPR_…` variables that are no configuration keys: see docs/configuration.md.
@@ -58,12 +62,31 @@ fn read(path: &Path) -> Result<String, ConfigError> {
     std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })
 }
 
-fn finish<T>(config: T, origin: &str, check: impl Fn(&T) -> Vec<Fault>) -> Result<T, ConfigError> {
-    let faults = check(&config);
+/// Where values come from.
+struct Origin<'a> {
+    name: &'a str,
+    text: &'a str,
+    prefix: &'a str,
+    env: &'a [(String, String)],
+}
+
+impl Origin<'_> {
+    /// The line of a value; none where the environment has given it.
+    fn line_of(&self, key: &str) -> Option<usize> {
+        let name = key.replace(['.', '['], "_").replace(']', "").to_uppercase();
+        let name = format!("{}{name}", self.prefix);
+        if self.env.iter().any(|(variable, _)| *variable == name) { None } else { locate::line_of(self.text, key) }
+    }
+}
+
+fn finish<T>(config: T, mut faults: Vec<Fault>, origin: &Origin<'_>) -> Result<T, ConfigError> {
     if faults.is_empty() {
         return Ok(config);
     }
-    Err(ConfigError::Faults { origin: origin.to_owned(), faults })
+    for fault in faults.iter_mut().filter(|fault| fault.line.is_none()) {
+        fault.line = origin.line_of(&fault.key);
+    }
+    Err(ConfigError::Faults { origin: origin.name.to_owned(), faults })
 }
 
 fn table_of<T: Serialize>(value: &T) -> Table {
@@ -404,6 +427,9 @@ mod tests {
         assert_eq!(config.camera[0].zone[0].points[2], [1.0, 0.3]);
         assert_eq!((config.camera[0].zone[1].points.len(), config.camera[0].zone[1].kind.as_str()), (4, "include"));
         assert_eq!(config.camera[0].line[0].to, [1.0, 0.7]);
+        let twice = faults_of(&format!("{text}[pipeline]\ntrack_timeout_s = 40.0\n{line}"));
+        assert!(twice.contains("camera[1].line[2].name: \"gate\" is another line's name"), "{twice}");
+        assert!(twice.contains("line 12: pipeline.track_timeout_s: 40 is not below pipeline.track_limit_s"), "{twice}");
 
         let wrong =
             "[[camera.zone]]\nkind = \"out\"\npoints = [[0, 0], [2, 0]]\n[[camera.line]]\nfrom = [0.5]\nto = [0.5]\n";

@@ -5,6 +5,7 @@ mod access;
 mod agent;
 mod fault;
 mod load;
+mod locate;
 mod road;
 mod secret;
 mod server;

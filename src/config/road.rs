@@ -79,6 +79,13 @@ impl PipelineConfig {
         range(faults, "pipeline.track_timeout_s", self.track_timeout_s, 0.1, 60.0);
         range(faults, "pipeline.track_limit_s", self.track_limit_s, 1.0, 3600.0);
         range(faults, "pipeline.repeat_window_s", self.repeat_window_s, 0.0, 3600.0);
+        if self.track_timeout_s >= self.track_limit_s {
+            let message = format!(
+                "{} is not below pipeline.track_limit_s ({}): every vehicle would be reported before it has passed",
+                self.track_timeout_s, self.track_limit_s
+            );
+            faults.push(Fault::new("pipeline.track_timeout_s", message));
+        }
     }
 }
 
@@ -94,6 +101,12 @@ pub(super) fn check_zones(faults: &mut Vec<Fault>, key: &str, zones: &[ZoneConfi
             faults.push(Fault::new(at("points"), message));
         }
         zone.points.iter().for_each(|point| check_point(faults, &at("points"), point));
+        if zone.points.len() >= 3 && area(&zone.points) < LEAST_AREA {
+            faults.push(Fault::new(
+                at("points"),
+                "the corners lie on a line, or cross over; write them in order around the zone",
+            ));
+        }
     }
 }
 
@@ -103,12 +116,27 @@ pub(super) fn check_lines(faults: &mut Vec<Fault>, key: &str, lines: &[LineConfi
         if line.name.is_empty() || line.name.len() > 64 {
             faults.push(Fault::new(at("name"), "a line needs a name of 1 to 64 bytes, which its events carry"));
         }
+        if lines[..index].iter().any(|other| other.name == line.name && !line.name.is_empty()) {
+            faults.push(Fault::new(
+                at("name"),
+                format!("\"{}\" is another line's name; events could not tell them apart", line.name),
+            ));
+        }
         check_point(faults, &at("from"), &line.from);
         check_point(faults, &at("to"), &line.to);
         if line.from == line.to {
             faults.push(Fault::new(at("to"), "is where the line begins; a line needs two different ends"));
         }
     }
+}
+
+/// A share of the picture: less is a slip of the pen.
+const LEAST_AREA: f64 = 1e-4;
+
+/// Of a polygon (the shoelace formula).
+fn area(points: &[[f64; 2]]) -> f64 {
+    let next = points.iter().cycle().skip(1);
+    points.iter().zip(next).map(|(a, b)| a[0] * b[1] - b[0] * a[1]).sum::<f64>().abs() / 2.0
 }
 
 fn check_point(faults: &mut Vec<Fault>, key: &str, point: &[f64]) {

@@ -18,5 +18,5 @@ pub use geometry::{BBox, Point, Quad};
 pub use ids::{CameraId, CameraKey, CheckpointId, IdError, leaves_its_line};
 pub use passage::{Direction, LineCrossing, PassFacts, TextVote, VoteTable};
 pub use plate_key::{Change, Likeness, Swap, confusion_key, likeness, plate_key};
-pub use reading::{CharRead, Detection, FrameReading, PlateRead, Timing};
+pub use reading::{CharRead, Detection, FrameReading, PlateLight, PlateRead, Timing};
 pub use stamp::{BootId, CaptureTime};

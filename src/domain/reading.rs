@@ -24,6 +24,16 @@ pub struct CharRead {
     pub confidence: f32,
 }
 
+/// How a plate's picture is lit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlateLight {
+    Even,
+    /// Even its brightest parts are dark.
+    Dark,
+    /// Even its darkest parts are bright, or most of it is white.
+    Glare,
+}
+
 /// One plate found and read in one frame.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct PlateRead {
@@ -46,6 +56,8 @@ pub struct PlateRead {
     pub raw_text: Option<String>,
     /// How sharp the plate's picture is, 0–1, where it was measured.
     pub sharpness: Option<f32>,
+    /// How it is lit, where that was measured.
+    pub light: Option<PlateLight>,
     /// Does the text fit a configured format? `None` where none is asked for.
     pub fits_grammar: Option<bool>,
 }

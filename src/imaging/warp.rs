@@ -1,6 +1,7 @@
 //! Cutting out and resizing, with OpenCV's own resampling: the models' reference code uses it too, and a reader of
 //! text feels a different filter.
 
+use super::looks::luma;
 use super::mat;
 use crate::domain::{BBox, Frame, Quad};
 use opencv::core::{Mat, MatTraitConstManual, Point2f, Rect, Scalar, Size};
@@ -92,9 +93,7 @@ impl Resampler {
     pub fn luma_grid(&mut self, frame: &Frame, width: u32, height: u32, grid: &mut Vec<u8>) -> Result<(), WarpError> {
         let cells = self.resize(frame, PixelRect::whole(frame), width, height, Filter::Area)?;
         grid.clear();
-        // ITU-R BT.601 in 256ths.
-        let luma = |bgr: &[u8]| (29 * u32::from(bgr[0]) + 150 * u32::from(bgr[1]) + 77 * u32::from(bgr[2])) >> 8;
-        grid.extend(cells.chunks_exact(3).map(|bgr| luma(bgr) as u8));
+        grid.extend(cells.chunks_exact(3).map(luma));
         Ok(())
     }
 

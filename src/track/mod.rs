@@ -18,7 +18,7 @@ mod vehicle;
 mod vote;
 mod way;
 
-pub use funnel::Funnel;
+pub use funnel::{Funnel, Outcome, Unread};
 pub use gate::{GRID, MotionGate};
 pub use region::{Line, Zone, ZoneKind};
 pub use settings::{Refusal, TrackSettings};

@@ -1,7 +1,7 @@
 //! What makes an event, and why a plate does not count.
 
 use super::region::{self, Line, Zone};
-use crate::domain::{PlateRead, Point};
+use crate::domain::{PlateLight, PlateRead, Point};
 
 /// What makes an event of one camera, and when.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +20,8 @@ pub struct TrackSettings {
     pub repeat_window_ms: u64,
     /// Also give a provisional passage at the first confident read.
     pub provisional: bool,
+    /// Keep a picture of what makes no event, for [`super::Tracker::take_unread`].
+    pub keep_unread: bool,
     pub zones: Vec<Zone>,
     pub lines: Vec<Line>,
 }
@@ -27,16 +29,33 @@ pub struct TrackSettings {
 /// Sharpness (0–1, where it is measured) below which a bad read is put down to blur.
 const BLURRED: f32 = 0.25;
 
-/// Why a plate does not count. The order is that of the questions: a later one means that it got further.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// Why a plate does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     OutOfZone,
     TooSmall,
     Blurred,
+    /// Too dark or too bright to be read.
+    GlareOrDark,
     /// Nothing was read, or not surely enough.
     LowConfidence,
     /// Too short, or of no configured format.
     Refused,
+}
+
+impl Refusal {
+    pub(super) const ALL: [Self; 6] =
+        [Self::OutOfZone, Self::TooSmall, Self::Blurred, Self::GlareOrDark, Self::LowConfidence, Self::Refused];
+
+    /// How far it got: questions are asked in this order.
+    pub(super) fn stage(self) -> u8 {
+        match self {
+            Self::OutOfZone => 0,
+            Self::TooSmall => 1,
+            Self::Blurred | Self::GlareOrDark | Self::LowConfidence => 2,
+            Self::Refused => 3,
+        }
+    }
 }
 
 impl TrackSettings {
@@ -53,13 +72,22 @@ impl TrackSettings {
         // Written so that a confidence that is no number does not count either.
         let sure = plate.text_confidence >= self.min_text_confidence && !plate.text.is_empty();
         if !sure {
-            let blurred = plate.sharpness.is_some_and(|sharpness| sharpness < BLURRED);
-            return Err(if blurred { Refusal::Blurred } else { Refusal::LowConfidence });
+            return Err(why_unsure(plate));
         }
         if plate.text.chars().count() < self.min_text_length || plate.fits_grammar == Some(false) {
             return Err(Refusal::Refused);
         }
         Ok(())
+    }
+}
+
+fn why_unsure(plate: &PlateRead) -> Refusal {
+    if matches!(plate.light, Some(PlateLight::Dark | PlateLight::Glare)) {
+        Refusal::GlareOrDark
+    } else if plate.sharpness.is_some_and(|sharpness| sharpness < BLURRED) {
+        Refusal::Blurred
+    } else {
+        Refusal::LowConfidence
     }
 }
 
@@ -73,6 +101,7 @@ impl Default for TrackSettings {
             limit_ms: 30_000,
             repeat_window_ms: 5000,
             provisional: false,
+            keep_unread: false,
             zones: Vec::new(),
             lines: Vec::new(),
         }
@@ -110,6 +139,8 @@ mod tests {
         assert_eq!(judged(&plate(300.0, 20.0, "AB", 0.9)), Err(Refusal::Refused));
         let blurred = PlateRead { sharpness: Some(0.1), ..plate(300.0, 20.0, "A", 0.4) };
         assert_eq!(judged(&blurred), Err(Refusal::Blurred));
+        let dark = PlateRead { light: Some(PlateLight::Dark), ..blurred.clone() };
+        assert_eq!(judged(&dark), Err(Refusal::GlareOrDark));
         let odd = PlateRead { fits_grammar: Some(false), ..plate(300.0, 20.0, "ABC1234", 0.9) };
         assert_eq!(judged(&odd), Err(Refusal::Refused));
     }

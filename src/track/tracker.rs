@@ -2,7 +2,7 @@
 
 use super::assign::assign;
 use super::association::{Sighting, fit, sightings};
-use super::funnel::{Funnel, Outcome};
+use super::funnel::{Funnel, Outcome, Unread};
 use super::repeat::{Memory, Stay};
 use super::settings::TrackSettings;
 use super::vehicle::{Picture, Track};
@@ -31,6 +31,8 @@ pub struct Passage {
 const MAX_TRACKS: usize = 64;
 /// Frames held by all tracks together above which each keeps only its best.
 const MAX_FRAMES: usize = 12;
+/// Pictures of unread passages held until they are taken; more are not kept.
+const MAX_UNREAD: usize = 4;
 /// Two plates of one frame that overlap this much are one that was found twice.
 const GHOST_OVERLAP: f32 = 0.4;
 /// A read this sure is worth a provisional passage.
@@ -49,6 +51,7 @@ pub struct Tracker {
     next_id: u64,
     memory: Memory,
     funnel: Funnel,
+    unread: Vec<Unread>,
     /// Time of the last frame, and the usual time between two of them.
     last_frame_ms: Option<u64>,
     interval_ms: u64,
@@ -62,6 +65,7 @@ impl Tracker {
             next_id: 1,
             memory: Memory::default(),
             funnel: Funnel::default(),
+            unread: Vec::new(),
             last_frame_ms: None,
             interval_ms: 0,
         }
@@ -75,6 +79,16 @@ impl Tracker {
     /// Where the passages so far ended.
     pub fn funnel(&self) -> Funnel {
         self.funnel
+    }
+
+    /// The passages since the last call that made no event, where their pictures are kept.
+    pub fn take_unread(&mut self) -> Vec<Unread> {
+        std::mem::take(&mut self.unread)
+    }
+
+    /// Are provisional passages welcome from now on?
+    pub fn set_provisional(&mut self, welcome: bool) {
+        self.settings.provisional = welcome;
     }
 
     /// Does it follow a vehicle of which every frame counts? Not one that has been reported, nor one that has stood for
@@ -101,6 +115,11 @@ impl Tracker {
             .filter_map(|(s, _)| s.plate)
             .map(|p| p.bbox)
             .collect();
+        for (index, track) in self.tracks.iter_mut().enumerate() {
+            if !pairs.contains(&Some(index)) {
+                track.miss();
+            }
+        }
         let mut begun: Vec<BBox> = Vec::new();
         for (sighting, pair) in seen.iter().zip(pairs) {
             let index = match pair {
@@ -175,6 +194,9 @@ impl Tracker {
     fn extend(&mut self, index: usize, seen: &Sighting<'_>, frame: &Frame, reading: &FrameReading) -> Option<Passage> {
         let track = &mut self.tracks[index];
         track.see(seen, frame, reading, &self.settings.lines);
+        if self.settings.keep_unread && !track.settled {
+            track.keep_unread(seen, frame);
+        }
         let plate = seen.plate?;
         if let Err(refusal) = self.settings.judge(plate, frame.width(), frame.height()) {
             track.refuse(refusal);
@@ -241,7 +263,7 @@ impl Tracker {
             return self.report(track);
         }
         if let Some(outcome) = track.outcome_without_text() {
-            self.funnel.count(outcome);
+            self.give_up(track, outcome);
         }
         None
     }
@@ -251,12 +273,22 @@ impl Tracker {
         let stay = stay_of(track, track.verdict.as_ref()?)?;
         // What was announced must be concluded.
         if !track.provisional && self.memory.is_repeat(&stay, self.settings.repeat_window_ms) {
-            self.funnel.count(Outcome::Suppressed);
+            self.give_up(track, Outcome::Suppressed);
             return None;
         }
         self.memory.remember(&stay, track.way().is_some_and(Way::stands));
         self.funnel.count(Outcome::Sent);
         self.passage(track, u32::from(track.provisional), false)
+    }
+
+    /// It makes no event.
+    fn give_up(&mut self, track: &Track, why: Outcome) {
+        self.funnel.count(why);
+        if let Some((frame, bbox)) =
+            track.view().filter(|_| self.settings.keep_unread && self.unread.len() < MAX_UNREAD)
+        {
+            self.unread.push(Unread { why, frame, bbox });
+        }
     }
 
     fn passage(&self, track: &Track, revision: u32, provisional: bool) -> Option<Passage> {
@@ -284,7 +316,7 @@ impl Tracker {
     /// In a crowd each track keeps one frame, not two.
     fn save_memory(&mut self) {
         if self.frames_held() > MAX_FRAMES {
-            self.tracks.iter_mut().for_each(Track::drop_other_picture);
+            self.tracks.iter_mut().for_each(Track::drop_spare_pictures);
         }
     }
 

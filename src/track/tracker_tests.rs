@@ -208,6 +208,20 @@ fn standing_still_behind_a_shut_gate_is_staying_in_sight() {
 }
 
 #[test]
+fn a_vehicle_that_left_just_before_the_gate_shut_does_not_stand_there_for_ever() {
+    let mut tracker = Tracker::new(TrackSettings { timeout_ms: 4000, ..TrackSettings::default() });
+    let there = || vec![Some(plate(300.0, 200.0, "ABC1234", 0.9)); 320];
+    assert_eq!(drive(&mut tracker, 0, &there()).len(), 1);
+    // It drives off; the gate shuts before the time is out.
+    drive(&mut tracker, 32_000, &vec![None; 15]);
+    for ms in (33_500..1_000_000).step_by(100) {
+        assert!(tracker.stand_still(large(ms).captured).is_empty());
+    }
+    let again = drive(&mut tracker, 1_000_000, &there());
+    assert_eq!((texts(&again), tracker.suppressed()), (vec!["ABC1234"], 0));
+}
+
+#[test]
 fn a_camera_that_falls_silent_holds_no_event_back() {
     let mut tracker = tracker();
     drive(&mut tracker, 0, &vec![Some(plate(300.0, 200.0, "ABC1234", 0.9)); 5]);
@@ -332,9 +346,39 @@ proptest! {
         };
         let (passages, funnel) = run();
         prop_assert_eq!(&(passages.clone(), funnel), &run());
-        let Funnel { vehicles_seen, plate_found, out_of_zone, too_small, blurred, low_confidence, refused, suppressed, sent } = funnel;
-        prop_assert_eq!(plate_found, out_of_zone + too_small + blurred + low_confidence + refused + suppressed + sent);
+        let Funnel { vehicles_seen, plate_found, out_of_zone, too_small, blurred, glare_or_dark, low_confidence, refused, suppressed, sent } = funnel;
+        prop_assert_eq!(plate_found, out_of_zone + too_small + blurred + glare_or_dark + low_confidence + refused + suppressed + sent);
         prop_assert!(vehicles_seen >= plate_found);
         prop_assert_eq!(sent, passages.len() as u64);
+    }
+
+    #[test]
+    fn every_vehicle_has_one_final_event_that_follows_its_provisional_one_and_the_flush_loses_none(
+        frames in proptest::collection::vec(
+            (1u64..900, any::<bool>(),
+             proptest::collection::vec((0f32..900.0, 0f32..450.0, "[A-C]{3}[0-2]{2}", 0.5f32..1.0), 0..4)),
+            1..40,
+        )
+    ) {
+        let mut tracker = tracker();
+        let (mut passages, mut now, mut accepted) = (Vec::new(), 0, false);
+        for (step, provisional, plates) in frames {
+            now += step;
+            tracker.set_provisional(provisional);
+            let plates: Vec<PlateRead> = plates.iter().map(|(x, y, text, sure)| plate(*x, *y, text, *sure)).collect();
+            accepted |= plates.iter().any(|plate| TrackSettings::default().judge(plate, 1, 1).is_ok());
+            passages.extend(tracker.update(&frame(now), &reading(plates)));
+        }
+        passages.extend(tracker.finish());
+        prop_assert!(tracker.finish().is_empty());
+        let mut by_track = std::collections::BTreeMap::<u64, Vec<(u32, bool)>>::new();
+        for passage in &passages {
+            let of = by_track.entry(passage.facts.track_id.unwrap()).or_default();
+            of.push((passage.facts.revision, passage.facts.provisional));
+        }
+        prop_assert_eq!(accepted, !by_track.is_empty());
+        for revisions in by_track.values() {
+            prop_assert!(matches!(revisions[..], [(0, false)] | [(0, true), (1, false)]), "{:?}", revisions);
+        }
     }
 }

@@ -52,6 +52,8 @@ impl Album {
 
 /// Sightings after which something without a plate counts as a vehicle that passed; a single one is a flicker.
 const MIN_SIGHTINGS: u32 = 2;
+/// Looks in a row that do not see a vehicle: it does not stand there.
+const GONE_LOOKS: u32 = 2;
 /// A read that contradicts the votes begins a new track when the next one says the same.
 const CONTRADICTION: f32 = 0.4;
 
@@ -65,11 +67,15 @@ pub(super) struct Track {
     /// When a plate was last seen.
     plate_seen_ms: u64,
     sightings: u32,
+    /// Looks in a row in which it was not seen.
+    missed: u32,
     pub(super) ballot: Ballot,
     pub(super) verdict: Option<Verdict>,
     album: Album,
-    /// The furthest that any of its plates got without counting.
-    refusal: Option<Refusal>,
+    /// How often a plate did not count, by the order of [`Refusal::ALL`].
+    refusals: [u32; Refusal::ALL.len()],
+    /// The largest view of what has not been read so far, where one is wanted.
+    unread: Option<(Frame, BBox)>,
     /// A read that contradicts the votes, until the next one.
     contradiction: Option<String>,
     /// Its event is made, or it needs none; it is only followed.
@@ -88,10 +94,12 @@ impl Track {
             last_seen: at,
             plate_seen_ms: at.mono_ms,
             sightings: 0,
+            missed: 0,
             ballot: Ballot::default(),
             verdict: None,
             album: Album::default(),
-            refusal: None,
+            refusals: [0; Refusal::ALL.len()],
+            unread: None,
             contradiction: None,
             settled: false,
             provisional: false,
@@ -138,6 +146,7 @@ impl Track {
         let now = frame.captured.mono_ms;
         self.last_seen = frame.captured;
         self.sightings += 1;
+        self.missed = 0;
         if let Some(bbox) = seen.vehicle {
             follow(&mut self.vehicle, bbox, now);
         }
@@ -156,6 +165,7 @@ impl Track {
     }
 
     fn count(&mut self, plate: &PlateRead, frame: &Frame, reading: &FrameReading) {
+        self.unread = None;
         self.ballot.cast(plate);
         self.verdict = self.ballot.verdict();
         let ahead = self.verdict.as_ref().map_or(plate.text.as_str(), |verdict| verdict.text.as_str());
@@ -169,7 +179,33 @@ impl Track {
     }
 
     pub(super) fn refuse(&mut self, refusal: Refusal) {
-        self.refusal = self.refusal.max(Some(refusal));
+        let of = Refusal::ALL.iter().zip(&mut self.refusals).find(|(kind, _)| **kind == refusal);
+        if let Some((_, count)) = of {
+            *count += 1;
+        }
+    }
+
+    /// The most frequent reason among those of the furthest that its plates got.
+    fn refusal(&self) -> Option<Refusal> {
+        let counted = Refusal::ALL.iter().zip(&self.refusals).filter(|(_, count)| **count > 0);
+        counted.max_by_key(|(kind, count)| (kind.stage(), **count)).map(|(kind, _)| *kind)
+    }
+
+    /// Keeps the view where it is the largest so far of a vehicle not yet read; a plate is worth more than a bare vehicle.
+    pub(super) fn keep_unread(&mut self, seen: &Sighting<'_>, frame: &Frame) {
+        let Some(bbox) = seen.plate.map(|plate| plate.bbox).or(seen.vehicle) else { return };
+        let bare_again = seen.plate.is_none() && self.has_plate();
+        let first_plate = seen.plate.is_some() && self.refusals.iter().sum::<u32>() == 0;
+        let larger = self.unread.as_ref().is_none_or(|(_, known)| bbox.area() > known.area());
+        if self.ballot.reads() == 0 && !bare_again && (first_plate || larger) {
+            self.unread = Some((frame.clone(), bbox));
+        }
+    }
+
+    /// A picture of what made no event.
+    pub(super) fn view(&self) -> Option<(Frame, BBox)> {
+        let read = self.album.best.as_ref().map(|picture| (picture.frame.clone(), picture.plate.bbox));
+        read.or_else(|| self.unread.clone())
     }
 
     pub(super) fn picture(&self) -> Option<&Picture> {
@@ -178,21 +214,33 @@ impl Track {
 
     /// Frames held in memory.
     pub(super) fn frames_held(&self) -> usize {
-        usize::from(self.album.best.is_some()) + usize::from(self.album.other.is_some())
+        let held = [self.album.best.is_some(), self.album.other.is_some(), self.unread.is_some()];
+        held.into_iter().filter(|held| *held).count()
     }
 
-    pub(super) fn drop_other_picture(&mut self) {
+    pub(super) fn drop_spare_pictures(&mut self) {
         self.album.other = None;
+        self.unread = None;
     }
 
     /// From now on it is only followed: its frames are not needed any more.
     pub(super) fn settle(&mut self) {
         self.settled = true;
         self.album = Album::default();
+        self.unread = None;
     }
 
-    /// Nothing has moved in the picture: what stood there still does.
+    /// Somebody looked and did not see it.
+    pub(super) fn miss(&mut self) {
+        self.missed += 1;
+    }
+
+    /// Nothing has moved in the picture: what stood there still does. What was missed by the last looks has left; one look
+    /// alone may be a flaw of the detector.
     pub(super) fn stay(&mut self, at: CaptureTime) {
+        if self.missed >= GONE_LOOKS {
+            return;
+        }
         let standing = at.mono_ms.saturating_sub(self.last_seen.mono_ms);
         self.last_seen = at;
         self.plate_seen_ms += standing;
@@ -203,7 +251,7 @@ impl Track {
         if self.sightings < MIN_SIGHTINGS {
             return None;
         }
-        Some(match self.refusal.filter(|_| self.has_plate()) {
+        Some(match self.refusal().filter(|_| self.has_plate()) {
             Some(refusal) => Outcome::Refused(refusal),
             None => Outcome::NoPlate,
         })

@@ -30,6 +30,12 @@ pub(super) fn quality(plate: &PlateRead) -> f32 {
     size * sharp * plate.text_confidence.clamp(0.0, 1.0)
 }
 
+/// A weight in steps so coarse that sums of some thousands of them are exact in whatever order they are added.
+fn in_steps(weight: f32) -> f32 {
+    const STEPS: f32 = 4096.0;
+    (weight * STEPS).round() / STEPS
+}
+
 /// All reads of one text.
 #[derive(Debug, Clone)]
 struct Text {
@@ -111,8 +117,9 @@ impl Ballot {
         text.reads += 1;
         for (index, (weight, confident)) in text.weights.iter_mut().zip(&mut text.confident).enumerate() {
             let sure = confidence(index);
-            *weight += worth * sure * sure;
-            *confident += worth * sure * sure * sure;
+            let voice = in_steps(worth * sure * sure);
+            *weight += voice;
+            *confident += in_steps(voice * sure);
         }
         self.forget_the_weakest();
         if let Some(province) = &plate.province {
@@ -122,9 +129,9 @@ impl Ballot {
 
     fn cast_province(&mut self, province: &str, worth: f32) {
         if let Some((_, weight)) = self.provinces.iter_mut().find(|(name, _)| name == province) {
-            *weight += worth;
+            *weight += in_steps(worth);
         } else if self.provinces.len() < MAX_TEXTS {
-            self.provinces.push((province.to_owned(), worth));
+            self.provinces.push((province.to_owned(), in_steps(worth)));
         }
     }
 
@@ -138,10 +145,10 @@ impl Ballot {
         }
     }
 
-    /// The weightiest first; equal ones in the order in which they were read.
+    /// The weightiest first; equal ones by their text, so that the order of the frames decides nothing.
     fn by_weight(&self) -> Vec<&Text> {
         let mut texts: Vec<&Text> = self.texts.iter().collect();
-        texts.sort_by(|a, b| b.weight().total_cmp(&a.weight()));
+        texts.sort_by(|a, b| b.weight().total_cmp(&a.weight()).then_with(|| a.text.cmp(&b.text)));
         texts
     }
 
@@ -153,10 +160,7 @@ impl Ballot {
         texts.iter().for_each(|text| columns.add(text));
         let mut verdict = columns.verdict();
         verdict.reads = self.reads;
-        let best = self.provinces.iter().fold(None::<&(String, f32)>, |best, next| match best {
-            Some(best) if best.1 >= next.1 => Some(best),
-            _ => Some(next),
-        });
+        let best = self.provinces.iter().max_by(|a, b| a.1.total_cmp(&b.1).then_with(|| b.0.cmp(&a.0)));
         verdict.province = best.map(|(name, _)| name.clone());
         Some(verdict)
     }

@@ -108,6 +108,22 @@ proptest! {
     }
 
     #[test]
+    fn the_order_of_the_frames_decides_nothing(
+        (reads, shuffled) in proptest::collection::vec(("[A-C0-2]{3,6}", 0.3f32..1.0, 8f32..60.0), 1..20)
+            .prop_flat_map(|reads| (Just(reads.clone()), Just(reads).prop_shuffle()))
+    ) {
+        let verdict = |reads: &[(String, f32, f32)]| {
+            let mut ballot = Ballot::default();
+            for (text, confidence, height) in reads {
+                let bbox = BBox::new(0.0, 0.0, 4.0 * height, *height);
+                ballot.cast(&PlateRead { bbox, province: Some(text.clone()), ..read(text, *confidence) });
+            }
+            ballot.verdict()
+        };
+        prop_assert_eq!(verdict(&reads), verdict(&shuffled));
+    }
+
+    #[test]
     fn an_alignment_walks_through_both_texts(a in "[A-D]{0,8}", b in "[A-D]{0,8}") {
         let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
         let steps = align(&a, &b);
