@@ -3,10 +3,11 @@
 use super::{Exit, Failure};
 use crate::capture::{self, CameraStats, OpenOptions, Slots, Worker};
 use crate::clock::Clock;
-use crate::config::{AgentConfig, CameraConfig, Secret, SourceSpec};
-use crate::domain::{CameraKey, Frame};
+use crate::config::{AgentConfig, CameraConfig, LineConfig, Secret, SourceSpec, ZoneConfig};
+use crate::domain::{CameraKey, Frame, Point};
 use crate::sim::SimSpec;
 use crate::supervise::Shutdown;
+use crate::track::{Line, TrackSettings, Zone, ZoneKind};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,9 @@ pub struct Camera {
     pub spec: SourceSpec,
     pub options: OpenOptions,
     pub read_timeout_s: f64,
+    /// What makes an event of it.
+    pub track: TrackSettings,
+    motion_gate: bool,
 }
 
 impl Camera {
@@ -51,12 +55,50 @@ impl Camera {
         options.max_fps = camera.max_fps;
         options.stop = shutdown.flag();
         options.credentials = credentials(&key, &camera.credentials_file)?;
-        Ok(Camera { key, spec, options, read_timeout_s: camera.read_timeout_s })
+        Ok(Camera {
+            key,
+            spec,
+            options,
+            read_timeout_s: camera.read_timeout_s,
+            track: track_settings(config, camera),
+            motion_gate: config.pipeline.motion_gate,
+        })
     }
 
     /// A picture or a folder of pictures: each frame stands for itself, nothing moves between them.
     pub fn is_stills(&self) -> bool {
         capture::is_stills(&self.spec)
+    }
+
+    /// Are frames without motion passed over? Never those of a file: who hands over a file wants it read.
+    pub fn is_gated(&self) -> bool {
+        self.motion_gate && !matches!(self.spec, SourceSpec::Path(_))
+    }
+}
+
+fn track_settings(config: &AgentConfig, camera: &CameraConfig) -> TrackSettings {
+    let pipeline = &config.pipeline;
+    let ms = |seconds: f64| (seconds * 1000.0) as u64;
+    let point = |xy: &[f64]| match xy {
+        [x, y] => Point::new(*x as f32, *y as f32),
+        _ => Point::default(),
+    };
+    let zone = |zone: &ZoneConfig| Zone {
+        kind: if zone.kind == "include" { ZoneKind::Include } else { ZoneKind::Exclude },
+        points: zone.points.iter().map(|xy| point(xy)).collect(),
+    };
+    let line = |line: &LineConfig| Line { name: line.name.clone(), from: point(&line.from), to: point(&line.to) };
+    TrackSettings {
+        min_text_confidence: pipeline.min_text_confidence,
+        min_text_length: pipeline.min_text_length,
+        min_plate_height: camera.min_plate_height as f32,
+        timeout_ms: ms(pipeline.track_timeout_s),
+        limit_ms: ms(pipeline.track_limit_s),
+        repeat_window_ms: ms(pipeline.repeat_window_s),
+        provisional: pipeline.provisional,
+        keep_unread: config.evidence.unread_pictures > 0,
+        zones: camera.zone.iter().map(zone).collect(),
+        lines: camera.line.iter().map(line).collect(),
     }
 }
 

@@ -50,7 +50,8 @@ impl MediaLoop {
                 crop.map(|crop| imaging::encode_jpeg(&crop, config.jpeg_quality, config.crop_max_bytes)).transpose()
             })
             .collect::<Result<Vec<_>, ImagingError>>()?;
-        Ok(self.store.save(event.event_id, event.frame.captured, Some(&frame), &crops)?)
+        let (id, revision) = (event.event_id, event.pass.revision);
+        Ok(self.store.save_revision(id, revision, event.frame.captured, Some(&frame), &crops)?)
     }
 }
 

@@ -2,15 +2,22 @@
 //! network: a live camera's event that finds the media thread's queue full is dropped and counted.
 
 use super::cameras::Camera;
+use super::motion::FrameGate;
+use super::unread::{self, UnreadPicture};
 use crate::capture::Slots;
-use crate::domain::{CameraKey, Frame, FrameReading, PlateEvent, new_event_id};
+use crate::clock::Clock;
+use crate::domain::{CameraKey, Frame, FrameReading, PassFacts, PlateEvent, new_event_id};
 use crate::inference::Pipeline;
-use crate::track::{Passage, TrackSettings, Tracker};
-use std::sync::Arc;
+use crate::track::{Funnel, Passage, TrackSettings, Tracker};
+use crate::uplink::LinkStatus;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::watch;
 use tracing::{debug, warn};
+use uuid::Uuid;
 
 /// How often the thread looks whether it should end while no frame comes.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -23,6 +30,32 @@ pub struct Counters {
     pub events: AtomicU64,
     pub dropped_events: AtomicU64,
     pub suppressed: AtomicU64,
+    /// In the order of the configuration.
+    pub cameras: Vec<CameraCounts>,
+}
+
+/// What became of one camera's frames and vehicles.
+#[derive(Debug, Default)]
+pub struct CameraCounts {
+    /// Frames in which nothing moved, so that nobody looked at them.
+    pub gated: AtomicU64,
+    funnel: Mutex<Funnel>,
+}
+
+impl Counters {
+    pub fn new(cameras: usize) -> Self {
+        Self { cameras: (0..cameras).map(|_| CameraCounts::default()).collect(), ..Self::default() }
+    }
+}
+
+impl CameraCounts {
+    pub fn funnel(&self) -> Funnel {
+        *self.funnel.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_funnel(&self, funnel: Funnel) {
+        *self.funnel.lock().unwrap_or_else(PoisonError::into_inner) = funnel;
+    }
 }
 
 /// One camera as this thread sees it.
@@ -31,7 +64,34 @@ struct Lane {
     settings: TrackSettings,
     /// `None` for still pictures: each frame stands for itself.
     tracker: Option<Tracker>,
+    /// `None` where every frame is looked at.
+    gate: Option<FrameGate>,
     live: bool,
+    /// Ids of provisional events that wait for their final form, by track.
+    announced: BTreeMap<u64, Uuid>,
+}
+
+impl Lane {
+    fn of(camera: &Camera) -> Self {
+        Self {
+            key: camera.key.clone(),
+            settings: camera.track.clone(),
+            tracker: (!camera.is_stills()).then(|| Tracker::new(camera.track.clone())),
+            gate: camera.is_gated().then(FrameGate::default),
+            live: camera.spec.is_live(),
+            announced: BTreeMap::new(),
+        }
+    }
+
+    /// The event of a passage. Its final form has the id of the provisional one.
+    fn event(&mut self, passage: Passage) -> PlateEvent {
+        let known = passage.facts.track_id.and_then(|track| self.announced.remove(&track));
+        let event_id = known.unwrap_or_else(|| new_event_id(passage.frame.captured));
+        if let Some(track) = passage.facts.track_id.filter(|_| passage.facts.provisional) {
+            self.announced.insert(track, event_id);
+        }
+        passage_event(self.key.clone(), event_id, passage)
+    }
 }
 
 /// The thread's state.
@@ -41,24 +101,37 @@ pub struct InferLoop {
     lanes: Vec<Lane>,
     events: SyncSender<PlateEvent>,
     counters: Arc<Counters>,
+    unread: Option<SyncSender<UnreadPicture>>,
+    link: watch::Receiver<LinkStatus>,
+    clock: Arc<dyn Clock>,
+    /// When it was last asked whether a silent camera holds an event back, milliseconds since boot.
+    asked_ms: u64,
 }
+
+/// Where what is made goes.
+pub struct Outlets {
+    pub events: SyncSender<PlateEvent>,
+    /// Pictures of what is not read, if they are wanted.
+    pub unread: Option<SyncSender<UnreadPicture>>,
+    /// How the link stands: provisional events are for servers that know revisions.
+    pub link: watch::Receiver<LinkStatus>,
+}
+
+/// How often that is asked.
+const SILENCE_MS: u64 = 1000;
 
 impl InferLoop {
     pub fn new(
         cameras: &[Camera],
-        settings: TrackSettings,
         slots: Slots<Frame>,
         pipeline: Pipeline,
-        events: SyncSender<PlateEvent>,
         counters: Arc<Counters>,
+        outlets: Outlets,
+        clock: Arc<dyn Clock>,
     ) -> Self {
-        let lane = |camera: &Camera| Lane {
-            key: camera.key.clone(),
-            settings,
-            tracker: (!camera.is_stills()).then(|| Tracker::new(settings)),
-            live: camera.spec.is_live(),
-        };
-        Self { slots, pipeline, lanes: cameras.iter().map(lane).collect(), events, counters }
+        let lanes = cameras.iter().map(Lane::of).collect();
+        let Outlets { events, unread, link } = outlets;
+        Self { slots, pipeline, lanes, events, counters, unread, link, clock, asked_ms: 0 }
     }
 
     /// Runs until every source has ended; then everything in sight has passed.
@@ -67,6 +140,7 @@ impl InferLoop {
             if let Some((camera, frame)) = self.slots.take_next(PATIENCE) {
                 self.look_at(camera, &frame);
             }
+            self.ask_silent_cameras();
         }
         for index in 0..self.lanes.len() {
             let passages = self.lanes[index].tracker.as_mut().map(Tracker::finish).unwrap_or_default();
@@ -74,8 +148,33 @@ impl InferLoop {
         }
     }
 
+    /// What was in sight of a live camera that gives no frames any more has passed.
+    fn ask_silent_cameras(&mut self) {
+        let now_ms = self.clock.stamp().mono_ms;
+        if now_ms.saturating_sub(self.asked_ms) < SILENCE_MS {
+            return;
+        }
+        self.asked_ms = now_ms;
+        for index in 0..self.lanes.len() {
+            let lane = &mut self.lanes[index];
+            let tracker = lane.tracker.as_mut().filter(|_| lane.live);
+            let passages = tracker.map(|tracker| tracker.wait_until(now_ms)).unwrap_or_default();
+            self.report(index, passages);
+        }
+    }
+
     fn look_at(&mut self, camera: usize, frame: &Frame) {
         let Some(lane) = self.lanes.get_mut(camera) else { return };
+        if let (Some(gate), Some(tracker)) = (lane.gate.as_mut(), lane.tracker.as_mut())
+            && !gate.is_open(frame, tracker.is_busy())
+        {
+            if let Some(counts) = self.counters.cameras.get(camera) {
+                counts.gated.fetch_add(1, Ordering::Relaxed);
+            }
+            let passages = tracker.stand_still(frame.captured);
+            self.report(camera, passages);
+            return;
+        }
         self.counters.frames.fetch_add(1, Ordering::Relaxed);
         let reading = match self.pipeline.read(frame) {
             Ok(reading) => reading,
@@ -94,6 +193,7 @@ impl InferLoop {
         );
         match lane.tracker.as_mut() {
             Some(tracker) => {
+                tracker.set_provisional(lane.settings.provisional && self.link.borrow().revisions);
                 let passages = tracker.update(frame, &reading);
                 self.report(camera, passages);
             }
@@ -107,8 +207,15 @@ impl InferLoop {
 
     fn report(&mut self, camera: usize, passages: Vec<Passage>) {
         for passage in passages {
-            let event = passage_event(self.lanes[camera].key.clone(), passage);
+            let event = self.lanes[camera].event(passage);
             self.send(camera, event);
+        }
+        let lane = &mut self.lanes[camera];
+        if let (Some(tracker), Some(counts)) = (lane.tracker.as_mut(), self.counters.cameras.get(camera)) {
+            counts.set_funnel(tracker.funnel());
+            for unread in tracker.take_unread() {
+                self.unread.iter().for_each(|pictures| unread::hand_over(lane.key.camera.as_str(), &unread, pictures));
+            }
         }
         let suppressed = self.lanes.iter().filter_map(|lane| lane.tracker.as_ref()).map(Tracker::suppressed).sum();
         self.counters.suppressed.store(suppressed, Ordering::Relaxed);
@@ -132,7 +239,8 @@ impl InferLoop {
 
 /// All accepted plates of one picture in one event; none where nothing could be read.
 fn still_event(lane: &Lane, frame: &Frame, mut reading: FrameReading) -> Option<PlateEvent> {
-    reading.plates.retain(|plate| lane.settings.accepts(plate));
+    let (width, height) = (frame.width(), frame.height());
+    reading.plates.retain(|plate| lane.settings.judge(plate, width, height).is_ok());
     if reading.plates.is_empty() {
         return None;
     }
@@ -146,14 +254,15 @@ fn still_event(lane: &Lane, frame: &Frame, mut reading: FrameReading) -> Option<
         last_seen: frame.captured,
         reads: 1,
         processing_ms: reading.timing.total,
+        pass: PassFacts::default(),
     })
 }
 
-fn passage_event(camera: CameraKey, passage: Passage) -> PlateEvent {
+fn passage_event(camera: CameraKey, event_id: Uuid, passage: Passage) -> PlateEvent {
     let mut plate = passage.plate;
     plate.vehicle = passage.vehicle.as_ref().map(|_| 0);
     PlateEvent {
-        event_id: new_event_id(passage.frame.captured),
+        event_id,
         camera,
         frame: passage.frame,
         vehicles: passage.vehicle.into_iter().collect(),
@@ -162,5 +271,6 @@ fn passage_event(camera: CameraKey, passage: Passage) -> PlateEvent {
         last_seen: passage.last_seen,
         reads: passage.reads,
         processing_ms: passage.processing_ms,
+        pass: passage.facts,
     }
 }

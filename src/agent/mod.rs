@@ -9,12 +9,16 @@ mod evidence;
 #[cfg(feature = "vision")]
 mod infer;
 mod link_file;
+#[cfg(feature = "vision")]
+mod motion;
 mod owner;
 #[cfg(feature = "vision")]
 mod reports;
 #[cfg(feature = "vision")]
 mod run;
 mod shrink;
+#[cfg(feature = "vision")]
+mod unread;
 
 pub use crate::exit::{Exit, Failure};
 #[cfg(feature = "vision")]

@@ -1,6 +1,7 @@
 //! Health reports at an interval, by the same road as plates and at the lowest priority.
 
 use super::cameras::Watched;
+use super::infer::Counters;
 use crate::capture::CameraState;
 use crate::clock::Clock;
 use crate::config::HealthConfig;
@@ -9,8 +10,10 @@ use crate::health::{CameraSample, Sampler, camera_report, system_report};
 use crate::outbox::OutboxHandle;
 use crate::supervise::Shutdown;
 use crate::uplink::health_row;
+use serde_json::json;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tracing::warn;
 
@@ -19,6 +22,8 @@ pub struct Reporter {
     pub config: HealthConfig,
     pub data_dir: PathBuf,
     pub cameras: Vec<Watched>,
+    /// Its cameras are in the order of `cameras`.
+    pub counters: Arc<Counters>,
     pub outbox: OutboxHandle,
     pub clock: Arc<dyn Clock>,
 }
@@ -51,9 +56,14 @@ impl Reporter {
         let at = self.clock.stamp();
         let system = sampler.sample();
         let mut reports = Vec::new();
-        for (watched, before) in self.cameras.iter().zip(frames_before) {
+        for (index, (watched, before)) in self.cameras.iter().zip(frames_before).enumerate() {
             let sample = camera_sample(watched, before, waited);
-            reports.push(camera_report(&watched.key, at, &sample, watched.read_timeout_s, &system));
+            let mut report = camera_report(&watched.key, at, &sample, watched.read_timeout_s, &system);
+            if let Some(counts) = self.counters.cameras.get(index) {
+                report.details.insert("frames_gated".into(), json!(counts.gated.load(Ordering::Relaxed)));
+                report.details.insert("funnel".into(), json!(counts.funnel()));
+            }
+            reports.push(report);
         }
         if let Some(first) = self.first_camera() {
             let counts = self.outbox.counts();

@@ -6,22 +6,23 @@
 use super::cameras::{self, Camera, Watched};
 use super::delivery::{self, LAST_BATCH, drained, open_storage, start_uplink};
 use super::evidence::MediaLoop;
-use super::infer::{Counters, InferLoop};
+use super::infer::{Counters, InferLoop, Outlets};
 use super::reports::Reporter;
+use super::unread::{self, UnreadPicture};
 use super::{Exit, Failure};
 use crate::capture::{CameraState, Slots, Worker};
 use crate::clock::{Clock, SystemClock};
 use crate::config::AgentConfig;
 use crate::domain::Frame;
 use crate::inference::Pipeline;
+use crate::media::UnreadStore;
 use crate::outbox::Outbox;
 use crate::supervise::{self, Shutdown};
-use crate::track::TrackSettings;
 use crate::uplink::{self, Uplink};
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -29,6 +30,9 @@ use tracing::{info, warn};
 
 /// Events that may wait for the media thread; each holds a whole frame in memory.
 const EVENT_QUEUE: usize = 8;
+
+/// Pictures of unread vehicles that may wait; each is a part of a frame.
+const UNREAD_QUEUE: usize = 8;
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +59,7 @@ pub struct Agent {
     workers: Vec<Worker>,
     infer: JoinHandle<()>,
     media: JoinHandle<()>,
+    unread_keeper: Option<JoinHandle<()>>,
     counters: Arc<Counters>,
     printer: Option<tokio::task::JoinHandle<()>>,
 }
@@ -72,7 +77,8 @@ impl Agent {
             let _guard = runtime.enter();
             start_uplink(&config, &outbox, &store, &clock, &link)?
         };
-        let (status, delivered) = (uplink.status.clone(), uplink.delivered.resubscribe());
+        let (link_status, status, delivered) =
+            (uplink.status.clone(), uplink.status.clone(), uplink.delivered.resubscribe());
         runtime.spawn(super::link_file::keep(config.data_dir.clone(), status, delivered, clock.clone()));
         let printer = config.log.plates.then(|| runtime.spawn(print_deliveries(uplink.delivered.resubscribe())));
 
@@ -80,9 +86,10 @@ impl Agent {
         let media = MediaLoop { config: config.evidence.clone(), store, outbox: outbox.handle() };
         let media = supervise::spawn("media", move || media.run(received)).map_err(internal)?;
         let slots: Slots<Frame> = Slots::new(cameras.len());
-        let counters = Arc::new(Counters::default());
-        let infer =
-            InferLoop::new(&cameras, track_settings(&config), slots.clone(), pipeline, events, counters.clone());
+        let counters = Arc::new(Counters::new(cameras.len()));
+        let (unread, unread_keeper) = keep_unread(&config)?.unzip();
+        let outlets = Outlets { events, unread, link: link_status };
+        let infer = InferLoop::new(&cameras, slots.clone(), pipeline, counters.clone(), outlets, clock.clone());
         let infer = supervise::spawn("infer", move || infer.run()).map_err(internal)?;
         let workers = cameras::start(&cameras, &slots)?;
 
@@ -97,17 +104,19 @@ impl Agent {
             config: config.health.clone(),
             data_dir: config.data_dir.clone(),
             cameras: watched,
+            counters: counters.clone(),
             outbox: outbox.handle(),
             clock,
         };
         runtime.spawn(reporter.run(intake.clone()));
         info!(cameras = workers.len(), server = %config.uplink.server_url, "lpr-agent is running");
-        Ok(Agent { runtime, outbox, uplink, intake, link, workers, infer, media, counters, printer })
+        Ok(Agent { runtime, outbox, uplink, intake, link, workers, infer, media, unread_keeper, counters, printer })
     }
 
     /// Runs until a signal; with `until_drained` also until all is read and confirmed.
     pub fn run(self, until_drained: bool) -> Result<Ending, Failure> {
-        let Agent { runtime, outbox, uplink, intake, link, workers, infer, media, counters, printer } = self;
+        let Agent { runtime, outbox, uplink, intake, link, workers, infer, media, unread_keeper, counters, printer } =
+            self;
         let stopper = intake.clone();
         let stop_on_signal = runtime.spawn(async move {
             if let Ok(signal) = supervise::stop_signal().await {
@@ -124,6 +133,9 @@ impl Agent {
         }
         join("infer", infer);
         join("media", media);
+        if let Some(keeper) = unread_keeper {
+            join("unread", keeper);
+        }
         let handle = outbox.handle();
         let ending = runtime.block_on(async {
             if !sources_ended {
@@ -170,15 +182,16 @@ fn load_models(config: &AgentConfig) -> Result<Pipeline, Failure> {
     Ok(pipeline)
 }
 
-fn track_settings(config: &AgentConfig) -> TrackSettings {
-    let ms = |seconds: f64| (seconds * 1000.0) as u64;
-    TrackSettings {
-        min_text_confidence: config.pipeline.min_text_confidence,
-        min_text_length: config.pipeline.min_text_length,
-        timeout_ms: ms(config.pipeline.track_timeout_s),
-        limit_ms: ms(config.pipeline.track_limit_s),
-        repeat_window_ms: ms(config.pipeline.repeat_window_s),
+/// Where pictures of what is not read go, and the thread that keeps them; `None` where the configuration wants none.
+fn keep_unread(config: &AgentConfig) -> Result<Option<(SyncSender<UnreadPicture>, JoinHandle<()>)>, Failure> {
+    let (evidence, keep) = (config.evidence.clone(), config.evidence.unread_pictures);
+    if keep == 0 {
+        return Ok(None);
     }
+    let store = UnreadStore::at(&config.data_dir, keep);
+    let (sender, pictures) = sync_channel(UNREAD_QUEUE);
+    let keeper = supervise::spawn("unread", move || unread::keep(&store, &evidence, pictures)).map_err(internal)?;
+    Ok(Some((sender, keeper)))
 }
 
 /// Waits until stopped; with `until_drained` also until every source has ended, which it then tells.

@@ -20,7 +20,8 @@ use lpr::agent::{Exit, Failure};
 use lpr::clock::{Clock, SystemClock};
 use lpr::config::{AgentConfig, load_agent};
 use lpr::domain::{
-    BBox, CameraKey, CaptureTime, Detection, Frame, HealthReport, HealthStatus, PlateEvent, PlateRead, new_event_id,
+    BBox, CameraKey, CaptureTime, Detection, Frame, HealthReport, HealthStatus, PassFacts, PlateEvent, PlateRead,
+    new_event_id,
 };
 use lpr::media::{EvidenceRefs, EvidenceStore};
 use lpr::outbox::OutboxHandle;
@@ -282,11 +283,13 @@ fn plate_event(camera: &CameraKey, at: CaptureTime, number: u64) -> PlateEvent {
             characters: Vec::new(),
             province: Some("กรุงเทพมหานคร".into()),
             vehicle: Some(0),
+            ..PlateRead::default()
         }],
         first_seen: at,
         last_seen: at,
         reads: 3,
         processing_ms: 12.0,
+        pass: PassFacts::default(),
     }
 }
 

@@ -26,7 +26,7 @@ impl FrameSource for Synthetic {
             let index = self.index;
             self.index += 1;
             let at_ms = index as f64 * 1000.0 / self.simulator.fps();
-            if self.pace.keep(at_ms) {
+            if !self.simulator.is_dropped(index) && self.pace.keep(at_ms) {
                 let image = self.simulator.render(index);
                 let captured = later(self.opened, at_ms);
                 let frame = Frame::new(image.width, image.height, image.pixels, index + 1, captured);

@@ -1,7 +1,8 @@
 //! The agent's file. Every key, its meaning, unit and range; `config/agent.toml` says the same with examples and a
 //! test holds the two together. An empty text means "not set".
 
-use super::{Fault, SourceSpec, UplinkConfig};
+use super::road::{LineConfig, PipelineConfig, ZoneConfig};
+use super::{Fault, SourceSpec, UplinkConfig, road};
 use crate::domain::{CameraId, CameraKey, CheckpointId};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -42,6 +43,10 @@ pub struct CameraConfig {
     pub read_timeout_s: f64,
     /// Frames looked at per second at the most; 0: as many as the machine can.
     pub max_fps: f64,
+    /// A plate lower than this makes no event, pixels; 0: no limit.
+    pub min_plate_height: f64,
+    pub zone: Vec<ZoneConfig>,
+    pub line: Vec<LineConfig>,
 }
 
 /// `[models]`: which models, and how ONNX Runtime runs them.
@@ -66,22 +71,6 @@ pub struct ModelsConfig {
     pub provider_required: bool,
 }
 
-/// `[pipeline]`: from frame to event.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct PipelineConfig {
-    /// A read below this mean character probability (0–1) makes no event.
-    pub min_text_confidence: f32,
-    /// A read with fewer characters makes no event.
-    pub min_text_length: usize,
-    /// Seconds a vehicle may be out of sight before its event is made.
-    pub track_timeout_s: f64,
-    /// Seconds after which a vehicle still in sight is reported all the same.
-    pub track_limit_s: f64,
-    /// Seconds within which the same text again is the same vehicle.
-    pub repeat_window_s: f64,
-}
-
 /// `[evidence]`: the pictures that go with a read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -94,6 +83,8 @@ pub struct EvidenceConfig {
     pub crop_max_bytes: usize,
     /// Width of the annotated frame in pixels at the most.
     pub frame_max_width: u32,
+    /// Pictures of unread vehicles kept on this machine, per camera and reason, 0–1000; 0: none.
+    pub unread_pictures: usize,
 }
 
 /// `[outbox]`.
@@ -170,6 +161,9 @@ impl Default for CameraConfig {
             open_timeout_s: 10.0,
             read_timeout_s: 10.0,
             max_fps: 0.0,
+            min_plate_height: 0.0,
+            zone: Vec::new(),
+            line: Vec::new(),
         }
     }
 }
@@ -190,21 +184,15 @@ impl Default for ModelsConfig {
     }
 }
 
-impl Default for PipelineConfig {
-    fn default() -> Self {
-        Self {
-            min_text_confidence: 0.6,
-            min_text_length: 3,
-            track_timeout_s: 1.0,
-            track_limit_s: 30.0,
-            repeat_window_s: 5.0,
-        }
-    }
-}
-
 impl Default for EvidenceConfig {
     fn default() -> Self {
-        Self { jpeg_quality: 85, frame_max_bytes: 300_000, crop_max_bytes: 40_000, frame_max_width: 1280 }
+        Self {
+            jpeg_quality: 85,
+            frame_max_bytes: 300_000,
+            crop_max_bytes: 40_000,
+            frame_max_width: 1280,
+            unread_pictures: 0,
+        }
     }
 }
 
@@ -286,20 +274,20 @@ impl AgentConfig {
             range(faults, &at("open_timeout_s"), camera.open_timeout_s, 1.0, 120.0);
             range(faults, &at("read_timeout_s"), camera.read_timeout_s, 1.0, 120.0);
             range(faults, &at("max_fps"), camera.max_fps, 0.0, 240.0);
+            range(faults, &at("min_plate_height"), camera.min_plate_height, 0.0, 1000.0);
+            road::check_zones(faults, &at("zone"), &camera.zone);
+            road::check_lines(faults, &at("line"), &camera.line);
         }
     }
 
     fn check_ranges(&self, faults: &mut Vec<Fault>) {
-        let confidence = f64::from(self.pipeline.min_text_confidence);
-        range(faults, "pipeline.min_text_confidence", confidence, 0.0, 1.0);
-        range(faults, "pipeline.track_timeout_s", self.pipeline.track_timeout_s, 0.1, 60.0);
-        range(faults, "pipeline.track_limit_s", self.pipeline.track_limit_s, 1.0, 3600.0);
-        range(faults, "pipeline.repeat_window_s", self.pipeline.repeat_window_s, 0.0, 3600.0);
+        self.pipeline.check(faults);
         range(faults, "models.threads", self.models.threads as f64, 1.0, 64.0);
         range(faults, "evidence.jpeg_quality", f64::from(self.evidence.jpeg_quality), 30.0, 100.0);
         range(faults, "evidence.frame_max_bytes", self.evidence.frame_max_bytes as f64, 10_000.0, 5e6);
         range(faults, "evidence.crop_max_bytes", self.evidence.crop_max_bytes as f64, 2_000.0, 1e6);
         range(faults, "evidence.frame_max_width", f64::from(self.evidence.frame_max_width), 320.0, 7680.0);
+        range(faults, "evidence.unread_pictures", self.evidence.unread_pictures as f64, 0.0, 1000.0);
         range(faults, "outbox.max_bytes", self.outbox.max_bytes as f64, 1e6, 1e15);
         range(faults, "outbox.max_age_h", self.outbox.max_age_h, 0.0, 87_600.0);
         range(faults, "outbox.keep_delivered_h", self.outbox.keep_delivered_h, 0.0, 87_600.0);

@@ -5,6 +5,8 @@ mod access;
 mod agent;
 mod fault;
 mod load;
+mod locate;
+mod road;
 mod secret;
 mod server;
 mod source;
@@ -12,11 +14,10 @@ mod uplink;
 mod watch;
 
 pub use access::{AuthConfig, LegacyIngest, LimitsConfig, Network, TlsConfig, parse_camera};
-pub use agent::{
-    AgentConfig, CameraConfig, EvidenceConfig, HealthConfig, LogConfig, ModelsConfig, OutboxConfig, PipelineConfig,
-};
+pub use agent::{AgentConfig, CameraConfig, EvidenceConfig, HealthConfig, LogConfig, ModelsConfig, OutboxConfig};
 pub use fault::{ConfigError, Fault};
 pub use load::{agent_from, load_agent, load_server, server_from};
+pub use road::{LineConfig, PipelineConfig, ZoneConfig};
 pub use secret::Secret;
 pub use server::{RetentionConfig, ServerConfig};
 pub use source::{SourceError, SourceSpec};

@@ -1,6 +1,6 @@
 //! What leaves the pipeline: plate events and health reports.
 
-use super::{CameraKey, CaptureTime, Detection, Frame, PlateRead};
+use super::{CameraKey, CaptureTime, Detection, Frame, PassFacts, PlateRead};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -37,6 +37,8 @@ pub struct PlateEvent {
     /// Frames in which the plate was read.
     pub reads: u32,
     pub processing_ms: f64,
+    /// Revision, direction, votes.
+    pub pass: PassFacts,
 }
 
 /// How a component feels, as PROTOCOL 1.5 spells it.

@@ -24,8 +24,18 @@ pub struct CharRead {
     pub confidence: f32,
 }
 
+/// How a plate's picture is lit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlateLight {
+    Even,
+    /// Even its brightest parts are dark.
+    Dark,
+    /// Even its darkest parts are bright, or most of it is white.
+    Glare,
+}
+
 /// One plate found and read in one frame.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct PlateRead {
     /// In pixels of the full frame.
     pub bbox: BBox,
@@ -42,6 +52,14 @@ pub struct PlateRead {
     pub province: Option<String>,
     /// Index of the vehicle it hangs on.
     pub vehicle: Option<usize>,
+    /// What the frame gave before a grammar or a vote changed it to `text`; `None` where nothing did.
+    pub raw_text: Option<String>,
+    /// How sharp the plate's picture is, 0–1, where it was measured.
+    pub sharpness: Option<f32>,
+    /// How it is lit, where that was measured.
+    pub light: Option<PlateLight>,
+    /// Does the text fit a configured format? `None` where none is asked for.
+    pub fits_grammar: Option<bool>,
 }
 
 /// Milliseconds spent in each step of one frame.

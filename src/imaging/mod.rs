@@ -4,6 +4,7 @@
 mod annotate;
 mod codec;
 mod labels;
+mod looks;
 mod mat;
 mod paint;
 mod warp;
@@ -13,4 +14,5 @@ pub use codec::{
     ImagingError, MAX_PIXELS, Picture, crop, decode_bytes, decode_file, encode_jpeg, has_image_magic, is_image_name,
     shrink_to_width,
 };
+pub use looks::Looks;
 pub use warp::{Filter, PixelRect, Resampler, WarpError};

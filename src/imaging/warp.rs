@@ -1,6 +1,7 @@
 //! Cutting out and resizing, with OpenCV's own resampling: the models' reference code uses it too, and a reader of
 //! text feels a different filter.
 
+use super::looks::luma;
 use super::mat;
 use crate::domain::{BBox, Frame, Quad};
 use opencv::core::{Mat, MatTraitConstManual, Point2f, Rect, Scalar, Size};
@@ -86,6 +87,14 @@ impl Resampler {
         let part = Mat::roi(&whole, rect)?;
         imgproc::resize(&part, &mut self.out, size, 0.0, 0.0, interpolation(filter))?;
         Ok(self.out.data_bytes()?)
+    }
+
+    /// The brightness (0–255) of `width` × `height` cells that cover the frame, row by row: the mean of each.
+    pub fn luma_grid(&mut self, frame: &Frame, width: u32, height: u32, grid: &mut Vec<u8>) -> Result<(), WarpError> {
+        let cells = self.resize(frame, PixelRect::whole(frame), width, height, Filter::Area)?;
+        grid.clear();
+        grid.extend(cells.chunks_exact(3).map(luma));
+        Ok(())
     }
 
     /// The quadrilateral of the frame as an upright picture of `width` × `height` pixels: BGR, rows tightly packed.

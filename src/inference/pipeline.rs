@@ -93,6 +93,7 @@ impl Pipeline {
         let mut plates = Vec::with_capacity(found.len());
         for plate in found {
             let text = self.ocr.read(frame, &plate, &mut self.resampler, &mut spent)?;
+            let looks = PixelRect::of(&plate.bbox, frame).map(|area| self.resampler.looks(frame, area)).transpose()?;
             plates.push(PlateRead {
                 bbox: plate.bbox,
                 corners: text.corners,
@@ -102,6 +103,9 @@ impl Pipeline {
                 characters: text.read.characters,
                 province: text.province,
                 vehicle: carrier(&plate.bbox, &vehicles),
+                sharpness: looks.map(|looks| looks.sharpness),
+                light: looks.map(|looks| looks.light),
+                ..PlateRead::default()
             });
         }
         let timing = Timing {

@@ -2,6 +2,8 @@
 
 mod path;
 mod store;
+mod unread;
 
 pub use path::{EvidencePath, PathError};
 pub use store::{EvidenceRefs, EvidenceStore, MediaError};
+pub use unread::UnreadStore;

@@ -27,6 +27,7 @@ use crate::domain::{BBox, Point};
 use model::Model;
 use optics::{Camera, Lighting, Sensor};
 use plate::Plate;
+use rng::{Rng, Stream};
 use scene::{FAR, GONE, Plan, Planned};
 use serde::Serialize;
 use shot::{Film, Shot};
@@ -97,6 +98,11 @@ impl Simulator {
 
     pub fn fps(&self) -> f64 {
         self.spec.fps
+    }
+
+    /// Does a source leave this frame out (`drop=`)?
+    pub fn is_dropped(&self, index: u64) -> bool {
+        self.spec.drop > 0.0 && Rng::new(self.spec.seed, Stream::Drop, index).chance(self.spec.drop)
     }
 
     /// Frame `index`, from 0. Any order gives the same frames.

@@ -11,6 +11,7 @@ pub enum Stream {
     Backdrop = 2,
     Noise = 3,
     Vehicle = 4,
+    Drop = 5,
 }
 
 pub struct Rng(Pcg32);

@@ -21,6 +21,8 @@ pub struct SimSpec {
     pub blur: f32,
     /// Sensor noise, 0–1; 1 is a standard deviation of 10 grey levels by day.
     pub noise: f32,
+    /// Share of the frames that a source does not hand over, 0–0.9.
+    pub drop: f32,
     pub scene: Scene,
 }
 
@@ -37,6 +39,7 @@ impl Default for SimSpec {
             light: Light::Day,
             blur: 0.2,
             noise: 0.25,
+            drop: 0.0,
             scene: Scene::Pass,
         }
     }
@@ -84,7 +87,8 @@ pub enum Scene {
 #[error("{0}")]
 pub struct SimError(pub String);
 
-const KEYS: [&str; 10] = ["seed", "seconds", "fps", "size", "vehicles", "layout", "light", "blur", "noise", "scene"];
+const KEYS: [&str; 11] =
+    ["seed", "seconds", "fps", "size", "vehicles", "layout", "light", "blur", "noise", "drop", "scene"];
 const LAYOUTS: [(&str, Layout); 3] = [("latin", Layout::Latin), ("thai", Layout::Thai), ("mixed", Layout::Mixed)];
 const LIGHTS: [(&str, Light); 3] = [("day", Light::Day), ("dusk", Light::Dusk), ("night", Light::Night)];
 const SCENES: [(&str, Scene); 7] = [
@@ -119,6 +123,7 @@ impl SimSpec {
                 "light" => spec.light = choice(key, value, &LIGHTS)?,
                 "blur" => spec.blur = number(key, value, 0.0, 1.0)? as f32,
                 "noise" => spec.noise = number(key, value, 0.0, 1.0)? as f32,
+                "drop" => spec.drop = number(key, value, 0.0, 0.9)? as f32,
                 "scene" => spec.scene = choice(key, value, &SCENES)?,
                 _ => return Err(SimError(format!("sim: {key:?} is not a key; {}", nearest_key(key)))),
             }
@@ -202,8 +207,7 @@ mod tests {
 
     #[test]
     fn every_key_is_read_with_or_without_the_prefix() {
-        let text =
-            "seed=9; seconds=2.5;fps=10;size=640x360;vehicles=3;layout=thai;light=night;blur=0.5;noise=0;scene=park";
+        let text = "seed=9; seconds=2.5;fps=10;size=640x360;vehicles=3;layout=thai;light=night;blur=0.5;noise=0;drop=0.5;scene=park";
         let spec = SimSpec::parse(text).unwrap();
         assert_eq!(spec, SimSpec::parse(&format!("sim:{text};")).unwrap());
         let expected = SimSpec {
@@ -217,6 +221,7 @@ mod tests {
             light: Light::Night,
             blur: 0.5,
             noise: 0.0,
+            drop: 0.5,
             scene: Scene::Park,
         };
         assert_eq!(spec, expected);

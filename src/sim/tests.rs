@@ -207,3 +207,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn so_many_frames_are_dropped_as_asked_for_and_the_rest_is_the_same() {
+    let (all, some) = (Simulator::new(&spec("seconds=100")), Simulator::new(&spec("seconds=100;drop=0.3")));
+    let dropped = |simulator: &Simulator| (0..simulator.frame_count()).filter(|i| simulator.is_dropped(*i)).count();
+    assert_eq!(dropped(&all), 0);
+    assert!((390..510).contains(&dropped(&some)), "{}", dropped(&some));
+}

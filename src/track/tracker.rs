@@ -1,36 +1,21 @@
 //! Tracks of one camera.
 
-use super::association::{Motion, text_likeness};
-use crate::domain::{CaptureTime, Detection, Frame, FrameReading, PlateRead};
-use std::collections::BTreeMap;
-
-/// What makes an event, and when.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct TrackSettings {
-    /// A read below this mean character probability does not count.
-    pub min_text_confidence: f32,
-    /// A read with fewer characters does not count.
-    pub min_text_length: usize,
-    /// A vehicle out of sight for this long has passed.
-    pub timeout_ms: u64,
-    /// A vehicle in sight for this long is reported all the same.
-    pub limit_ms: u64,
-    /// The same text again within this time of its event is the same vehicle.
-    pub repeat_window_ms: u64,
-}
-
-impl TrackSettings {
-    /// Does this read count?
-    pub fn accepts(&self, plate: &PlateRead) -> bool {
-        plate.text_confidence >= self.min_text_confidence && plate.text.chars().count() >= self.min_text_length
-    }
-}
+use super::assign::assign;
+use super::association::{Sighting, fit, sightings};
+use super::funnel::{Funnel, Outcome, Unread};
+use super::repeat::{Memory, Stay};
+use super::settings::TrackSettings;
+use super::vehicle::{Picture, Track};
+use super::vote::Verdict;
+use super::way::Way;
+use crate::domain::{BBox, CaptureTime, CharRead, Detection, Frame, FrameReading, PassFacts, PlateRead};
 
 /// One vehicle that passed: its plate as the votes have it, in the frame that read it best.
 #[derive(Debug, Clone)]
 pub struct Passage {
     pub frame: Frame,
     pub vehicle: Option<Detection>,
+    /// `text` is the voted one, `raw_text` what this frame read.
     pub plate: PlateRead,
     pub first_seen: CaptureTime,
     pub last_seen: CaptureTime,
@@ -38,331 +23,327 @@ pub struct Passage {
     pub reads: u32,
     /// Time spent on the frame that read best.
     pub processing_ms: f64,
+    /// `track_id` is set: passages of one vehicle have the same one.
+    pub facts: PassFacts,
 }
 
-/// A read and the frame it comes from.
-#[derive(Debug, Clone)]
-struct Sighting {
-    frame: Frame,
-    vehicle: Option<Detection>,
-    plate: PlateRead,
-    processing_ms: f64,
-}
+/// Vehicles followed at once; more are not begun.
+const MAX_TRACKS: usize = 64;
+/// Frames held by all tracks together above which each keeps only its best.
+const MAX_FRAMES: usize = 12;
+/// Pictures of unread passages held until they are taken; more are not kept.
+const MAX_UNREAD: usize = 4;
+/// Two plates of one frame that overlap this much are one that was found twice.
+const GHOST_OVERLAP: f32 = 0.4;
+/// A read this sure is worth a provisional passage.
+const PROVISIONAL_CONFIDENCE: f32 = 0.85;
+/// A vehicle still in sight is reported when its plate has been lost for so many time-outs: it does not come again.
+const PLATE_LOST: u64 = 3;
+/// Where frames come seldom, a vehicle is out of sight after so many of them at the earliest …
+const MISSED_FRAMES: u64 = 3;
+/// … but always after this time.
+const LONGEST_TIMEOUT_MS: u64 = 5000;
 
-impl Sighting {
-    /// A large, certain read is the best evidence; certainty counts most.
-    fn quality(&self) -> f32 {
-        self.plate.text_confidence * self.plate.text_confidence * self.plate.bbox.height().max(1.0).sqrt()
-    }
-}
-
-/// Texts a track remembers: each holds a whole frame in memory.
-const MAX_TEXTS: usize = 6;
-
-struct Track {
-    motion: Motion,
-    first_seen: CaptureTime,
-    last_seen: CaptureTime,
-    last_text: String,
-    reads: u32,
-    /// Per text: the sum of its reads' confidences, and the best of them.
-    votes: BTreeMap<String, (f32, Sighting)>,
-    reported: bool,
-}
-
-impl Track {
-    fn vote(&mut self, sighting: Sighting) {
-        let weight = sighting.plate.text_confidence;
-        match self.votes.get_mut(&sighting.plate.text) {
-            Some((sum, best)) => {
-                *sum += weight;
-                if sighting.quality() > best.quality() {
-                    *best = sighting;
-                }
-            }
-            None => {
-                self.votes.insert(sighting.plate.text.clone(), (weight, sighting));
-                self.forget_the_weakest();
-            }
-        }
-    }
-
-    fn forget_the_weakest(&mut self) {
-        if self.votes.len() <= MAX_TEXTS {
-            return;
-        }
-        let weakest = self.votes.iter().min_by(|a, b| a.1.0.total_cmp(&b.1.0)).map(|(text, _)| text.clone());
-        if let Some(text) = weakest {
-            self.votes.remove(&text);
-        }
-    }
-}
-
-/// Follows the plates of one camera.
+/// Follows the vehicles of one camera.
 pub struct Tracker {
     settings: TrackSettings,
     tracks: Vec<Track>,
-    /// Texts reported lately, with the time of their last sighting.
-    recent: Vec<(String, u64)>,
-    suppressed: u64,
+    next_id: u64,
+    memory: Memory,
+    funnel: Funnel,
+    unread: Vec<Unread>,
+    /// Time of the last frame, and the usual time between two of them.
+    last_frame_ms: Option<u64>,
+    interval_ms: u64,
 }
 
 impl Tracker {
     pub fn new(settings: TrackSettings) -> Self {
-        Self { settings, tracks: Vec::new(), recent: Vec::new(), suppressed: 0 }
+        Self {
+            settings,
+            tracks: Vec::new(),
+            next_id: 1,
+            memory: Memory::default(),
+            funnel: Funnel::default(),
+            unread: Vec::new(),
+            last_frame_ms: None,
+            interval_ms: 0,
+        }
     }
 
     /// Passages that were the same vehicle again and made no event.
     pub fn suppressed(&self) -> u64 {
-        self.suppressed
+        self.funnel.suppressed
+    }
+
+    /// Where the passages so far ended.
+    pub fn funnel(&self) -> Funnel {
+        self.funnel
+    }
+
+    /// The passages since the last call that made no event, where their pictures are kept.
+    pub fn take_unread(&mut self) -> Vec<Unread> {
+        std::mem::take(&mut self.unread)
+    }
+
+    /// Are provisional passages welcome from now on?
+    pub fn set_provisional(&mut self, welcome: bool) {
+        self.settings.provisional = welcome;
+    }
+
+    /// Does it follow a vehicle of which every frame counts? Not one that has been reported, nor one that has stood for
+    /// longer than the limit.
+    pub fn is_busy(&self) -> bool {
+        let young =
+            |track: &Track| track.last_seen.mono_ms.saturating_sub(track.first_seen.mono_ms) <= self.settings.limit_ms;
+        self.tracks.iter().any(|track| !track.settled && young(track))
     }
 
     /// Takes one frame's reads; gives the vehicles that have passed, or have been in sight for long enough.
     pub fn update(&mut self, frame: &Frame, reading: &FrameReading) -> Vec<Passage> {
         let now = frame.captured.mono_ms;
-        let mut taken = vec![false; self.tracks.len()];
-        for plate in &reading.plates {
-            match self.best_track(plate, now, &taken) {
-                Some(index) => {
-                    taken[index] = true;
-                    self.extend(index, frame, plate, reading);
-                }
-                None => {
-                    self.begin(frame, plate, reading);
-                    taken.push(true);
-                }
+        let timeout = self.timeout_at(now);
+        // Twice the time, as nobody may have looked in between: what is seen now may still be what was seen then.
+        let mut passages = self.end_lost(now, 2 * timeout);
+        let settings = &self.settings;
+        let seen = sightings(reading, |plate| settings.judge(plate, frame.width(), frame.height()).is_ok());
+        let pairs = self.pair(&seen, now);
+        let taken: Vec<BBox> = seen
+            .iter()
+            .zip(&pairs)
+            .filter(|(_, pair)| pair.is_some())
+            .filter_map(|(s, _)| s.plate)
+            .map(|p| p.bbox)
+            .collect();
+        for (index, track) in self.tracks.iter_mut().enumerate() {
+            if !pairs.contains(&Some(index)) {
+                track.miss();
             }
         }
-        self.collect(now)
+        let mut begun: Vec<BBox> = Vec::new();
+        for (sighting, pair) in seen.iter().zip(pairs) {
+            let index = match pair {
+                Some(index) if !self.tracks[index].is_taken_over_by(sighting) => index,
+                Some(index) => {
+                    passages.extend(self.replace(index, frame.captured));
+                    index
+                }
+                None => {
+                    let ghost =
+                        |plate: &PlateRead| taken.iter().chain(&begun).any(|b| b.iou(&plate.bbox) >= GHOST_OVERLAP);
+                    if sighting.plate.is_some_and(ghost) || self.tracks.len() >= MAX_TRACKS {
+                        continue;
+                    }
+                    begun.extend(sighting.plate.map(|plate| plate.bbox));
+                    self.begin(frame.captured)
+                }
+            };
+            passages.extend(self.extend(index, sighting, frame, reading));
+        }
+        passages.extend(self.collect(now, timeout));
+        self.save_memory();
+        passages
+    }
+
+    /// A frame in which nothing has moved and that nobody looked at: what has been reported and stood there still does.
+    pub fn stand_still(&mut self, at: CaptureTime) -> Vec<Passage> {
+        let timeout = self.timeout_at(at.mono_ms);
+        let limit = self.settings.limit_ms;
+        for track in &mut self.tracks {
+            if track.settled || track.last_seen.mono_ms.saturating_sub(track.first_seen.mono_ms) > limit {
+                track.stay(at);
+            }
+        }
+        self.collect(at.mono_ms, timeout)
+    }
+
+    /// No frame has come until now: what was in sight may have passed.
+    pub fn wait_until(&mut self, now_ms: u64) -> Vec<Passage> {
+        self.collect(now_ms, LONGEST_TIMEOUT_MS.max(self.settings.timeout_ms))
     }
 
     /// The source has ended: everything in sight has passed.
     pub fn finish(&mut self) -> Vec<Passage> {
         let tracks = std::mem::take(&mut self.tracks);
-        tracks.into_iter().filter_map(|track| self.report(track)).collect()
+        tracks.iter().filter_map(|track| self.end(track)).collect()
     }
 
-    fn best_track(&self, plate: &PlateRead, now: u64, taken: &[bool]) -> Option<usize> {
-        self.tracks
-            .iter()
-            .enumerate()
-            .filter(|(index, _)| !taken.get(*index).copied().unwrap_or(false))
-            .map(|(index, track)| {
-                let likeness = text_likeness(&plate.text, &track.last_text);
-                (index, track.motion.fit(&plate.bbox, now, likeness))
-            })
-            .filter(|(_, fit)| *fit > 0.0)
-            .max_by(|a, b| a.1.total_cmp(&b.1))
-            .map(|(index, _)| index)
+    /// The time out of sight after which a vehicle has passed. Learns how often frames come.
+    fn timeout_at(&mut self, now_ms: u64) -> u64 {
+        let usual = self.interval_ms;
+        if let Some(before) = self.last_frame_ms {
+            let interval = now_ms.saturating_sub(before).min(LONGEST_TIMEOUT_MS);
+            self.interval_ms = if usual == 0 { interval } else { (3 * usual + interval) / 4 };
+        }
+        self.last_frame_ms = Some(now_ms);
+        self.settings.timeout_ms.max((MISSED_FRAMES * usual).min(LONGEST_TIMEOUT_MS))
     }
 
-    fn begin(&mut self, frame: &Frame, plate: &PlateRead, reading: &FrameReading) {
-        self.tracks.push(Track {
-            motion: Motion::new(plate.bbox, frame.captured.mono_ms),
-            first_seen: frame.captured,
-            last_seen: frame.captured,
-            last_text: String::new(),
-            reads: 0,
-            votes: BTreeMap::new(),
-            reported: false,
-        });
-        self.extend(self.tracks.len() - 1, frame, plate, reading);
+    /// The track of each sighting, where it has one.
+    fn pair(&self, seen: &[Sighting<'_>], now: u64) -> Vec<Option<usize>> {
+        let row = |sighting: &Sighting<'_>| self.tracks.iter().map(|t| fit(&t.expectation(), sighting, now)).collect();
+        assign(&seen.iter().map(row).collect::<Vec<Vec<f32>>>())
     }
 
-    fn extend(&mut self, index: usize, frame: &Frame, plate: &PlateRead, reading: &FrameReading) {
-        let accepted = self.settings.accepts(plate);
+    fn begin(&mut self, at: CaptureTime) -> usize {
+        self.tracks.push(Track::new(self.next_id, at));
+        self.next_id += 1;
+        self.tracks.len() - 1
+    }
+
+    fn extend(&mut self, index: usize, seen: &Sighting<'_>, frame: &Frame, reading: &FrameReading) -> Option<Passage> {
         let track = &mut self.tracks[index];
-        track.motion.update(plate.bbox, frame.captured.mono_ms);
-        track.last_seen = frame.captured;
-        if !accepted {
-            return;
+        track.see(seen, frame, reading, &self.settings.lines);
+        if self.settings.keep_unread && !track.settled {
+            track.keep_unread(seen, frame);
         }
-        track.last_text.clone_from(&plate.text);
-        track.reads += 1;
-        if track.reported {
-            return;
+        let plate = seen.plate?;
+        if let Err(refusal) = self.settings.judge(plate, frame.width(), frame.height()) {
+            track.refuse(refusal);
+            return None;
         }
-        let sighting = Sighting {
-            frame: frame.clone(),
-            vehicle: plate.vehicle.and_then(|v| reading.vehicles.get(v)).cloned(),
-            plate: plate.clone(),
-            processing_ms: reading.timing.total,
-        };
-        track.vote(sighting);
+        let wanted = self.settings.provisional && !track.provisional && !track.settled;
+        if wanted && plate.text_confidence >= PROVISIONAL_CONFIDENCE {
+            return self.announce(index);
+        }
+        None
     }
 
-    fn collect(&mut self, now: u64) -> Vec<Passage> {
-        let mut passages = Vec::new();
-        let mut kept = Vec::new();
-        for mut track in std::mem::take(&mut self.tracks) {
-            if now.saturating_sub(track.last_seen.mono_ms) > self.settings.timeout_ms {
-                passages.extend(self.report(track));
-                continue;
-            }
-            if !track.reported && now.saturating_sub(track.first_seen.mono_ms) > self.settings.limit_ms {
-                passages.extend(self.passage(&track));
-                track.reported = true;
-                track.votes.clear();
-            }
-            kept.push(track);
+    /// A provisional passage, unless the vehicle looks like one that was reported already.
+    fn announce(&mut self, index: usize) -> Option<Passage> {
+        let track = &self.tracks[index];
+        let verdict = track.verdict.as_ref()?;
+        if self.memory.is_repeat(&stay_of(track, verdict)?, self.settings.repeat_window_ms) {
+            return None;
         }
-        self.tracks = kept;
+        let passage = self.passage(track, 0, true);
+        self.tracks[index].provisional = passage.is_some();
+        passage
+    }
+
+    /// Another vehicle has taken this one's place, in the list too: the pairs of this frame point into it.
+    fn replace(&mut self, index: usize, at: CaptureTime) -> Option<Passage> {
+        let next = Track::new(self.next_id, at);
+        self.next_id += 1;
+        let old = std::mem::replace(&mut self.tracks[index], next);
+        self.end(&old)
+    }
+
+    fn collect(&mut self, now: u64, timeout: u64) -> Vec<Passage> {
+        let mut passages = self.end_lost(now, timeout);
+        for mut track in std::mem::take(&mut self.tracks) {
+            let too_long = now.saturating_sub(track.first_seen.mono_ms) > self.settings.limit_ms;
+            let lost = track.plate_lost_ms(now) > PLATE_LOST * timeout;
+            if !track.settled && track.ballot.reads() > 0 && (too_long || lost) {
+                passages.extend(self.report(&track));
+                track.settle();
+            }
+            if track.settled {
+                self.memory.still_there(track.id, track.last_seen.mono_ms, track.place());
+            }
+            self.tracks.push(track);
+        }
         passages
     }
 
-    fn report(&mut self, track: Track) -> Option<Passage> {
-        if track.reported { None } else { self.passage(&track) }
+    /// What has been out of sight for longer than `timeout` has passed.
+    fn end_lost(&mut self, now: u64, timeout: u64) -> Vec<Passage> {
+        let is_lost = |track: &Track| now.saturating_sub(track.last_seen.mono_ms) > timeout;
+        let (lost, kept): (Vec<Track>, Vec<Track>) = std::mem::take(&mut self.tracks).into_iter().partition(is_lost);
+        self.tracks = kept;
+        lost.iter().filter_map(|track| self.end(track)).collect()
     }
 
-    fn passage(&mut self, track: &Track) -> Option<Passage> {
-        let (text, (_, best)) = track.votes.iter().max_by(|a, b| a.1.0.total_cmp(&b.1.0))?;
-        let seen = track.last_seen.mono_ms;
-        let window = self.settings.repeat_window_ms;
-        self.recent.retain(|(_, at)| track.first_seen.mono_ms.saturating_sub(*at) <= window);
-        if let Some(entry) = self.recent.iter_mut().find(|(known, _)| known == text) {
-            entry.1 = seen;
-            self.suppressed += 1;
+    /// The vehicle is gone.
+    fn end(&mut self, track: &Track) -> Option<Passage> {
+        if track.settled {
             return None;
         }
-        self.recent.push((text.clone(), seen));
+        if track.ballot.reads() > 0 {
+            return self.report(track);
+        }
+        if let Some(outcome) = track.outcome_without_text() {
+            self.give_up(track, outcome);
+        }
+        None
+    }
+
+    /// Its passage, unless it was reported before under another track.
+    fn report(&mut self, track: &Track) -> Option<Passage> {
+        let stay = stay_of(track, track.verdict.as_ref()?)?;
+        // What was announced must be concluded.
+        if !track.provisional && self.memory.is_repeat(&stay, self.settings.repeat_window_ms) {
+            self.give_up(track, Outcome::Suppressed);
+            return None;
+        }
+        self.memory.remember(&stay, track.way().is_some_and(Way::stands));
+        self.funnel.count(Outcome::Sent);
+        self.passage(track, u32::from(track.provisional), false)
+    }
+
+    /// It makes no event.
+    fn give_up(&mut self, track: &Track, why: Outcome) {
+        self.funnel.count(why);
+        if let Some((frame, bbox)) =
+            track.view().filter(|_| self.settings.keep_unread && self.unread.len() < MAX_UNREAD)
+        {
+            self.unread.push(Unread { why, frame, bbox });
+        }
+    }
+
+    fn passage(&self, track: &Track, revision: u32, provisional: bool) -> Option<Passage> {
+        let (picture, verdict) = (track.picture()?, track.verdict.as_ref()?);
+        let lines = &self.settings.lines;
         Some(Passage {
-            frame: best.frame.clone(),
-            vehicle: best.vehicle.clone(),
-            plate: best.plate.clone(),
+            frame: picture.frame.clone(),
+            vehicle: picture.vehicle.clone(),
+            plate: voted(picture, verdict),
             first_seen: track.first_seen,
             last_seen: track.last_seen,
-            reads: track.reads,
-            processing_ms: best.processing_ms,
+            reads: track.ballot.reads(),
+            processing_ms: picture.processing_ms,
+            facts: PassFacts {
+                track_id: Some(track.id),
+                revision,
+                provisional,
+                direction: track.way().and_then(Way::direction),
+                lines: track.way().map(|way| way.crossed(lines)).unwrap_or_default(),
+                votes: Some(track.ballot.table(verdict)),
+            },
         })
+    }
+
+    /// In a crowd each track keeps one frame, not two.
+    fn save_memory(&mut self) {
+        if self.frames_held() > MAX_FRAMES {
+            self.tracks.iter_mut().for_each(Track::drop_spare_pictures);
+        }
+    }
+
+    fn frames_held(&self) -> usize {
+        self.tracks.iter().map(Track::frames_held).sum()
+    }
+}
+
+/// What the memory knows a vehicle by.
+fn stay_of<'a>(track: &Track, verdict: &'a Verdict) -> Option<Stay<'a>> {
+    let (first_seen_ms, last_seen_ms) = (track.first_seen.mono_ms, track.last_seen.mono_ms);
+    Some(Stay { track: track.id, verdict, first_seen_ms, last_seen_ms, place: track.place()? })
+}
+
+/// The plate of a frame with the text that was voted for.
+fn voted(picture: &Picture, verdict: &Verdict) -> PlateRead {
+    let characters = verdict.text.chars().zip(&verdict.confidence);
+    PlateRead {
+        text: verdict.text.clone(),
+        text_confidence: verdict.certainty(),
+        characters: characters.map(|(character, confidence)| CharRead { character, confidence: *confidence }).collect(),
+        province: verdict.province.clone(),
+        raw_text: Some(picture.plate.raw_text.clone().unwrap_or_else(|| picture.plate.text.clone())),
+        ..picture.plate.clone()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::{BBox, Quad};
-    use proptest::prelude::*;
-
-    const SETTINGS: TrackSettings = TrackSettings {
-        min_text_confidence: 0.6,
-        min_text_length: 3,
-        timeout_ms: 1000,
-        limit_ms: 30_000,
-        repeat_window_ms: 5000,
-    };
-
-    fn frame(ms: u64) -> Frame {
-        let captured = CaptureTime { wall_us: ms as i64 * 1000, mono_ms: ms, synced: true };
-        Frame::new(1, 1, vec![0u8; 3], ms, captured).unwrap()
-    }
-
-    fn plate(x: f32, y: f32, text: &str, confidence: f32) -> PlateRead {
-        let bbox = BBox::new(x, y, x + 80.0, y + 20.0);
-        PlateRead {
-            bbox,
-            corners: Quad::from(bbox),
-            confidence: 0.9,
-            text: text.into(),
-            text_confidence: confidence,
-            characters: Vec::new(),
-            province: None,
-            vehicle: None,
-        }
-    }
-
-    fn reading(plates: Vec<PlateRead>) -> FrameReading {
-        FrameReading { plates, ..FrameReading::default() }
-    }
-
-    fn texts(passages: &[Passage]) -> Vec<&str> {
-        passages.iter().map(|p| p.plate.text.as_str()).collect()
-    }
-
-    #[test]
-    fn one_passing_vehicle_makes_one_event_with_the_text_most_frames_read() {
-        let mut tracker = Tracker::new(SETTINGS);
-        for (i, text) in ["ABC1Z34", "ABC1234", "ABC1234", "ABC1234"].iter().enumerate() {
-            let seen = reading(vec![plate(10.0 + 60.0 * i as f32, 50.0, text, 0.9)]);
-            assert!(tracker.update(&frame(i as u64 * 200), &seen).is_empty());
-        }
-        let gone = tracker.update(&frame(5000), &reading(vec![]));
-        assert_eq!(texts(&gone), ["ABC1234"]);
-        assert_eq!((gone[0].reads, gone[0].first_seen.mono_ms, gone[0].last_seen.mono_ms), (4, 0, 600));
-    }
-
-    #[test]
-    fn the_picture_is_of_the_frame_that_read_the_reported_text_best() {
-        let mut tracker = Tracker::new(SETTINGS);
-        let reads = [("ABC1234", 0.7), ("ABC1234", 0.95), ("ABC1Z34", 0.99)];
-        for (i, (text, confidence)) in reads.iter().enumerate() {
-            tracker.update(&frame(i as u64 * 100), &reading(vec![plate(10.0, 50.0, text, *confidence)]));
-        }
-        let passages = tracker.finish();
-        assert_eq!(passages[0].plate.text, "ABC1234");
-        assert_eq!(passages[0].frame.number, 100);
-    }
-
-    #[test]
-    fn vehicles_side_by_side_are_two_events() {
-        let mut tracker = Tracker::new(SETTINGS);
-        for i in 0..5u64 {
-            let y = 40.0 + i as f32 * 15.0;
-            tracker.update(
-                &frame(i * 100),
-                &reading(vec![plate(10.0, y, "AAA1111", 0.9), plate(300.0, y, "BBB2222", 0.9)]),
-            );
-        }
-        let mut found = tracker.finish();
-        found.sort_by(|a, b| a.plate.text.cmp(&b.plate.text));
-        assert_eq!(texts(&found), ["AAA1111", "BBB2222"]);
-    }
-
-    #[test]
-    fn a_plate_lost_and_found_again_within_the_window_is_one_event() {
-        let mut tracker = Tracker::new(SETTINGS);
-        tracker.update(&frame(0), &reading(vec![plate(10.0, 50.0, "ABC1234", 0.9)]));
-        assert_eq!(tracker.update(&frame(2000), &reading(vec![])).len(), 1);
-        tracker.update(&frame(3000), &reading(vec![plate(500.0, 50.0, "ABC1234", 0.9)]));
-        assert!(tracker.finish().is_empty());
-        assert_eq!(tracker.suppressed(), 1);
-    }
-
-    #[test]
-    fn a_vehicle_that_stays_is_reported_once() {
-        let mut tracker = Tracker::new(SETTINGS);
-        let mut passages = Vec::new();
-        for i in 0..200u64 {
-            passages.extend(tracker.update(&frame(i * 500), &reading(vec![plate(10.0, 50.0, "ABC1234", 0.9)])));
-        }
-        passages.extend(tracker.finish());
-        assert_eq!(texts(&passages), ["ABC1234"]);
-    }
-
-    #[test]
-    fn an_uncertain_or_short_read_makes_no_event() {
-        let mut tracker = Tracker::new(SETTINGS);
-        tracker.update(&frame(0), &reading(vec![plate(10.0, 50.0, "ABC1234", 0.3), plate(400.0, 50.0, "A1", 0.99)]));
-        assert!(tracker.finish().is_empty());
-    }
-
-    proptest! {
-        #[test]
-        fn never_more_events_than_sightings_and_never_a_text_nobody_read(
-            sightings in proptest::collection::vec((0u64..20_000, 0f32..600.0, 0f32..400.0, "[A-C]{3}[0-2]{2}"), 0..60)
-        ) {
-            let mut sightings = sightings;
-            sightings.sort_by_key(|s| s.0);
-            let mut tracker = Tracker::new(SETTINGS);
-            let mut passages = Vec::new();
-            for (ms, x, y, text) in &sightings {
-                passages.extend(tracker.update(&frame(*ms), &reading(vec![plate(*x, *y, text, 0.9)])));
-            }
-            passages.extend(tracker.finish());
-            prop_assert!(passages.len() <= sightings.len());
-            for passage in &passages {
-                prop_assert!(sightings.iter().any(|s| s.3 == passage.plate.text));
-                prop_assert!(passage.first_seen.mono_ms <= passage.last_seen.mono_ms);
-            }
-        }
-    }
-}
+#[path = "tracker_tests.rs"]
+mod tests;

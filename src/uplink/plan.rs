@@ -13,6 +13,7 @@ use crate::config::Transport;
 use crate::domain::{CameraKey, EventKind};
 use crate::outbox::{Row, RowId, Want};
 use crate::wire::answer::Peer;
+use crate::wire::outgoing::PROVISIONAL;
 use crate::wire::receipt::Receipt;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -168,6 +169,12 @@ impl Plan {
                 unpinned.push(row.id);
                 continue;
             }
+            // Made while the server was another: here it would stand beside its final form.
+            if row.body.contains_key(PROVISIONAL) && !self.peer().revisions {
+                self.desk.later(row.id, now);
+                unpinned.push(row.id);
+                continue;
+            }
             let socket = matches!(self.link.mode(), Mode::Socket { .. });
             let by_socket = socket && !(self.other_road() && self.desk.wants_rest(row.id));
             let alone = self.desk.wants_alone(row.id);
@@ -191,6 +198,11 @@ impl Plan {
         self.desk.later(id, now);
     }
 
+    /// What the server has said of itself on the road in use.
+    pub(super) fn peer(&self) -> &Peer {
+        if matches!(self.link.mode(), Mode::Socket { .. }) { &self.by_socket } else { &self.by_rest }
+    }
+
     /// Bytes of one event at the most, as the server has said on this road, or else on the other.
     pub(super) fn max_event_bytes(&self, road: Road) -> Option<usize> {
         let (this, other) = match road {
@@ -202,7 +214,7 @@ impl Plan {
 
     /// Only a server that echoes may have several events at once.
     pub(super) fn window(&self) -> usize {
-        let peer = if matches!(self.link.mode(), Mode::Socket { .. }) { &self.by_socket } else { &self.by_rest };
+        let peer = self.peer();
         if peer.echoes() { self.window } else { 1 }
     }
 

@@ -317,3 +317,16 @@ fn a_final_refusal_is_quarantined_at_once_and_nothing_else_is_touched() {
     assert!(matches!(plan.ended(id(1), refused, s(0))[..], [Order::Quarantine(..)]));
     assert_eq!(plan.flights.len(), 1);
 }
+
+#[test]
+fn a_provisional_event_waits_for_a_server_that_knows_revisions_and_holds_nothing_up() {
+    let mut provisional = row(1, &camera("a"), EventKind::Plate);
+    provisional.body.insert(PROVISIONAL.into(), true.into());
+    let mut plan = by_socket(&two());
+    give(&mut plan, plates([2]).into_iter().chain([provisional.clone()]));
+    assert_eq!(send(&mut plan, 9, s(0)), [2]);
+    assert!(plan.want(s(1)).unwrap().1.skip.contains(&id(1)));
+    let mut plan = by_socket(&Peer { revisions: true, ..two() });
+    give(&mut plan, [provisional]);
+    assert_eq!(send(&mut plan, 9, s(0)), [1]);
+}

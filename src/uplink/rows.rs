@@ -9,7 +9,7 @@ use crate::wire::outgoing;
 pub fn plate_row(event: &PlateEvent, evidence: EvidenceRefs) -> NewRow {
     NewRow {
         event_id: event.event_id,
-        revision: 0,
+        revision: event.pass.revision,
         kind: EventKind::Plate,
         camera: event.camera.clone(),
         at: event.frame.captured,

@@ -133,7 +133,8 @@ impl Driver {
             self.plan.trouble = None;
         }
         let in_flight = self.plan.ledger.len() + self.plan.flights.len();
-        let new = LinkStatus { link, in_flight, trouble: self.plan.trouble.clone() };
+        let revisions = self.plan.peer().revisions;
+        let new = LinkStatus { link, in_flight, revisions, trouble: self.plan.trouble.clone() };
         let server = &self.endpoint;
         self.status.send_if_modified(|old| {
             if old.link != new.link {

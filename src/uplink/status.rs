@@ -73,6 +73,8 @@ pub struct LinkStatus {
     pub link: Link,
     /// Events sent and not yet settled: answered, and that committed, or set aside.
     pub in_flight: usize,
+    /// Does the server that was last heard of know revisions?
+    pub revisions: bool,
     /// The last thing that went wrong, until something is delivered.
     pub trouble: Option<String>,
 }

@@ -119,6 +119,8 @@ pub struct Peer {
     pub protocol: u64,
     /// Bytes of one event at the most.
     pub max_event_bytes: Option<usize>,
+    /// Does it know revisions? Provisional events are for such a server only.
+    pub revisions: bool,
     pub commit: Commit,
 }
 
@@ -126,9 +128,11 @@ impl Peer {
     /// From any answer that introduces the server: to `camera_register`, or of `/api/test`.
     pub fn parse(value: &Value) -> Self {
         let number = |key: &str| value.get(key).and_then(Value::as_u64);
+        let capabilities = value.get("capabilities").and_then(Value::as_array);
         Self {
             protocol: number("protocol").unwrap_or(0),
             max_event_bytes: number("max_event_bytes").and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0),
+            revisions: capabilities.into_iter().flatten().any(|name| name == "revision"),
             commit: Commit::parse(value),
         }
     }
@@ -189,7 +193,8 @@ mod tests {
         assert!(!old.peer.echoes());
         let new = Registered::parse(&json!({"success": true, "protocol": 2, "capabilities": ["event_id"],
             "max_event_bytes": 16_000_000, "store_id": "s", "checkpoint": 7}));
-        assert!(new.peer.echoes());
+        assert!(new.peer.echoes() && !new.peer.revisions && !old.peer.revisions);
+        assert!(Peer::parse(&json!({"protocol": 2, "capabilities": [7, "revision"]})).revisions);
         assert_eq!((new.peer.max_event_bytes, new.peer.commit.checkpoint), (Some(16_000_000), Some(7)));
     }
 

@@ -4,7 +4,10 @@
 //! times and pictures. [`serialise`] adds those when the event is sent, so that a clock set later still corrects them.
 
 use super::timestamp;
-use crate::domain::{BBox, BootId, CameraKey, CaptureTime, Detection, EventKind, HealthReport, PlateEvent, PlateRead};
+use crate::domain::{
+    BBox, BootId, CameraKey, CaptureTime, Detection, EventKind, HealthReport, PassFacts, PlateEvent, PlateRead,
+    TextVote, VoteTable,
+};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
@@ -34,6 +37,9 @@ pub struct Pictures {
     pub plates: Vec<Option<Vec<u8>>>,
 }
 
+/// In a body: its event's final form follows. Only for peers that know revisions (PROTOCOL 2).
+pub const PROVISIONAL: &str = "provisional";
+
 /// The body of a detection: made once, kept in the outbox. Moments are microseconds since the epoch as the wall clock
 /// stood; [`serialise`] turns them into timestamps. Per-plate keys are parallel to `ocr_results`.
 pub fn detection_body(event: &PlateEvent) -> Map<String, Value> {
@@ -44,28 +50,64 @@ pub fn detection_body(event: &PlateEvent) -> Map<String, Value> {
     body.insert("plates_count".into(), plates.len().into());
     body.insert("ocr_results".into(), each(&|plate| plate.text.as_str().into()));
     body.insert("vehicle_detections".into(), event.vehicles.iter().map(vehicle).collect());
-    body.insert("plate_detections".into(), each(&plate));
+    body.insert("plate_detections".into(), each(&|read| plate(read, &event.pass)));
     body.insert("processing_time_ms".into(), rounded(event.processing_ms, 1));
     body.insert("province".into(), each(&|plate| plate.province.as_deref().into()));
     body.insert("votes".into(), each(&|_| event.reads.into()));
+    body.insert("raw_text".into(), each(&|plate| plate.raw_text.as_deref().unwrap_or(&plate.text).into()));
     body.insert("first_seen".into(), each(&|_| event.first_seen.wall_us.into()));
     body.insert("last_seen".into(), each(&|_| event.last_seen.wall_us.into()));
     let dwell_ms = event.last_seen.mono_ms.saturating_sub(event.first_seen.mono_ms);
     body.insert("dwell_ms".into(), each(&|_| dwell_ms.into()));
+    add_way(&mut body, event);
     body
+}
+
+/// What only a vehicle that moved has.
+fn add_way(body: &mut Map<String, Value>, event: &PlateEvent) {
+    let pass = &event.pass;
+    let mut add = |key: &str, value: Value| {
+        body.insert(key.into(), event.plates.iter().map(|_| value.clone()).collect());
+    };
+    if let Some(direction) = pass.direction {
+        add("direction", direction.as_str().into());
+    }
+    if let Some(track) = pass.track_id {
+        add("track_id", track.into());
+    }
+    if pass.provisional {
+        body.insert(PROVISIONAL.into(), true.into());
+    }
 }
 
 fn vehicle(vehicle: &Detection) -> Value {
     json!({"bbox": bbox(&vehicle.bbox), "confidence": share(vehicle.confidence), "class": vehicle.class})
 }
 
-fn plate(plate: &PlateRead) -> Value {
-    json!({
+fn plate(plate: &PlateRead, pass: &PassFacts) -> Value {
+    let mut value = json!({
         "bbox": bbox(&plate.bbox),
         "confidence": share(plate.confidence),
         "text": plate.text,
         "text_confidence": share(plate.text_confidence),
         "vehicle": plate.vehicle,
+    });
+    if let Some(table) = &pass.votes {
+        value["votes"] = votes(table);
+    }
+    if !pass.lines.is_empty() {
+        value["lines"] = json!(pass.lines);
+    }
+    value
+}
+
+/// How the text came about: what was read how often, and how much of it stands for each character.
+fn votes(table: &VoteTable) -> Value {
+    let text = |row: &TextVote| json!({"text": row.text, "reads": row.reads, "weight": share(row.weight)});
+    json!({
+        "reads": table.reads,
+        "support": table.support.iter().map(|support| share(*support)).collect::<Value>(),
+        "texts": table.texts.iter().map(text).collect::<Value>(),
     })
 }
 
@@ -220,7 +262,7 @@ pub fn clock_offset_us(at: CaptureTime, boot: &BootId, now: CaptureTime, this_bo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{CameraId, CheckpointId, Frame, HealthStatus, Quad};
+    use crate::domain::{CameraId, CheckpointId, Direction, Frame, HealthStatus, LineCrossing, Quad};
     use proptest::prelude::*;
 
     const US: i64 = 1_734_602_400_000_000; // 2024-12-19T10:00:00Z
@@ -247,6 +289,7 @@ mod tests {
             characters: Vec::new(),
             province: Some("กรุงเทพมหานคร".into()),
             vehicle: Some(0),
+            ..PlateRead::default()
         }
     }
 
@@ -261,11 +304,22 @@ mod tests {
                 class: "car".into(),
                 corners: None,
             }],
-            plates: vec![read("ABC1234"), read("กข1234")],
+            plates: vec![PlateRead { raw_text: Some("A8C1234".into()), ..read("ABC1234") }, read("กข1234")],
             first_seen: at(US - 2_000_000, 3000, true),
             last_seen: at(US + 500_000, 5500, true),
             reads: 7,
             processing_ms: 150.0,
+            pass: PassFacts {
+                track_id: Some(3),
+                direction: Some(Direction::Approaching),
+                lines: vec![LineCrossing { name: "gate".into(), forward: true }],
+                votes: Some(VoteTable {
+                    reads: 7,
+                    support: vec![1.0, 0.5],
+                    texts: vec![TextVote { text: "ABC1234".into(), reads: 7, weight: 3.5 }],
+                }),
+                ..PassFacts::default()
+            },
         }
     }
 
@@ -280,6 +334,9 @@ mod tests {
         let pictures = Pictures { frame: Some(b"jpeg".to_vec()), plates: vec![None, Some(b"crop".to_vec())] };
         let envelope = envelope(&camera, &boot, EventKind::Plate, event.frame.captured);
         let payload = serialise(&envelope, &detection_body(&event), &pictures, None);
+        let text = json!({"text": "ABC1234", "reads": 7, "weight": 3.5});
+        let votes = json!({"reads": 7, "support": [1.0, 0.5], "texts": [text]});
+        let lines = json!([{"name": "gate", "forward": true}]);
         assert_eq!(
             payload,
             json!({
@@ -288,11 +345,12 @@ mod tests {
                 "vehicles_count": 1, "plates_count": 2, "ocr_results": ["ABC1234", "กข1234"],
                 "vehicle_detections": [{"bbox": [100.0, 100.0, 200.0, 200.0], "confidence": 0.95, "class": "car"}],
                 "plate_detections": [
-                    {"bbox": [150.0, 150.0, 180.0, 170.0], "confidence": 0.92, "text": "ABC1234", "text_confidence": 0.0, "vehicle": 0},
-                    {"bbox": [150.0, 150.0, 180.0, 170.0], "confidence": 0.92, "text": "กข1234", "text_confidence": 0.0, "vehicle": 0},
+                    {"bbox": [150.0, 150.0, 180.0, 170.0], "confidence": 0.92, "text": "ABC1234", "text_confidence": 0.0, "vehicle": 0, "votes": votes, "lines": lines},
+                    {"bbox": [150.0, 150.0, 180.0, 170.0], "confidence": 0.92, "text": "กข1234", "text_confidence": 0.0, "vehicle": 0, "votes": votes, "lines": lines},
                 ],
                 "processing_time_ms": 150.0, "annotated_image": "anBlZw==", "cropped_plates": ["", "Y3JvcA=="],
                 "province": ["กรุงเทพมหานคร", "กรุงเทพมหานคร"], "votes": [7, 7], "dwell_ms": [2500, 2500],
+                "raw_text": ["A8C1234", "กข1234"], "direction": ["approaching", "approaching"], "track_id": [3, 3],
                 "first_seen": ["2024-12-19T09:59:58.000000+00:00", "2024-12-19T09:59:58.000000+00:00"],
                 "last_seen": ["2024-12-19T10:00:00.500000+00:00", "2024-12-19T10:00:00.500000+00:00"],
                 "event_id": "00000000-0000-0000-0000-000000000000", "revision": 0,
@@ -300,6 +358,15 @@ mod tests {
                 "clock_synced": true, "time_corrected": false, "agent_version": env!("CARGO_PKG_VERSION"),
             })
         );
+    }
+
+    #[test]
+    fn a_still_picture_has_no_way_and_a_provisional_event_says_so() {
+        let still = detection_body(&PlateEvent { pass: PassFacts::default(), ..event() });
+        assert!(["direction", "track_id", PROVISIONAL].iter().all(|key| !still.contains_key(*key)));
+        assert!(["votes", "lines"].iter().all(|key| still["plate_detections"][0].get(key).is_none()));
+        let pass = PassFacts { provisional: true, ..PassFacts::default() };
+        assert_eq!(detection_body(&PlateEvent { pass, ..event() })[PROVISIONAL], true);
     }
 
     #[test]

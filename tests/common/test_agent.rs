@@ -38,11 +38,13 @@ fn plate_event(text: &str, at: CaptureTime) -> PlateEvent {
             characters: Vec::new(),
             province: None,
             vehicle: Some(0),
+            ..PlateRead::default()
         }],
         first_seen: at,
         last_seen: at,
         reads: 3,
         processing_ms: 12.0,
+        pass: PassFacts::default(),
     }
 }
 

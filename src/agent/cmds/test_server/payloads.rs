@@ -3,7 +3,7 @@
 use crate::clock::{Clock, SystemClock};
 use crate::domain::{
     BBox, BootId, CameraId, CameraKey, CheckpointId, Detection, EventKind, Frame, HealthReport, HealthStatus, IdError,
-    PlateEvent, PlateRead, Quad,
+    PassFacts, PlateEvent, PlateRead, Quad,
 };
 use crate::wire::outgoing::{Envelope, Pictures, Who, detection_body, health_body, registration, serialise};
 use base64::Engine;
@@ -50,11 +50,13 @@ impl TestCamera {
                 characters: Vec::new(),
                 province: None,
                 vehicle: Some(0),
+                ..PlateRead::default()
             }],
             first_seen: at,
             last_seen: at,
             reads: 1,
             processing_ms: 150.0,
+            pass: PassFacts::default(),
         };
         let jpeg = STANDARD.decode(PICTURE).map_err(|error| error.to_string())?;
         let pictures = Pictures { frame: Some(jpeg.clone()), plates: vec![Some(jpeg)] };

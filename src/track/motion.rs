@@ -1,0 +1,116 @@
+//! Where a box is going: constant velocity and constant growth, learnt from its sightings.
+
+use crate::domain::{BBox, Point};
+
+/// A moving box as its sightings have it, smoothed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Motion {
+    bbox: BBox,
+    /// Pixels per second of the centre.
+    velocity: (f32, f32),
+    /// Of the logarithm of the height, per second.
+    growth: f32,
+    at_ms: u64,
+    sightings: u32,
+}
+
+/// A velocity is corrected by new sightings over about this time.
+const MEMORY_S: f32 = 0.5;
+/// The share of a new sighting in the smoothed box never falls below this.
+const LEAST_SHARE: f32 = 0.6;
+/// A prediction grows or shrinks by at most this factor (as logarithm): ln 2.
+const MOST_GROWTH: f32 = std::f32::consts::LN_2;
+
+impl Motion {
+    pub(super) fn new(bbox: BBox, at_ms: u64) -> Self {
+        Self { bbox, velocity: (0.0, 0.0), growth: 0.0, at_ms, sightings: 1 }
+    }
+
+    /// Takes a new sighting. A filter with growing memory: the first sightings set the velocity, later ones correct it, so
+    /// that jitter is averaged out at 30 frames a second and a braking car is followed at 5.
+    pub(super) fn update(&mut self, bbox: BBox, at_ms: u64) {
+        let seconds = seconds_between(self.at_ms, at_ms);
+        if seconds <= 0.0 {
+            self.bbox = bbox;
+            return;
+        }
+        self.sightings += 1;
+        let n = self.sightings as f32;
+        let share = (2.0 * (2.0 * n - 1.0) / (n * (n + 1.0))).max(LEAST_SHARE);
+        let correction = (6.0 / (n * (n + 1.0))).max((seconds / MEMORY_S).clamp(0.04, 0.4)) / seconds;
+        let expected = self.predicted(at_ms);
+        let (center, seen) = (expected.center(), bbox.center());
+        let (dx, dy) = (seen.x - center.x, seen.y - center.y);
+        self.velocity.0 += correction * dx;
+        self.velocity.1 += correction * dy;
+        let larger = (bbox.height().max(1.0) / expected.height().max(1.0)).ln();
+        self.growth += correction * larger;
+        let blend = |a: f32, b: f32| a + share * (b - a);
+        let (width, height) = (blend(expected.width(), bbox.width()), blend(expected.height(), bbox.height()));
+        self.bbox = BBox::from_center(center.x + share * dx, center.y + share * dy, width, height);
+        self.at_ms = at_ms;
+    }
+
+    /// The smoothed box of the last sighting.
+    pub(super) fn bbox(&self) -> BBox {
+        self.bbox
+    }
+
+    /// Seconds since the last sighting.
+    pub(super) fn age(&self, at_ms: u64) -> f32 {
+        seconds_between(self.at_ms, at_ms)
+    }
+
+    /// Is the velocity known, or is this a first sighting?
+    pub(super) fn is_known(&self) -> bool {
+        self.sightings >= 2
+    }
+
+    /// Where the box should be at a later time.
+    pub(super) fn predicted(&self, at_ms: u64) -> BBox {
+        let seconds = self.age(at_ms);
+        let scale = (self.growth * seconds).clamp(-MOST_GROWTH, MOST_GROWTH).exp();
+        let Point { x, y } = self.bbox.center();
+        let (x, y) = (x + self.velocity.0 * seconds, y + self.velocity.1 * seconds);
+        BBox::from_center(x, y, self.bbox.width() * scale, self.bbox.height() * scale)
+    }
+}
+
+fn seconds_between(from_ms: u64, to_ms: u64) -> f32 {
+    to_ms.saturating_sub(from_ms) as f32 / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn steady_motion_is_predicted_whatever_the_frame_rate(
+            vx in -400f32..400.0, vy in -200f32..200.0, step_ms in 30u64..250, frames in 4u64..30, gap_ms in 0u64..1000,
+        ) {
+            let at = |ms: u64| {
+                let s = ms as f32 / 1000.0;
+                BBox::from_center(500.0 + vx * s, 400.0 + vy * s, 80.0, 20.0)
+            };
+            let mut motion = Motion::new(at(0), 0);
+            (1..frames).for_each(|i| motion.update(at(i * step_ms), i * step_ms));
+            let then = (frames - 1) * step_ms + gap_ms;
+            let off = motion.predicted(then).center().distance(at(then).center());
+            prop_assert!(off < 1.0, "{} px off", off);
+        }
+
+        #[test]
+        fn odd_times_and_boxes_never_give_a_wild_box(
+            sightings in proptest::collection::vec((0u64..3000, -1e4f32..1e4, 0f32..1e3), 1..20)
+        ) {
+            let mut motion = Motion::new(BBox::new(0.0, 0.0, 10.0, 10.0), 1000);
+            for (ms, x, size) in sightings {
+                motion.update(BBox::new(x, x, x + size, x + size), ms);
+                let predicted = motion.predicted(ms + 1000);
+                prop_assert!(predicted.x1.is_finite() && predicted.height() < 1e6);
+            }
+        }
+    }
+}
