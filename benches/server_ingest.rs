@@ -3,8 +3,9 @@
 //! agents on Socket.IO wait for an answer; and the server's memory after each part.
 //!
 //! `cargo bench --bench server_ingest --no-default-features --features server`; LPR_BENCH_SECONDS is how long each part
-//! takes, LPR_BENCH_ONLY (small, pictures, deleted, agents) leaves the others out, LPR_BENCH_DIR is the disk to measure. The load comes from one thread of this process,
-//! which shares the machine with the server: "load" says how much of all cores it took, "server" what the server took.
+//! takes, LPR_BENCH_ONLY (small, pictures, deleted, agents) leaves the others out, LPR_BENCH_DIR is the disk to measure.
+//! The load comes from one thread of this process, which shares the machine with the server: "load" says how much of all
+//! cores it took, "server" what the server took.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a bench stops at the first surprise")]
 
 #[path = "server_ingest/agents.rs"]

@@ -1,5 +1,5 @@
-//! Picture files that a crash left between the file and its row. They are looked for once, at the start, while the
-//! server already works. Nothing is touched that is young, in use, or not named as we name files.
+//! Pictures that a crash left on the disk without a row. They are looked for once, at the start, while the server already
+//! works. Nothing is touched that is young, in use, or not named as we name files.
 
 use super::images::ImageStore;
 use super::segments::is_segment;

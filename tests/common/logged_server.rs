@@ -79,4 +79,14 @@ impl Server {
         }
         files
     }
+
+    /// Pictures that lie in those files, each after a line that says whose it is.
+    pub fn pictures(&self) -> usize {
+        let root = self.dir.path().join("data/images");
+        let pictures_in = |file: PathBuf| {
+            let bytes = fs::read(root.join(file)).unwrap();
+            bytes.chunks(4096).filter(|block| block.starts_with(b"lpr-picture ")).count()
+        };
+        self.image_files().into_iter().map(pictures_in).sum()
+    }
 }

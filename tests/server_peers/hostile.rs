@@ -75,12 +75,11 @@ fn line_08_an_id_is_never_a_path_nor_sql_and_one_that_cannot_be_kept_is_named() 
             let found = peer.server.get(&format!("/api/records?camera_id={query}&checkpoint_id={query}"));
             assert_eq!(found["total_count"], 1, "{id}");
         }
-        let files = peer.server.image_files();
-        assert_eq!(files.len(), 2 * ids.len());
-        for file in &files {
+        assert_eq!(peer.server.pictures(), 2 * ids.len());
+        for file in &peer.server.image_files() {
             let name = file.to_str().unwrap();
-            let is_ours = name.bytes().all(|byte| byte.is_ascii_hexdigit() || b"/-.jpgframecrop".contains(&byte));
-            assert!(is_ours && file.components().count() == 4 && name.ends_with(".jpg"), "{name}");
+            let is_ours = name.bytes().all(|byte| byte.is_ascii_hexdigit() || b"/-.pics".contains(&byte));
+            assert!(is_ours && file.components().count() == 4 && name.ends_with(".pics"), "{name}");
         }
         assert_eq!(peer.server.get("/api/statistics")["data"]["total_detections"], ids.len());
 

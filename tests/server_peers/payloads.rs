@@ -193,7 +193,7 @@ fn line_05_a_picture_that_is_none_is_dropped_said_and_counted_and_the_record_is_
         let record = &peer.server.records()[0];
         assert_eq!((&record["annotated_image"], &record["original_image"]), (&json!(JPEG), &json!(JPEG)));
         assert_eq!((&record["image_data"], &record["cropped_plates"]), (&json!("iVBORw0KGgo="), &json!(["", JPEG])));
-        assert_eq!(peer.server.image_files().len(), 4);
+        assert_eq!(peer.server.pictures(), 4);
 
         // What the clients of the first generation's own tests send, line breaks in base64, and a list as text.
         let placeholders = r#""camera_id":"c","annotated_image":"base64_encoded_image","original_image":"",

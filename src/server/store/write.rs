@@ -82,8 +82,7 @@ impl NewDetection {
         Ok(Accepted { verdict, record_id, orphans, corrected_us })
     }
 
-    /// Our files that the record does not name. The same revision sent twice at once has the same file names, and the
-    /// one that came first needs them.
+    /// Our pictures that the record does not name.
     fn unnamed(&self, conn: &Connection, record_id: &str) -> Result<Vec<String>> {
         let named = conn
             .prepare_cached("SELECT path FROM images WHERE detection_id = ?1")?
