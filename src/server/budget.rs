@@ -1,6 +1,7 @@
 //! How much of what is brought may be in memory at a time: in all, and of one sender, so that nobody can fill the server and
 //! nobody can keep the others out.
 
+use super::guard::{Role, Who};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -31,6 +32,8 @@ struct Taken {
 pub struct Held {
     budget: Arc<Budget>,
     sender: String,
+    /// What the sender may have in all.
+    share: usize,
     bytes: usize,
 }
 
@@ -44,9 +47,14 @@ impl Budget {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Nothing as yet, for `sender`.
-    pub fn hold(self: &Arc<Self>, sender: String) -> Held {
-        Held { budget: self.clone(), sender, bytes: 0 }
+    /// Nothing as yet. While everything is open all are one, and have the whole.
+    pub fn hold(self: &Arc<Self>, who: Option<&Who>) -> Held {
+        let share = if who.is_some_and(|who| who.role == Role::Open) { self.most } else { self.most / SHARE };
+        self.part(who.map(Who::sender).unwrap_or_default(), share)
+    }
+
+    fn part(self: &Arc<Self>, sender: String, share: usize) -> Held {
+        Held { budget: self.clone(), sender, share, bytes: 0 }
     }
 }
 
@@ -56,7 +64,7 @@ impl Held {
         let mut taken = self.budget.taken();
         let of_sender = taken.by_sender.get(&self.sender).copied().unwrap_or(0).saturating_add(bytes);
         let all = taken.all.saturating_add(bytes);
-        if all > self.budget.most || of_sender > self.budget.most / SHARE {
+        if all > self.budget.most || of_sender > self.share {
             return false;
         }
         taken.all = all;
@@ -97,9 +105,9 @@ mod tests {
     #[test]
     fn one_sender_has_its_share_all_have_the_whole_and_all_is_given_back() {
         let budget = Budget::new(20_000_000);
-        let mut greedy: Vec<Held> = (0..10).map(|_| budget.hold("greedy".into())).collect();
+        let mut greedy: Vec<Held> = (0..10).map(|_| budget.part("greedy".into(), 40_000_000)).collect();
         assert_eq!(greedy.iter_mut().filter_map(|held| held.grow(20_000_000).then_some(())).count(), 2);
-        let mut others: Vec<Held> = (0..10).map(|n| budget.hold(format!("sender {n}"))).collect();
+        let mut others: Vec<Held> = (0..10).map(|n| budget.part(format!("sender {n}"), 40_000_000)).collect();
         assert_eq!(others.iter_mut().filter_map(|held| held.grow(20_000_000).then_some(())).count(), 6, "eight in all");
         assert!(!greedy[0].grow(1));
         drop(greedy);

@@ -87,7 +87,7 @@ impl Shared {
 
     /// What an agent brings, if its sender may bring it. It counts as being in hand as long as the second lives.
     async fn event(&self, who: &Who, request: Request<Body>) -> Result<(Value, Held), Fault> {
-        let mut held = self.app.budget.hold(who.sender());
+        let mut held = self.app.budget.hold(Some(who));
         let payload = body::read_within(request, self.app.config.max_event_bytes, &mut held).await?;
         self.app.guard.admit_event(who, &payload)?;
         Ok((payload, held))

@@ -238,9 +238,12 @@ impl Guard {
 }
 
 /// The browser itself says that a page of another origin makes the call: one on another port of this host is as foreign as
-/// one on another host, but has our cookie.
+/// one on another host, but has our cookie. Where its origin is word for word what we are called there is nothing to ask.
 fn is_from_elsewhere(headers: &HeaderMap) -> bool {
-    headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none")
+    let host = headers.get(header::HOST).map(HeaderValue::as_bytes).unwrap_or_default();
+    let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok()?.split_once("://"));
+    let is_host = origin.is_some_and(|(_, authority)| authority.as_bytes().eq_ignore_ascii_case(host));
+    !is_host && headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none")
 }
 
 /// A proxy on this machine says that it speaks for someone else.

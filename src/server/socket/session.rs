@@ -44,7 +44,7 @@ pub fn take(app: &App, peer: &Arc<Peer>, message: Str) {
     if size > limit {
         return refuse(peer, ack_of(&message), &Fault::too_large(limit));
     }
-    let mut held = app.budget.hold(peer.who().map(Who::sender).unwrap_or_default());
+    let mut held = app.budget.hold(peer.who());
     if !held.grow(json::weight(message.as_bytes())) {
         return refuse(peer, ack_of(&message), &body::too_much());
     }
