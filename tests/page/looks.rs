@@ -216,6 +216,48 @@ fn the_sign_in_an_announcement_and_an_empty_server_fit_and_are_accessible_too() 
     }
 }
 
+/// What of the bars lies on something else or is cut off.
+const CROWDED: &str = "const all = [...document.querySelectorAll('#nav a, #link, #menu > *, #shell h1')]
+        .filter((one) => one.checkVisibility() && one.getBoundingClientRect().width > 1 && getComputedStyle(one).clipPath === 'none');
+    const name = (one) => one.innerText.trim() || one.getAttribute('aria-label') || one.tagName;
+    const meet = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1;
+    const boxes = all.map((one) => one.getBoundingClientRect());
+    return all.flatMap((one, index) => [
+        ...(boxes[index].left < -1 || boxes[index].right > innerWidth + 1 || one.scrollWidth > one.clientWidth + 1 ? [`${name(one)} is cut off`] : []),
+        ...all.slice(0, index).filter((_, other) => meet(boxes[index], boxes[other])).map((other) => `${name(one)} lies on ${name(other)}`),
+    ])";
+
+#[test]
+fn the_bars_have_room_for_everything_on_every_screen() {
+    let site = Site::new();
+    let admin = site.admin();
+    let server = site.start();
+    fill_as(&server, &admin.bearer());
+    let browser = Browser::start(&site.dir.path().join("profile"));
+    browser.screen(1280, 800, false, "light");
+    browser.open(&server.url());
+    browser.wait("the page asks", PATIENCE, "return document.activeElement?.name === 'token'");
+    crate::people::sign_in(&browser, &admin);
+    for language in ["en", "th"] {
+        browser.run(&format!("localStorage.setItem('lpr.language', '{language}')"));
+        open(&browser, &server, "live");
+        browser.wait(
+            "the count of alerts",
+            PATIENCE,
+            "return document.getElementById('alert-count')?.textContent === '4'",
+        );
+        for touch in [false, true] {
+            browser.devtools("Emulation.setTouchEmulationEnabled", json!({"enabled": touch}));
+            for width in
+                [320, 360, 390, 600, 768, 900, 959, 960, 1024, 1087, 1088, 1100, 1279, 1280, 1300, 1407, 1408, 1600]
+            {
+                browser.screen(width, 800, touch, "light");
+                assert_eq!(browser.run(CROWDED), json!([]), "{language}, {width} px, touch: {touch}");
+            }
+        }
+    }
+}
+
 #[test]
 fn language_and_colours_are_chosen_by_a_person_and_remembered() {
     let dir = tempfile::tempdir().unwrap();

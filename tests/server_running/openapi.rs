@@ -129,6 +129,7 @@ fn schemathesis_finds_nothing_that_the_document_does_not_say() {
     let said = text(&output.stdout) + &text(&output.stderr);
     println!("{said}\n{:.0} s", begun.elapsed().as_secs_f64());
     assert!(output.status.success(), "{said}");
-    assert!(said.contains(&format!("Tested: {operations}\n")), "{said}");
+    // It does not call the document itself.
+    assert!(said.contains(&format!("Tested: {}\n", operations - 1)), "{said}");
     assert!(!server.log().contains("panicked"), "{}", server.log());
 }

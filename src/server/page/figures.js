@@ -60,6 +60,7 @@ export function figures(root) {
 function hourly() {
   let days = 1;
   let shown = null;
+  let drawn = { hours: null, width: 0 };
   let asking = 0;
   const ranges = RANGES.map((n) => h("button", { type: "button", on: { click: () => pick(n) } }, rangeName(n)));
   const camera = choice([["", t("all")]], "", { on: { change: () => load() } });
@@ -93,8 +94,12 @@ function hourly() {
     draw();
   }
 
+  /** Never the same twice: whoever is in the chart would lose the focus. */
   function draw() {
-    if (shown && drawing.clientWidth > 0) drawing.replaceChildren(drawChart(shown, drawing.clientWidth, `${t("figures.hours")}. ${summary.textContent}`));
+    const width = drawing.clientWidth;
+    if (!shown || width === 0 || (drawn.hours === shown && drawn.width === width)) return;
+    drawn = { hours: shown, width };
+    drawing.replaceChildren(drawChart(shown, width, `${t("figures.hours")}. ${summary.textContent}`));
   }
 
   function showCameras() {
@@ -104,13 +109,7 @@ function hourly() {
     camera.value = chosen;
   }
 
-  let width = 0;
-  const resized = settle(80, draw);
-  const watcher = new ResizeObserver(() => {
-    if (drawing.clientWidth === width) return;
-    width = drawing.clientWidth;
-    resized();
-  });
+  const watcher = new ResizeObserver(settle(80, draw));
   watcher.observe(drawing);
   const timer = setInterval(load, REFRESH_MS);
   cameras.addEventListener("change", showCameras);
