@@ -122,8 +122,7 @@ impl HealthFilter {
         }
         let mut body = tx.prepare_cached("SELECT health_id, at_us, received_us, body FROM health WHERE seq = ?1")?;
         let places = latest.into_sorted_vec().into_iter().rev();
-        let rows = places.map(|Reverse((_, seq))| body.query_row([seq], health)).collect();
-        rows
+        places.map(|Reverse((_, seq))| body.query_row([seq], health)).collect()
     }
 
     /// One way into an index for each camera, as far as what it has is later than what was found before.

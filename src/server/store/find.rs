@@ -6,7 +6,7 @@ use super::read::RecordRow;
 use super::tally::{self, HOUR_US, Kind, QUARTER_US};
 use super::wanted::Wanted;
 use rusqlite::types::Value as Sql;
-use rusqlite::{Connection, OptionalExtension, Result, params, params_from_iter};
+use rusqlite::{Connection, Result, params, params_from_iter};
 use std::cmp::Ordering;
 use std::fmt;
 
@@ -20,7 +20,7 @@ const MOST_SCANNED: i64 = 500_000;
 
 /// Plates that one page looks at where it goes through the records in order: in the plates alone, and camera by camera or by
 /// time. Behind them the next page goes on.
-const LOOKS_ALONE: usize = if cfg!(test) { 40 } else { 200_000 };
+const LOOKS_ALONE: usize = if cfg!(test) { 40 } else { 100_000 };
 const LOOKS: usize = if cfg!(test) { 20 } else { 20_000 };
 
 /// Which page, and how it is sorted.
@@ -268,15 +268,14 @@ impl Filter {
     /// how many there are of them.
     fn sort(&self, conn: &Connection, cameras: &[Camera], seqs: &[i64]) -> Result<(Vec<Place>, i64)> {
         let mut places = Vec::new();
-        if self.by_time() && self.total(conn, cameras)? <= (seqs.len() as i64 * SCAN).min(MOST_SCANNED) {
-            // An index lists the whole span faster than each record is looked up.
+        let filtered = self.by_time() || self.camera_id.is_some() || self.checkpoint_id.is_some();
+        if filtered && self.total(conn, cameras)? <= (seqs.len() as i64 * SCAN).min(MOST_SCANNED) {
+            // An index lists all that match otherwise faster than each record is looked up.
             let span = Filter { plate: None, cursor: None, limit: MOST_SCANNED as usize, ..self.clone() };
             places = span.walk(conn, cameras, None)?.0;
             places.retain(|place| seqs.binary_search(&place.seq).is_ok());
-        } else if self.by_time() || self.camera_id.is_some() || self.checkpoint_id.is_some() {
-            for seq in seqs {
-                places.extend(self.place_of(conn, *seq)?);
-            }
+        } else if filtered {
+            self.look_up(conn, seqs, &mut places)?;
         } else {
             places.extend(seqs.iter().map(|seq| Place { at_us: None, seq: *seq }));
         }
@@ -289,17 +288,22 @@ impl Filter {
         Ok((places, total))
     }
 
-    fn place_of(&self, conn: &Connection, seq: i64) -> Result<Option<Place>> {
+    /// Adds those of `seqs` that match otherwise.
+    fn look_up(&self, conn: &Connection, seqs: &[i64], places: &mut Vec<Place>) -> Result<()> {
         let (from, to) = self.span();
-        conn.prepare_cached(
-            "SELECT captured_us FROM detections INDEXED BY detections_brief WHERE seq = ?1 AND captured_us >= ?2 AND captured_us < ?3
+        let mut statement = conn.prepare_cached(
+            "SELECT captured_us FROM detections INDEXED BY detections_brief
+             WHERE seq = ?1 AND captured_us >= ?2 AND captured_us < ?3
              AND (?4 IS NULL OR camera_id = ?4) AND (?5 IS NULL OR checkpoint_id = ?5)",
-        )?
-        .query_row(params![seq, from, to, self.camera_id, self.checkpoint_id], |row| {
-            let at_us: i64 = row.get(0)?;
-            Ok(Place { at_us: self.by_time().then_some(at_us), seq })
-        })
-        .optional()
+        )?;
+        for seq in seqs {
+            let mut rows = statement.query(params![seq, from, to, self.camera_id, self.checkpoint_id])?;
+            if let Some(row) = rows.next()? {
+                let at_us: i64 = row.get(0)?;
+                places.push(Place { at_us: self.by_time().then_some(at_us), seq: *seq });
+            }
+        }
+        Ok(())
     }
 
     /// How many match, from what was counted with the commits; only pieces of an hour are counted one by one.
