@@ -85,13 +85,13 @@ impl Drive {
     /// Metres to the right and away; `None` while it is not there.
     fn at(self, t: f32) -> Option<(f32, f32)> {
         match self {
-            Drive::Steady { x, from, speed, start_s } => (t >= start_s).then(|| (x, from - speed * (t - start_s))),
+            Drive::Steady { x, from, speed, start_s } => (t >= start_s).then_some((x, from - speed * (t - start_s))),
             Drive::StopAndGo { x, from, mean, period, start_s } => (t >= start_s).then(|| {
                 let turns = (t - start_s) / period;
                 let part = (turns.fract() / 0.6).min(1.0);
                 (x, from - mean * period * (turns.floor() + part * part * (3.0 - 2.0 * part)))
             }),
-            Drive::Across { from, z, speed, start_s } => (t >= start_s).then(|| (from + speed * (t - start_s), z)),
+            Drive::Across { from, z, speed, start_s } => (t >= start_s).then_some((from + speed * (t - start_s), z)),
             Drive::Parked { x, z } => Some((x, z)),
         }
     }
