@@ -35,6 +35,8 @@ fn main() {
         let started = Instant::now();
         (0..LOOKS).for_each(|_| drop(pipeline.read(&frame).unwrap()));
         let looked = started.elapsed().as_secs_f64() * 1e3 / LOOKS as f64;
-        println!("{size}: gate {gated:.2} ms a frame, models {looked:.1} ms; {open} of {FRAMES} frames at 15 fps opened it");
+        println!(
+            "{size}: gate {gated:.2} ms a frame, models {looked:.1} ms; {open} of {FRAMES} frames at 15 fps opened it"
+        );
     }
 }

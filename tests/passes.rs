@@ -23,6 +23,8 @@ struct Reads {
     text: String,
     accepted: u32,
     surest: Option<(f32, bool)>,
+    /// For whoever looks why.
+    log: Vec<String>,
 }
 
 #[derive(Default)]
@@ -87,7 +89,17 @@ fn run(pipeline: &mut Pipeline, spec: &str) -> Score {
         let reading = pipeline.read(&frame).unwrap();
         for plate in &reading.plates {
             let accepted = settings.judge(plate, frame.width(), frame.height()).is_ok();
-            let Some(vehicle) = owner(plate, &shot.vehicles).filter(|_| accepted) else { continue };
+            let Some(vehicle) = owner(plate, &shot.vehicles) else { continue };
+            reads.entry(vehicle.id).or_default().log.push(format!(
+                "{index}: {} {:.2} {:.0} px sharp {:.2}",
+                plate.text,
+                plate.text_confidence,
+                plate.bbox.height(),
+                plate.sharpness.unwrap_or_default()
+            ));
+            if !accepted {
+                continue;
+            }
             let right = plate.text == vehicle.text;
             score.single += 1;
             score.single_right += u32::from(right);
@@ -119,7 +131,10 @@ fn run(pipeline: &mut Pipeline, spec: &str) -> Score {
         score.surest_right += u32::from(reads.surest.is_some_and(|(_, right)| right));
         if of.len() != 1 {
             let texts: Vec<&str> = of.iter().map(|passage| passage.plate.text.as_str()).collect();
-            println!("    {}: vehicle {id} {} in {} frames became {texts:?}", spec, reads.text, reads.accepted);
+            println!(
+                "    {spec}: vehicle {id} {} in {} frames became {texts:?}: {:?}",
+                reads.text, reads.accepted, reads.log
+            );
         }
     }
     score.print(spec);

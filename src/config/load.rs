@@ -3,7 +3,8 @@
 //! The default configuration, written as TOML, is the schema: its keys are the valid ones and its values tell the
 //! types. So a new key needs no line here.
 
-use super::{AgentConfig, CameraConfig, ConfigError, Fault, LineConfig, ServerConfig, ZoneConfig, locate};
+use super::locate::{Origin, finish};
+use super::{AgentConfig, ConfigError, Fault, ServerConfig, road};
 use serde::{Serialize, de::DeserializeOwned};
 use std::ops::Range;
 use std::path::Path;
@@ -62,33 +63,6 @@ fn read(path: &Path) -> Result<String, ConfigError> {
     std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })
 }
 
-/// Where values come from.
-struct Origin<'a> {
-    name: &'a str,
-    text: &'a str,
-    prefix: &'a str,
-    env: &'a [(String, String)],
-}
-
-impl Origin<'_> {
-    /// The line of a value; none where the environment has given it.
-    fn line_of(&self, key: &str) -> Option<usize> {
-        let name = key.replace(['.', '['], "_").replace(']', "").to_uppercase();
-        let name = format!("{}{name}", self.prefix);
-        if self.env.iter().any(|(variable, _)| *variable == name) { None } else { locate::line_of(self.text, key) }
-    }
-}
-
-fn finish<T>(config: T, mut faults: Vec<Fault>, origin: &Origin<'_>) -> Result<T, ConfigError> {
-    if faults.is_empty() {
-        return Ok(config);
-    }
-    for fault in faults.iter_mut().filter(|fault| fault.line.is_none()) {
-        fault.line = origin.line_of(&fault.key);
-    }
-    Err(ConfigError::Faults { origin: origin.name.to_owned(), faults })
-}
-
 fn table_of<T: Serialize>(value: &T) -> Table {
     // Both configurations are plain structs of numbers, texts and lists: they always make a table.
     Table::try_from(value).unwrap_or_default()
@@ -96,12 +70,7 @@ fn table_of<T: Serialize>(value: &T) -> Table {
 
 fn schema_of_agent() -> Table {
     let mut schema = table_of(&AgentConfig::default());
-    let camera = CameraConfig {
-        zone: vec![ZoneConfig::example()],
-        line: vec![LineConfig::example()],
-        ..CameraConfig::default()
-    };
-    schema.insert("camera".into(), Value::Array(vec![Value::Table(table_of(&camera))]));
+    schema.insert("camera".into(), Value::Array(vec![Value::Table(table_of(&road::example_camera()))]));
     schema
 }
 
@@ -313,6 +282,7 @@ fn unknown_key(key: &str, schema: &Table) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::CameraConfig;
     use super::*;
 
     const MINIMAL: &str = "[[camera]]\nsource = \"rtsp://cam/1\"\n";
@@ -417,37 +387,6 @@ mod tests {
         assert!(faults_of(&text).contains("evidence.jpeg_quality: 200 is out of range; allowed is 30 to 100"));
     }
 
-    #[test]
-    fn zones_and_lines_are_checked_and_can_come_from_the_environment() {
-        let zone = "[[camera.zone]]\nkind = \"exclude\"\npoints = [[0, 0], [1, 0], [1, 0.3]]\n";
-        let line = "[[camera.line]]\nname = \"gate\"\nfrom = [0.0, 0.7]\nto = [1, 0.7]\n";
-        let text = format!("{MINIMAL}{zone}{line}");
-        let variable = ("LPR_CAMERA_1_ZONE_2_POINTS", "[[0, 0.5], [1, 0.5], [1, 1], [0, 1]]");
-        let config = agent_from(&text, "f", env(&[variable, ("LPR_CAMERA_1_ZONE_2_KIND", "include")])).unwrap();
-        assert_eq!(config.camera[0].zone[0].points[2], [1.0, 0.3]);
-        assert_eq!((config.camera[0].zone[1].points.len(), config.camera[0].zone[1].kind.as_str()), (4, "include"));
-        assert_eq!(config.camera[0].line[0].to, [1.0, 0.7]);
-        let twice = faults_of(&format!("{text}[pipeline]\ntrack_timeout_s = 40.0\n{line}"));
-        assert!(twice.contains("camera[1].line[2].name: \"gate\" is another line's name"), "{twice}");
-        assert!(twice.contains("line 12: pipeline.track_timeout_s: 40 is not below pipeline.track_limit_s"), "{twice}");
-
-        let wrong =
-            "[[camera.zone]]\nkind = \"out\"\npoints = [[0, 0], [2, 0]]\n[[camera.line]]\nfrom = [0.5]\nto = [0.5]\n";
-        let faults = faults_of(&format!("{MINIMAL}{wrong}"));
-        for part in [
-            "camera[1].zone[1].kind: \"out\" is no kind of zone",
-            "camera[1].zone[1].points: a zone needs at least 3 corners, not 2",
-            "camera[1].zone[1].points: [2.0, 0.0] is no point",
-            "camera[1].line[1].name: a line needs a name",
-            "camera[1].line[1].from: [0.5] is no point",
-            "camera[1].line[1].to: is where the line begins",
-        ] {
-            assert!(faults.contains(part), "{part} is not in\n{faults}");
-        }
-        let misspelt = faults_of(&format!("{MINIMAL}[[camera.zone]]\nkindd = \"include\"\n"));
-        assert!(misspelt.contains("did you mean \"kind\"?"), "{misspelt}");
-    }
-
     /// Every key of the schema is in the file, so that the file documents them all.
     fn missing_keys(file: &Table, schema: &Table) -> Vec<String> {
         let mut missing = Vec::new();
@@ -470,14 +409,7 @@ mod tests {
     fn the_commented_agent_file_shows_every_key_with_its_default() {
         let text = include_str!("../../config/agent.toml");
         let mut config = agent_from(text, "agent.toml", env(&[])).unwrap();
-        // Zones and lines are there as an example: lines that begin with `#` and no space.
-        let example: String = text
-            .lines()
-            .map(|line| match line.strip_prefix('#') {
-                Some(code) if !code.starts_with(' ') => format!("{code}\n"),
-                _ => format!("{line}\n"),
-            })
-            .collect();
+        let example = road::with_examples(text);
         assert_eq!(missing_keys(&example.parse().unwrap(), &schema_of_agent()), Vec::<String>::new());
         assert_eq!(agent_from(&example, "agent.toml", env(&[])).unwrap().camera[0].zone.len(), 1);
         let camera = config.camera.remove(0);

@@ -1,10 +1,39 @@
 //! Where in the file does a faulty value stand?
 
+use super::{ConfigError, Fault};
 use std::collections::BTreeMap;
+
+/// Where a configuration's values come from.
+pub(super) struct Origin<'a> {
+    pub(super) name: &'a str,
+    pub(super) text: &'a str,
+    pub(super) prefix: &'a str,
+    pub(super) env: &'a [(String, String)],
+}
+
+impl Origin<'_> {
+    /// The line of a value; none where the environment has given it.
+    fn line_of(&self, key: &str) -> Option<usize> {
+        let name = key.replace(['.', '['], "_").replace(']', "").to_uppercase();
+        let name = format!("{}{name}", self.prefix);
+        if self.env.iter().any(|(variable, _)| *variable == name) { None } else { line_of(self.text, key) }
+    }
+}
+
+/// The configuration, or what is wrong with it, each fault with its line.
+pub(super) fn finish<T>(config: T, mut faults: Vec<Fault>, origin: &Origin<'_>) -> Result<T, ConfigError> {
+    if faults.is_empty() {
+        return Ok(config);
+    }
+    for fault in faults.iter_mut().filter(|fault| fault.line.is_none()) {
+        fault.line = origin.line_of(&fault.key);
+    }
+    Err(ConfigError::Faults { origin: origin.name.to_owned(), faults })
+}
 
 /// The line (from 1) of `key`, written as faults write it: `pipeline.track_limit_s`, `camera[2].zone[1].points`; where the
 /// key itself is not in the file, the line of its table. `None` for what is not there, or is written as an inline table.
-pub(super) fn line_of(text: &str, key: &str) -> Option<usize> {
+fn line_of(text: &str, key: &str) -> Option<usize> {
     let (table, leaf) = key.rsplit_once('.').unwrap_or(("", key));
     let mut here = String::new();
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();

@@ -1,7 +1,7 @@
 //! From frame to event: `[pipeline]`, and the zones and lines of a camera.
 
-use super::Fault;
 use super::agent::range;
+use super::{CameraConfig, Fault};
 use serde::{Deserialize, Serialize};
 
 /// `[pipeline]`: from frame to event.
@@ -59,18 +59,11 @@ pub struct LineConfig {
     pub to: Vec<f64>,
 }
 
-impl ZoneConfig {
-    /// All keys with a value of their type, for the check of a file's keys.
-    pub(super) fn example() -> Self {
-        Self { kind: "exclude".into(), points: vec![[0.0, 0.0]] }
-    }
-}
-
-impl LineConfig {
-    /// As [`ZoneConfig::example`].
-    pub(super) fn example() -> Self {
-        Self { name: String::new(), from: vec![0.0, 0.0], to: vec![1.0, 1.0] }
-    }
+/// A camera that has every key, with a value of its type: for the check of a file's keys.
+pub(super) fn example_camera() -> CameraConfig {
+    let zone = ZoneConfig { kind: "exclude".into(), points: vec![[0.0, 0.0]] };
+    let line = LineConfig { name: String::new(), from: vec![0.0, 0.0], to: vec![1.0, 1.0] };
+    CameraConfig { zone: vec![zone], line: vec![line], ..CameraConfig::default() }
 }
 
 impl PipelineConfig {
@@ -142,5 +135,78 @@ fn area(points: &[[f64; 2]]) -> f64 {
 fn check_point(faults: &mut Vec<Fault>, key: &str, point: &[f64]) {
     if point.len() != 2 || !point.iter().all(|share| (0.0..=1.0).contains(share)) {
         faults.push(Fault::new(key, format!("{point:?} is no point; write [x, y], both from 0 to 1")));
+    }
+}
+
+/// The commented file with the zone and line that it shows as an example: lines that begin with `#` and no space.
+#[cfg(test)]
+pub(super) fn with_examples(file: &str) -> String {
+    let shown = |line: &str| match line.strip_prefix('#') {
+        Some(code) if !code.starts_with(' ') => format!("{code}\n"),
+        _ => format!("{line}\n"),
+    };
+    file.lines().map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::agent_from;
+
+    const CAMERA: &str = "[[camera]]\nsource = \"/dev/video0\"\n";
+
+    fn env(variables: &[(&str, &str)]) -> std::vec::IntoIter<(String, String)> {
+        variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<Vec<_>>().into_iter()
+    }
+
+    fn faults(text: &str) -> String {
+        agent_from(text, "agent.toml", env(&[])).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn zones_and_lines_are_checked_and_can_come_from_the_environment() {
+        let zone = "[[camera.zone]]\nkind = \"exclude\"\npoints = [[0, 0], [1, 0], [1, 0.3]]\n";
+        let line = "[[camera.line]]\nname = \"gate\"\nfrom = [0.0, 0.7]\nto = [1, 0.7]\n";
+        let text = format!("{CAMERA}{zone}{line}");
+        let variable = ("LPR_CAMERA_1_ZONE_2_POINTS", "[[0, 0.5], [1, 0.5], [1, 1], [0, 1]]");
+        let config = agent_from(&text, "f", env(&[variable, ("LPR_CAMERA_1_ZONE_2_KIND", "include")])).unwrap();
+        assert_eq!(config.camera[0].zone[0].points[2], [1.0, 0.3]);
+        assert_eq!((config.camera[0].zone[1].points.len(), config.camera[0].zone[1].kind.as_str()), (4, "include"));
+        assert_eq!(config.camera[0].line[0].to, [1.0, 0.7]);
+        let twice = faults(&format!("{text}[pipeline]\ntrack_timeout_s = 40.0\n{line}"));
+        assert!(twice.contains("camera[1].line[2].name: \"gate\" is another line's name"), "{twice}");
+        assert!(twice.contains("line 11: pipeline.track_timeout_s: 40 is not below pipeline.track_limit_s"), "{twice}");
+
+        let wrong =
+            "[[camera.zone]]\nkind = \"out\"\npoints = [[0, 0], [2, 0]]\n[[camera.line]]\nfrom = [0.5]\nto = [0.5]\n";
+        let found = faults(&format!("{CAMERA}{wrong}"));
+        for part in [
+            "camera[1].zone[1].kind: \"out\" is no kind of zone",
+            "camera[1].zone[1].points: a zone needs at least 3 corners, not 2",
+            "camera[1].zone[1].points: [2.0, 0.0] is no point",
+            "camera[1].line[1].name: a line needs a name",
+            "camera[1].line[1].from: [0.5] is no point",
+            "camera[1].line[1].to: is where the line begins",
+        ] {
+            assert!(found.contains(part), "{part} is not in\n{found}");
+        }
+        let misspelt = faults(&format!("{CAMERA}[[camera.zone]]\nkindd = \"include\"\n"));
+        assert!(misspelt.contains("did you mean \"kind\"?"), "{misspelt}");
+    }
+
+    #[test]
+    fn a_value_of_the_environment_is_not_blamed_on_a_line_of_the_file() {
+        let text = format!("{CAMERA}[pipeline]\ntrack_limit_s = 20.0\n");
+        let variables = env(&[("LPR_PIPELINE_TRACK_LIMIT_S", "0.5")]);
+        let faults = agent_from(&text, "agent.toml", variables).unwrap_err().to_string();
+        assert!(faults.contains("agent.toml: pipeline.track_limit_s: 0.5 is out of range"), "{faults}");
+    }
+
+    #[test]
+    fn a_zone_without_area_is_a_fault() {
+        let zone = |points: &str| faults(&format!("{CAMERA}[[camera.zone]]\nkind = \"include\"\npoints = {points}\n"));
+        for points in ["[[0, 0], [0.5, 0.5], [1, 1]]", "[[0, 0], [1, 1], [1, 0], [0, 1]]"] {
+            let faults = zone(points);
+            assert!(faults.contains("line 5: camera[1].zone[1].points: the corners lie on a line"), "{faults}");
+        }
     }
 }

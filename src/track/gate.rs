@@ -101,7 +101,7 @@ mod tests {
         for cell in 0..CELLS {
             let (x, y) = (cell % GRID.0, cell / GRID.0);
             let texture = ((cell * 2_654_435_761) >> 7) % 60;
-            let noise = ((cell as u64 * 7 + step * 13) * 40_503 >> 5) % 3;
+            let noise = (((cell as u64 * 7 + step * 13) * 40_503) >> 5) % 3;
             let there = car.is_some_and(|(cx, cy, _)| (cx..cx + 4).contains(&x) && (cy..cy + 4).contains(&y));
             let lift = if there { car.map_or(0, |(_, _, lift)| lift) } else { 0 };
             grid.push((90 + brightness + texture as i32 + noise as i32 + lift).clamp(0, 255) as u8);

@@ -21,6 +21,12 @@ const LEAST_SHARE: f32 = 0.6;
 /// A prediction grows or shrinks by at most this factor (as logarithm): ln 2.
 const MOST_GROWTH: f32 = std::f32::consts::LN_2;
 
+/// Nothing takes the place of another in so short a time unseen, seconds.
+const MOMENT_S: f32 = 0.45;
+/// What goes on is as far off where it should be (widths), and as much larger or smaller (as logarithm), at the most.
+const MOST_OFF: f32 = 0.6;
+const MOST_LARGER: f32 = 0.25;
+
 impl Motion {
     pub(super) fn new(bbox: BBox, at_ms: u64) -> Self {
         Self { bbox, velocity: (0.0, 0.0), growth: 0.0, at_ms, sightings: 1 }
@@ -64,6 +70,14 @@ impl Motion {
     /// Is the velocity known, or is this a first sighting?
     pub(super) fn is_known(&self) -> bool {
         self.sightings >= 2
+    }
+
+    /// Is this the same box a moment later, near where it should be and as large?
+    pub(super) fn goes_on_to(&self, bbox: &BBox, at_ms: u64) -> bool {
+        let expected = self.predicted(at_ms);
+        let off = expected.center().distance(bbox.center()) / expected.width().max(1.0);
+        let larger = (bbox.height().max(1.0) / expected.height().max(1.0)).ln().abs();
+        self.is_known() && self.age(at_ms) <= MOMENT_S && off <= MOST_OFF && larger <= MOST_LARGER
     }
 
     /// Where the box should be at a later time.

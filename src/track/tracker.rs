@@ -107,7 +107,8 @@ impl Tracker {
         let mut passages = self.end_lost(now, 2 * timeout);
         let settings = &self.settings;
         let seen = sightings(reading, |plate| settings.judge(plate, frame.width(), frame.height()).is_ok());
-        let pairs = self.pair(&seen, now);
+        let fits = self.fits(&seen, now);
+        let pairs = assign(&fits);
         let taken: Vec<BBox> = seen
             .iter()
             .zip(&pairs)
@@ -121,9 +122,10 @@ impl Tracker {
             }
         }
         let mut begun: Vec<BBox> = Vec::new();
-        for (sighting, pair) in seen.iter().zip(pairs) {
+        for (row, (sighting, pair)) in seen.iter().zip(pairs).enumerate() {
+            let contested = pair.is_some_and(|index| self.is_contested(&seen, &fits, row, index));
             let index = match pair {
-                Some(index) if !self.tracks[index].is_taken_over_by(sighting) => index,
+                Some(index) if !self.tracks[index].is_taken_over_by(sighting, contested, now) => index,
                 Some(index) => {
                     passages.extend(self.replace(index, frame.captured));
                     index
@@ -179,10 +181,18 @@ impl Tracker {
         self.settings.timeout_ms.max((MISSED_FRAMES * usual).min(LONGEST_TIMEOUT_MS))
     }
 
-    /// The track of each sighting, where it has one.
-    fn pair(&self, seen: &[Sighting<'_>], now: u64) -> Vec<Option<usize>> {
+    /// How well each sighting (row) fits each track (column).
+    fn fits(&self, seen: &[Sighting<'_>], now: u64) -> Vec<Vec<f32>> {
         let row = |sighting: &Sighting<'_>| self.tracks.iter().map(|t| fit(&t.expectation(), sighting, now)).collect();
-        assign(&seen.iter().map(row).collect::<Vec<Vec<f32>>>())
+        seen.iter().map(row).collect()
+    }
+
+    /// Could the sighting be of another track's plate as well, or another plate of this track?
+    fn is_contested(&self, seen: &[Sighting<'_>], fits: &[Vec<f32>], row: usize, column: usize) -> bool {
+        let fits_at = |row: usize, column: usize| fits[row].get(column).is_some_and(|fit| *fit > 0.0);
+        let of_track = |other: usize| other != column && self.tracks[other].has_plate() && fits_at(row, other);
+        let of_plate = |other: usize| other != row && seen[other].plate.is_some() && fits_at(other, column);
+        (0..fits[row].len()).any(of_track) || (0..seen.len()).any(of_plate)
     }
 
     fn begin(&mut self, at: CaptureTime) -> usize {

@@ -172,9 +172,26 @@ fn a_vehicle_that_takes_the_place_of_another_is_a_second_event() {
     let first = vec![Some(plate(300.0, 200.0, "AAA1111", 0.9)); 10];
     let second = vec![Some(plate(300.0, 200.0, "XYZ2345", 0.9)); 10];
     let mut passages = drive(&mut tracker, 0, &first);
-    passages.extend(drive(&mut tracker, 1000, &second));
+    // Nobody saw the one leave and the other come.
+    passages.extend(drive(&mut tracker, 1500, &second));
     passages.extend(tracker.finish());
     assert_eq!(texts(&passages), ["AAA1111", "XYZ2345"]);
+}
+
+#[test]
+fn a_far_plate_misread_the_same_way_again_and_again_is_no_other_vehicle() {
+    let mut tracker = tracker();
+    let size = |i: u64| 14.0 + 3.0 * i as f32;
+    let mut passages = Vec::new();
+    for i in 0..16u64 {
+        let text = if i < 6 { "77101W1" } else { "ZZ10LVJ" };
+        let (x, y, height) = (400.0 - 6.0 * i as f32, 150.0 + 12.0 * i as f32, size(i));
+        let bbox = BBox::new(x, y, x + 4.0 * height, y + height);
+        let seen = PlateRead { bbox, ..plate(x, y, text, 0.9) };
+        passages.extend(tracker.update(&large(i * 125), &reading(vec![seen])));
+    }
+    passages.extend(tracker.finish());
+    assert_eq!(texts(&passages), ["ZZ10LVJ"]);
 }
 
 #[test]

@@ -130,10 +130,16 @@ impl Track {
     }
 
     /// Do the reads now say, for the second time in a row, something else than the votes? Then another vehicle has taken
-    /// this one's place.
-    pub(super) fn is_taken_over_by(&mut self, seen: &Sighting<'_>) -> bool {
+    /// this one's place: while it was out of sight for a moment, or where the two were near each other (`contested`). A
+    /// plate that goes on as it went, alone, is the same one whatever is read: far plates are misread the same way again
+    /// and again.
+    pub(super) fn is_taken_over_by(&mut self, seen: &Sighting<'_>, contested: bool, now_ms: u64) -> bool {
         let (Some(plate), Some(verdict), true) = (seen.plate, &self.verdict, seen.accepted) else { return false };
-        if !verdict.is_established() || text_likeness(&plate.text, &verdict.text) >= CONTRADICTION {
+        let goes_on = self.plate.as_ref().is_some_and(|motion| motion.goes_on_to(&plate.bbox, now_ms));
+        let same = !verdict.is_established()
+            || text_likeness(&plate.text, &verdict.text) >= CONTRADICTION
+            || (goes_on && !contested && self.contradiction.is_none());
+        if same {
             self.contradiction = None;
             return false;
         }
