@@ -182,8 +182,11 @@ fn load_models(config: &AgentConfig) -> Result<Pipeline, Failure> {
     Ok(pipeline)
 }
 
-/// Where pictures of what is not read go, and the thread that keeps them; `None` where the configuration wants none.
-fn keep_unread(config: &AgentConfig) -> Result<Option<(SyncSender<UnreadPicture>, JoinHandle<()>)>, Failure> {
+/// Where pictures of what is not read go, and the thread that keeps them.
+type UnreadKeeper = (SyncSender<UnreadPicture>, JoinHandle<()>);
+
+/// Begins to keep pictures of what is not read; `None` where the configuration wants none.
+fn keep_unread(config: &AgentConfig) -> Result<Option<UnreadKeeper>, Failure> {
     let (evidence, keep) = (config.evidence.clone(), config.evidence.unread_pictures);
     if keep == 0 {
         return Ok(None);

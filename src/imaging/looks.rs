@@ -83,7 +83,7 @@ mod tests {
     /// Dark strokes on a bright plate; `blur` is the width in pixels over which an edge is smeared.
     fn plate(dark: u8, bright: u8, blur: usize) -> Frame {
         let (width, height) = (128usize, 32usize);
-        let ink = |x: usize| f32::from(u8::from(x / 12 % 2 == 0));
+        let ink = |x: usize| f32::from(u8::from((x / 12).is_multiple_of(2)));
         let mut pixels = Vec::new();
         for _ in 0..height {
             for x in 0..width {
