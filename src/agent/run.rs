@@ -170,7 +170,7 @@ fn load_models(config: &AgentConfig) -> Result<Pipeline, Failure> {
     Ok(pipeline)
 }
 
-fn track_settings(config: &AgentConfig) -> TrackSettings {
+pub(super) fn track_settings(config: &AgentConfig) -> TrackSettings {
     let ms = |seconds: f64| (seconds * 1000.0) as u64;
     TrackSettings {
         min_text_confidence: config.pipeline.min_text_confidence,

@@ -56,7 +56,7 @@ pub fn execute(args: &Args) -> Result<ExitCode, Failure> {
 }
 
 /// The file's configuration; without one the defaults, no camera needed.
-fn configuration(file: Option<&Path>) -> Result<AgentConfig, Failure> {
+pub(super) fn configuration(file: Option<&Path>) -> Result<AgentConfig, Failure> {
     if let Some(file) = file {
         return Ok(load_agent(file, std::env::vars())?);
     }
@@ -240,7 +240,7 @@ fn milliseconds_since(start: Instant) -> f64 {
     start.elapsed().as_secs_f64() * 1e3
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(0.0)
 }
