@@ -282,6 +282,7 @@ fn plate_event(camera: &CameraKey, at: CaptureTime, number: u64) -> PlateEvent {
             characters: Vec::new(),
             province: Some("กรุงเทพมหานคร".into()),
             vehicle: Some(0),
+            ..PlateRead::default()
         }],
         first_seen: at,
         last_seen: at,

@@ -121,7 +121,7 @@ impl BBox {
 }
 
 /// Four corners in reading order: top left, top right, bottom right, bottom left.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, Default)]
 pub struct Quad(pub [Point; 4]);
 
 impl Quad {

@@ -25,7 +25,7 @@ pub struct CharRead {
 }
 
 /// One plate found and read in one frame.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct PlateRead {
     /// In pixels of the full frame.
     pub bbox: BBox,
@@ -35,6 +35,8 @@ pub struct PlateRead {
     pub confidence: f32,
     /// NFC, upper case, without spaces and separators; empty where nothing was read.
     pub text: String,
+    /// What the frame gave before a grammar or a vote changed it to `text`; `None` where nothing did.
+    pub raw_text: Option<String>,
     /// Mean probability of the characters, 0–1; 0 where nothing was read.
     pub text_confidence: f32,
     pub characters: Vec<CharRead>,
@@ -42,6 +44,8 @@ pub struct PlateRead {
     pub province: Option<String>,
     /// Index of the vehicle it hangs on.
     pub vehicle: Option<usize>,
+    /// Does the text fit a configured format? `None` where none is asked for.
+    pub fits_grammar: Option<bool>,
 }
 
 /// Milliseconds spent in each step of one frame.

@@ -134,6 +134,7 @@ mod tests {
             characters: Vec::new(),
             province: province.map(str::to_owned),
             vehicle: None,
+            ..PlateRead::default()
         }
     }
 

@@ -4,7 +4,7 @@ use super::paint::Canvas;
 use super::warp::{Filter, PixelRect, Resampler};
 use super::{ImagingError, WarpError};
 use crate::domain::{CaptureTime, Frame};
-use crate::glyphs;
+use crate::glyphs::{self, Mask};
 
 /// Pixels of a cell's picture, and of one line of its caption.
 const WIDTH: u32 = 280;
@@ -53,11 +53,20 @@ pub fn contact_sheet(cells: &[Cell]) -> Result<Frame, SheetError> {
     for (index, cell) in cells.iter().enumerate() {
         let (left, top) = place(index, columns, cell_width, cell_height);
         for (line, text) in cell.caption.iter().enumerate() {
-            let mask = glyphs::rasterise(text, INK_SIZE);
+            let mask = line_of(text);
             canvas.text(&mask, left as f32, (top + HEIGHT + line as u32 * LINE) as f32, INK);
         }
     }
     Ok(canvas.into_frame(&sheet)?)
+}
+
+/// Smaller where it would reach into the next cell.
+fn line_of(text: &str) -> Mask {
+    let mask = glyphs::rasterise(text, INK_SIZE);
+    if mask.width <= WIDTH {
+        return mask;
+    }
+    glyphs::rasterise(text, INK_SIZE * 0.98 * WIDTH as f32 / mask.width as f32)
 }
 
 fn place(index: usize, columns: usize, width: u32, height: u32) -> (u32, u32) {

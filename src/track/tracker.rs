@@ -267,6 +267,7 @@ mod tests {
             characters: Vec::new(),
             province: None,
             vehicle: None,
+            ..PlateRead::default()
         }
     }
 

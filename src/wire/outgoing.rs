@@ -247,6 +247,7 @@ mod tests {
             characters: Vec::new(),
             province: Some("กรุงเทพมหานคร".into()),
             vehicle: Some(0),
+            ..PlateRead::default()
         }
     }
 

@@ -38,6 +38,7 @@ fn plate_event(text: &str, at: CaptureTime) -> PlateEvent {
             characters: Vec::new(),
             province: None,
             vehicle: Some(0),
+            ..PlateRead::default()
         }],
         first_seen: at,
         last_seen: at,

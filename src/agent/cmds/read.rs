@@ -280,6 +280,9 @@ struct PlateLine<'a> {
     confidence: f64,
     text: &'a str,
     text_confidence: f64,
+    /// Before a grammar changed it; left out where none did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    raw_text: Option<&'a str>,
     vehicle: Option<usize>,
 }
 
@@ -322,6 +325,7 @@ impl<'a> PlateLine<'a> {
             confidence: rounded(plate.confidence.into(), 1e4),
             text: &plate.text,
             text_confidence: rounded(plate.text_confidence.into(), 1e4),
+            raw_text: plate.raw_text.as_deref(),
             vehicle: plate.vehicle,
         }
     }

@@ -50,6 +50,7 @@ impl TestCamera {
                 characters: Vec::new(),
                 province: None,
                 vehicle: Some(0),
+                ..PlateRead::default()
             }],
             first_seen: at,
             last_seen: at,
