@@ -36,10 +36,11 @@ enum Place {
     OneOf(Vec<char>),
 }
 
-/// A format may be so long, stand for so many lengths, and change so many characters of a text.
+/// A format may be so long, stand for so many lengths, and change so many characters of a text: one that needs two is
+/// more likely another country's.
 const MAX_LENGTH: usize = 12;
 const MAX_VARIANTS: usize = 512;
-const MAX_CHANGES: usize = 2;
+const MAX_CHANGES: usize = 1;
 
 /// `D` a digit, `L` a letter A–Z, `T` a Thai consonant, `[…]` one of these, `?` after any: or nothing. Formats of cars on
 /// the road, those no longer given out among them; where a country has too many to tell anything (US: each state its own, vanity plates) it is not listed.
@@ -48,7 +49,7 @@ const REGIONS: &[(&str, &[&str])] = &[
     ("be", &["[1-9]LLLDDD"]),
     ("br", &["LLLDDDD", "LLLDLDD"]),
     ("ch", &["LLDDDD?D?D?"]),
-    ("cz", &["DLDDDDD", "DLLDDDD", "LLLDDDD", "LLDDDD"]),
+    ("cz", &["DLDDDDD", "DLLDDDD", "LLLDDDD"]),
     ("de", &["LL?L?LL?DD?D?D?[EH]?"]),
     ("dk", &["LLDDDDD"]),
     ("ee", &["DDDLLL"]),
@@ -111,8 +112,8 @@ impl Grammar {
         Ok(Self { formats })
     }
 
-    /// A text that fits stays. One that fits after replacing at most two confusions is replaced, if there is one way with
-    /// the fewest; where there are several nothing is decided.
+    /// A text that fits stays. One that fits after replacing one confusion is replaced, if there is one way; where there are
+    /// several nothing is decided.
     pub fn judge(&self, text: &str) -> Judged {
         if self.formats.is_empty() {
             return Judged { text: text.to_owned(), fits: None };
@@ -251,8 +252,9 @@ mod tests {
         assert_eq!(judged(&[], "BB135B0"), ("BB135B0".into(), None));
         assert_eq!(judged(&["sk"], "RK099AN"), ("RK099AN".into(), Some(true)));
         assert_eq!(judged(&["sk"], "0440"), ("0440".into(), Some(false)));
-        assert_eq!(judged(&["LLDD", "DDLL"], "0011"), ("0011".into(), Some(false)), "two ways with as many changes");
+        assert_eq!(judged(&["LLD", "DLL"], "0I1"), ("0I1".into(), Some(false)), "two ways");
         assert_eq!(judged(&["LLLDDDD", "LLLDLDD"], "ABC1I23"), ("ABC1I23".into(), Some(true)), "it fits the second");
+        assert_eq!(judged(&["cz"], "X053011"), ("X053011".into(), Some(false)), "a foreign plate with two likenesses");
         assert_eq!(judged(&["sk"], "8813580"), ("8813580".into(), Some(false)), "too many changes");
     }
 
@@ -280,12 +282,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_judged_text_differs_in_at_most_two_confusions_and_judging_again_changes_nothing(text in "[0-9A-Zกขท]{0,9}") {
+        fn a_judged_text_differs_in_at_most_one_confusion_and_judging_again_changes_nothing(text in "[0-9A-Zกขท]{0,9}") {
             let grammar = grammar(&["sk", "cz", "br", "th", "de"]);
             let judged = grammar.judge(&text);
             prop_assert_eq!(judged.text.chars().count(), text.chars().count());
             let changed: Vec<(char, char)> = text.chars().zip(judged.text.chars()).filter(|(a, b)| a != b).collect();
-            prop_assert!(changed.len() <= 2);
+            prop_assert!(changed.len() <= 1);
             prop_assert!(changed.iter().all(|(a, b)| confused_with(*a) == Some(*b)));
             prop_assert_eq!(grammar.judge(&judged.text), judged);
         }
