@@ -133,6 +133,22 @@ fn slots_take_their_colours_in_order_and_a_second_head_if_its_classes_are_named(
 }
 
 #[test]
+fn a_plate_of_two_rows_is_read_row_by_row_from_above() {
+    let Some((_dir, mut config)) = folder() else { return };
+    take(&config, "nms7", None, None);
+    take(&config, "slots", None, Some("RGB_"));
+    edit(&config, "slots", "margin = 0.05", "looks = [{ rows = 2, unfit_only = true }]");
+    config.plate = "nms7".into();
+    config.regions = vec!["[B][R]".into()];
+    // Blue above the plate's middle, red below.
+    let pixels = [[255u8, 0, 0].repeat(128 * 64), [0, 0, 255].repeat(128 * 64)].concat();
+    let frame = Frame::new(128, 128, pixels, 1, CaptureTime::default()).unwrap();
+    let plate = Pipeline::load(&config).unwrap().read(&frame).unwrap().plates.remove(0);
+    assert_eq!((plate.text.as_str(), plate.fits_grammar), ("BR", Some(true)));
+    assert!(near(plate.corners.bbox(), BBox::new(32.0, 48.0, 96.0, 80.0)), "{:?}", plate.corners);
+}
+
+#[test]
 fn a_ctc_graph_with_its_letters_in_the_file_is_known_and_raw_scores_are_made_probabilities() {
     let Some((_dir, mut config)) = folder() else { return };
     take(&config, "nms7", None, None);

@@ -183,6 +183,13 @@ pub struct Look {
     pub unfit_only: bool,
     /// The margin left and right, where it is another.
     pub margin_x: Option<f32>,
+    /// 2: a nearly square plate is cut into an upper and a lower row, each read by itself, the upper one first; the box is
+    /// lengthened downwards by `extend_down` before. Other plates are not looked at in this way.
+    #[serde(default = "one_row")]
+    pub rows: usize,
+    /// A share of the box's height, 0–2; for two rows.
+    #[serde(default)]
+    pub extend_down: f32,
 }
 
 /// Which of the detector's boxes of a plate.
@@ -196,6 +203,10 @@ pub enum Sight {
     First,
     /// The mean of both, weighted by their confidence.
     Mean,
+}
+
+fn one_row() -> usize {
+    1
 }
 
 fn sure() -> f32 {
@@ -297,6 +308,10 @@ impl RecogniserSpec {
         for look in &self.looks {
             share("recogniser.looks.margin", look.margin, 1.0)?;
             share("recogniser.looks.margin_x", look.margin_x.unwrap_or(0.0), 2.0)?;
+            share("recogniser.looks.extend_down", look.extend_down, 2.0)?;
+            if !(1..=2).contains(&look.rows) {
+                return Err(format!("recogniser.looks.rows must be 1 or 2, not {}", look.rows));
+            }
         }
         if self.alphabet.is_empty() == self.alphabet_metadata.is_empty() {
             return Err("recogniser needs either alphabet or alphabet_metadata".to_owned());

@@ -51,7 +51,8 @@ impl Recogniser {
         spent: &mut Duration,
     ) -> Result<PlateText, InferenceError> {
         let RecogniserSpec { margin, rectify, sure, .. } = self.spec;
-        let first = Look { sight: Sight::Close, margin, rectify, unfit_only: false, margin_x: None };
+        let first =
+            Look { sight: Sight::Close, margin, rectify, unfit_only: false, margin_x: None, rows: 1, extend_down: 0.0 };
         let mut best = self.read_look(frame, plate, first, resampler, spent)?;
         let fits = |text: &PlateText| grammar.judge(&text.read.text).fits != Some(false);
         if fits(&best) && best.read.least_certain() >= sure {
@@ -85,12 +86,35 @@ impl Recogniser {
             Sight::First => plate.first.clone(),
             Sight::Mean => plate.mean(),
         };
+        if look.rows == 2 {
+            return self.read_rows(frame, &plate, look, resampler, spent);
+        }
         let extended = self.read_part(frame, &plate, look, self.spec.extend_down, resampler, spent)?;
         let one_row = !self.spec.provinces.is_empty() && extended.province.is_none();
         if self.spec.extend_down > 0.0 && one_row {
             return self.read_part(frame, &plate, look, 0.0, resampler, spent);
         }
         Ok(extended)
+    }
+
+    /// The upper row and the lower one, one after the other; nothing of a plate too long for two.
+    fn read_rows(
+        &mut self,
+        frame: &Frame,
+        plate: &Detection,
+        look: Look,
+        resampler: &mut Resampler,
+        spent: &mut Duration,
+    ) -> Result<PlateText, InferenceError> {
+        let mut joined = PlateText { read: TextRead::default(), province: None, corners: plate.bbox.into() };
+        let Some(rows) = rows_of(&plate.bbox, look.extend_down) else { return Ok(joined) };
+        for bbox in rows {
+            let row = Detection { bbox, corners: None, ..plate.clone() };
+            let text = self.read_part(frame, &row, look, 0.0, resampler, spent)?;
+            joined.read = joined.read.followed_by(text.read);
+        }
+        joined.corners = rows[0].union(&rows[1]).into();
+        Ok(joined)
     }
 
     fn read_part(
@@ -193,6 +217,19 @@ fn plan(model: &Model) -> Result<(RecogniserSpec, Alphabet, Vec<usize>), String>
     Ok((spec, alphabet, outputs))
 }
 
+/// A plate of two rows is at most so many times as wide as high.
+const TWO_ROWS: f32 = 2.5;
+/// Rows overlap by this share of the plate's height: the line between them is not exactly in the middle.
+const ROWS_OVERLAP: f32 = 0.04;
+
+/// The two rows of a plate whose box is first lengthened downwards; `None` where it is too long for that.
+fn rows_of(plate: &BBox, extend_down: f32) -> Option<[BBox; 2]> {
+    let whole = BBox { y2: plate.y2 + plate.height() * extend_down, ..*plate };
+    let (middle, overlap) = (whole.center().y, whole.height() * ROWS_OVERLAP);
+    let rows = [BBox { y2: middle + overlap, ..whole }, BBox { y1: middle - overlap, ..whole }];
+    (whole.is_valid() && whole.width() < TWO_ROWS * whole.height()).then_some(rows)
+}
+
 /// The quadrilateral lengthened downwards and then widened on every side, along its own edges.
 fn stretch(quad: &Quad, extend_down: f32, margins: (f32, f32)) -> Quad {
     let [tl, tr, br, bl] = quad.0;
@@ -227,6 +264,14 @@ mod tests {
             assert!((a - b).abs() < 1e-4, "{got:?} is not {expected:?}");
         }
         assert_eq!(side_lengths(&bbox.into()), (40, 10));
+    }
+
+    #[test]
+    fn a_long_plate_has_no_second_row_and_a_square_one_has_it_below() {
+        assert_eq!(rows_of(&BBox::new(0.0, 0.0, 100.0, 20.0), 0.0), None);
+        assert_eq!(rows_of(&BBox::new(0.0, 0.0, f32::NAN, 20.0), 0.0), None);
+        let [upper, lower] = rows_of(&BBox::new(0.0, 0.0, 100.0, 40.0), 0.25).unwrap();
+        assert_eq!((upper.y1, upper.y2, lower.y1, lower.y2), (0.0, 27.0, 23.0, 50.0));
     }
 
     #[test]

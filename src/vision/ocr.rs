@@ -15,6 +15,15 @@ pub struct TextRead {
 }
 
 impl TextRead {
+    /// This text with another behind it.
+    pub fn followed_by(mut self, next: TextRead) -> Self {
+        self.text.push_str(&next.text);
+        self.characters.extend(next.characters);
+        let sum: f32 = self.characters.iter().map(|read| read.confidence).sum();
+        self.confidence = if self.characters.is_empty() { 0.0 } else { sum / self.characters.len() as f32 };
+        self
+    }
+
     /// The lowest probability of its characters; 0 where nothing was read.
     pub fn least_certain(&self) -> f32 {
         self.characters.iter().map(|read| read.confidence).reduce(f32::min).unwrap_or(0.0)
