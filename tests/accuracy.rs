@@ -1,5 +1,6 @@
-//! The whole pipeline with the real models on real photos, against the counts of the Python reference (exact match of
-//! the best plate's text, full frame): clp-det + ppocr-v6 42/15/28, clp-det + cct-xs-v2 46/18/28 of US 57, EU 23, BR 28.
+//! The whole pipeline with the real models on real photos (exact match of the best plate's text): no fewer than the
+//! table of docs/models.md has. A plain Python reference, one look a plate, reads clp-det + ppocr-v6 42/15/28 and clp-det +
+//! cct-xs-v2 46/18/28 of US 57, EU 23, BR 28 on the full frame.
 //!
 //! The photos may not be redistributed: they are looked for in `$LPR_TEST_DATA`, else `../shared/data`, and the tests
 //! say so loudly where they are missing. So are models that `lpr-agent models fetch` cannot get.
@@ -111,20 +112,21 @@ fn count_right(config: &ModelsConfig, photos: &[Photo]) -> [usize; 3] {
     right
 }
 
-fn assert_close(right: [usize; 3], expected: [usize; 3]) {
+/// One photo less is another processor's rounding.
+fn assert_at_least(right: [usize; 3], expected: [usize; 3]) {
     for ((right, expected), region) in right.into_iter().zip(expected).zip(REGIONS) {
-        assert!(right.abs_diff(expected) <= 1, "{region}: {right} right, the reference has {expected}");
+        assert!(right + 1 >= expected, "{region}: {right} right, the table has {expected}");
     }
 }
 
 #[test]
-fn full_frame_counts_match_the_python_reference() {
+fn full_frame_counts_are_those_of_the_table() {
     let Some(dir) = data() else { return };
     let photos = latin_photos(&dir);
     assert_eq!(photos.len(), 108);
-    for (ocr, expected) in [("ppocr-v6", [42, 15, 28]), ("cct-xs-v2", [46, 18, 28])] {
+    for (ocr, expected) in [("ppocr-v6", [43, 16, 28]), ("cct-xs-v2", [51, 18, 28])] {
         if let Some(config) = models("none", ocr) {
-            assert_close(count_right(&config, &photos), expected);
+            assert_at_least(count_right(&config, &photos), expected);
         }
     }
 }
@@ -134,7 +136,7 @@ fn looking_at_vehicles_does_not_make_it_worse() {
     let Some(dir) = data() else { return };
     let photos = latin_photos(&dir);
     for (vehicle, ocr, full_frame) in
-        [("yolox-nano", "ppocr-v6", 85), ("yolox-nano", "cct-xs-v2", 92), ("yolov8n", "cct-xs-v2", 92)]
+        [("yolox-nano", "ppocr-v6", 85), ("yolox-nano", "cct-xs-v2", 94), ("yolov8n", "cct-xs-v2", 92)]
     {
         if let Some(config) = models(vehicle, ocr) {
             let right: usize = count_right(&config, &photos).iter().sum();

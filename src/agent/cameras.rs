@@ -76,7 +76,8 @@ impl Camera {
     }
 }
 
-fn track_settings(config: &AgentConfig, camera: &CameraConfig) -> TrackSettings {
+/// What the tracker of `camera` goes by.
+pub(super) fn track_settings(config: &AgentConfig, camera: &CameraConfig) -> TrackSettings {
     let pipeline = &config.pipeline;
     let ms = |seconds: f64| (seconds * 1000.0) as u64;
     let point = |xy: &[f64]| match xy {

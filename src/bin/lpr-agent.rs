@@ -22,6 +22,9 @@ enum Command {
     /// Read plates from images, folders or clips, and print them
     #[cfg(feature = "vision")]
     Read(cmds::read::Args),
+    /// Measure how well the models read photos and clips whose plates are known
+    #[cfg(feature = "vision")]
+    Eval(cmds::eval::Args),
     /// Check a configuration file
     CheckConfig(cmds::check_config::Args),
     /// List, fetch or verify the models and the ONNX Runtime library
@@ -43,6 +46,8 @@ fn main() -> ExitCode {
         Command::Run(args) => cmds::run::execute(&args),
         #[cfg(feature = "vision")]
         Command::Read(args) => cmds::read::execute(&args),
+        #[cfg(feature = "vision")]
+        Command::Eval(args) => cmds::eval::execute(&args),
         Command::CheckConfig(args) => cmds::check_config::execute(&args),
         #[cfg(feature = "vision")]
         Command::Models(args) => cmds::models::execute(&args),

@@ -59,6 +59,9 @@ pub struct ModelsConfig {
     pub vehicle: String,
     pub plate: String,
     pub ocr: String,
+    /// Countries, or formats such as `LL DDD LL`, whose plates pass here: they decide between O and 0 where the recogniser
+    /// cannot. Empty: texts stay as they are read. See docs/models.md.
+    pub regions: Vec<String>,
     /// Path of `libonnxruntime.so`; empty: beside the models, then the system's.
     pub runtime: PathBuf,
     /// Threads of one inference, 1–64.
@@ -175,6 +178,7 @@ impl Default for ModelsConfig {
             vehicle: "yolox-nano".into(),
             plate: "clp-det".into(),
             ocr: "ppocr-v6".into(),
+            regions: Vec::new(),
             runtime: PathBuf::new(),
             threads: 2,
             spinning: false,

@@ -45,6 +45,8 @@ pub struct PlateRead {
     pub confidence: f32,
     /// NFC, upper case, without spaces and separators; empty where nothing was read.
     pub text: String,
+    /// What the frame gave before a grammar or a vote changed it to `text`; `None` where nothing did.
+    pub raw_text: Option<String>,
     /// Mean probability of the characters, 0–1; 0 where nothing was read.
     pub text_confidence: f32,
     pub characters: Vec<CharRead>,
@@ -52,8 +54,6 @@ pub struct PlateRead {
     pub province: Option<String>,
     /// Index of the vehicle it hangs on.
     pub vehicle: Option<usize>,
-    /// What the frame gave before a grammar or a vote changed it to `text`; `None` where nothing did.
-    pub raw_text: Option<String>,
     /// How sharp the plate's picture is, 0–1, where it was measured.
     pub sharpness: Option<f32>,
     /// How it is lit, where that was measured.

@@ -193,6 +193,14 @@ pub fn encode_jpeg(frame: &Frame, quality: u8, max_bytes: usize) -> Result<Vec<u
     shrink_to_fit(frame, floor, max_bytes, poorest.len())
 }
 
+/// The frame as PNG, every pixel as it is.
+pub fn encode_png(frame: &Frame) -> Result<Vec<u8>, ImagingError> {
+    let mut bytes = Vector::<u8>::new();
+    imgcodecs::imencode(".png", &view(frame)?, &mut bytes, &Vector::new())
+        .map_err(|e| opencv_error("encode a PNG", &e))?;
+    Ok(bytes.to_vec())
+}
+
 /// Bisects for the highest quality that fits; `fits` is the picture at `low`, and `high` is known to be too large.
 fn best_fitting(mat: &Mat, low: u8, high: u8, max_bytes: usize, fits: Vec<u8>) -> Result<Vec<u8>, ImagingError> {
     let (mut low, mut high, mut fits) = (low, high, fits);

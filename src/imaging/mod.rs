@@ -7,12 +7,14 @@ mod labels;
 mod looks;
 mod mat;
 mod paint;
+mod sheet;
 mod warp;
 
 pub use annotate::annotate;
 pub use codec::{
-    ImagingError, MAX_PIXELS, Picture, crop, decode_bytes, decode_file, encode_jpeg, has_image_magic, is_image_name,
-    shrink_to_width,
+    ImagingError, MAX_PIXELS, Picture, crop, decode_bytes, decode_file, encode_jpeg, encode_png, has_image_magic,
+    is_image_name, shrink_to_width,
 };
 pub use looks::Looks;
+pub use sheet::{Cell, SheetError, contact_sheet};
 pub use warp::{Filter, PixelRect, Resampler, WarpError};

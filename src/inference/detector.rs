@@ -16,6 +16,10 @@ pub(super) enum View {
     Frame,
     /// The smaller one for a vehicle's crop, where the graph's size is free.
     Vehicle,
+    /// A plate's surroundings, if the manifest wants that.
+    Close,
+    /// The whole frame again, larger, if the manifest wants that.
+    Far,
 }
 
 pub(super) struct DetectorModel {
@@ -32,7 +36,26 @@ struct Plan {
     outputs: Vec<usize>,
     confidence: f32,
     nms: f32,
-    vehicle_side: Option<usize>,
+    sides: Sides,
+}
+
+/// The input's side for each view that has its own.
+#[derive(Debug, Clone, Copy)]
+struct Sides {
+    vehicle: Option<usize>,
+    close: Option<usize>,
+    far: Option<usize>,
+}
+
+impl Sides {
+    fn of(self, view: View) -> Option<usize> {
+        match view {
+            View::Frame => None,
+            View::Vehicle => self.vehicle,
+            View::Close => self.close,
+            View::Far => self.far,
+        }
+    }
 }
 
 impl DetectorModel {
@@ -57,7 +80,7 @@ impl DetectorModel {
         spent: &mut Duration,
     ) -> Result<Vec<Detection>, InferenceError> {
         let Model { manifest, engine, packing, buffer } = &mut self.model;
-        let place = letterbox(manifest, self.plan.vehicle_side, area, view);
+        let place = letterbox(manifest, self.plan.sides, area, view);
         let filter = if manifest.input.reduce_by_area { Filter::Area } else { Filter::Linear };
         let pixels = resampler.resize(frame, area, place.width as u32, place.height as u32, filter)?;
         buffer
@@ -78,8 +101,13 @@ impl DetectorModel {
 
     /// Tensor pixels per pixel of the frame, if `area` of it is looked at.
     pub(super) fn scale(&self, area: PixelRect, view: View) -> f32 {
-        let place = letterbox(&self.model.manifest, self.plan.vehicle_side, area, view);
+        let place = letterbox(&self.model.manifest, self.plan.sides, area, view);
         place.width as f32 / area.width as f32
+    }
+
+    /// The side of a view that the manifest must ask for.
+    pub(super) fn side_of(&self, view: View) -> Option<usize> {
+        self.plan.sides.of(view)
     }
 
     /// A candidate in the frame's pixels, cut off at the frame's edge.
@@ -92,12 +120,9 @@ impl DetectorModel {
     }
 }
 
-fn letterbox(manifest: &Manifest, vehicle_side: Option<usize>, area: PixelRect, view: View) -> Letterbox {
+fn letterbox(manifest: &Manifest, sides: Sides, area: PixelRect, view: View) -> Letterbox {
     let input = &manifest.input;
-    let (width, height) = match (view, vehicle_side) {
-        (View::Vehicle, Some(side)) => (side, side),
-        _ => (input.width, input.height),
-    };
+    let (width, height) = sides.of(view).map_or((input.width, input.height), |side| (side, side));
     Letterbox::new(input.fit, area.width, area.height, width, height)
 }
 
@@ -106,17 +131,20 @@ impl Plan {
         let input = &model.manifest.input;
         let spec = model.manifest.detector.as_ref().ok_or("[detector] is missing")?;
         let classes = spec.class_names()?;
-        let detector = Detector { layout: spec.layout, classes: classes.len() };
+        let detector = Detector { layout: spec.layout, classes: classes.len(), landmarks: spec.landmarks };
         let fixed = input.fit != Fit::Aspect;
         let expected = detector.expected_outputs(fixed.then_some(input.width), fixed.then_some(input.height));
         let outputs = model.output_order(&spec.outputs, expected.len())?;
         model.check_outputs(&outputs, &expected)?;
-        if fixed && spec.vehicle_side.is_some() {
-            return Err("detector.vehicle_side needs fit = \"aspect\" and a graph of free size".to_owned());
+        let sides = Sides { vehicle: spec.vehicle_side, close: spec.close_side, far: spec.far_side };
+        for (key, side) in [("vehicle", sides.vehicle), ("close", sides.close), ("far", sides.far)] {
+            if fixed && side.is_some() {
+                return Err(format!("detector.{key}_side needs fit = \"aspect\" and a graph of free size"));
+            }
         }
         let wanted = classes.iter().map(|name| spec.keep.is_empty() || spec.keep.contains(name)).collect();
-        let (confidence, nms, vehicle_side) = (spec.confidence, spec.nms, spec.vehicle_side);
-        Ok(Self { detector, classes, wanted, outputs, confidence, nms, vehicle_side })
+        let (confidence, nms) = (spec.confidence, spec.nms);
+        Ok(Self { detector, classes, wanted, outputs, confidence, nms, sides })
     }
 }
 

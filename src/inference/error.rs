@@ -1,7 +1,7 @@
 //! Why models cannot be loaded or run. Each says which file, and what to do.
 
 use crate::imaging::WarpError;
-use crate::vision::DecodeError;
+use crate::vision::{DecodeError, GrammarError};
 use std::path::PathBuf;
 
 /// A model, a manifest or the ONNX Runtime library that cannot be used.
@@ -51,6 +51,10 @@ pub enum InferenceError {
     Output { model: String, source: DecodeError },
     #[error("cannot prepare a picture for {model}: {source}")]
     Input { model: String, source: DecodeError },
+    #[error("cannot tell what {path} is: {message}; write its manifest by hand, see docs/models.md")]
+    Unguessable { path: PathBuf, message: String },
+    #[error("models.regions: {0}")]
+    Regions(GrammarError),
     #[error(transparent)]
     Warp(#[from] WarpError),
 }

@@ -12,10 +12,14 @@ pub(super) fn read_checked(dir: &Path, manifest: &Manifest) -> Result<Vec<u8>, I
         ErrorKind::NotFound => InferenceError::ModelMissing { path: path.clone() },
         _ => InferenceError::Unreadable { path: path.clone(), source },
     })?;
-    let got: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let got = sha256_of(&bytes);
     let expected = manifest.sha256.to_ascii_lowercase();
     if got != expected {
         return Err(InferenceError::ModelCorrupt { path, expected, got });
     }
     Ok(bytes)
+}
+
+pub(super) fn sha256_of(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -93,8 +93,17 @@ pub struct DetectorSpec {
     /// Names of the outputs in the layout's order; the graph's order if empty.
     #[serde(default)]
     pub outputs: Vec<String>,
+    /// Points a box of the layout `yolov5` comes with, 0–16; four are the plate's corners.
+    #[serde(default)]
+    pub landmarks: usize,
     /// A plate detector's input side on a vehicle's crop, for graphs of free size; else the full frame's.
     pub vehicle_side: Option<usize>,
+    /// Each plate found is looked at again from so near that it fills half of this side: the box becomes more exact. For
+    /// graphs of free size.
+    pub close_side: Option<usize>,
+    /// Where no plate is found, the frame is looked at again with this side, in parts where even that reduces it: for
+    /// small plates. For graphs of free size.
+    pub far_side: Option<usize>,
 }
 
 /// The names of a detector's classes.
@@ -127,6 +136,12 @@ pub struct RecogniserSpec {
     /// ONNX metadata key under which the file carries its characters, one a line, the space left out.
     #[serde(default)]
     pub alphabet_metadata: String,
+    /// The outputs are raw scores, not probabilities: a softmax over each character's classes is still to be made.
+    #[serde(default)]
+    pub logits: bool,
+    /// The blank is the last class, not the first; ctc only.
+    #[serde(default)]
+    pub blank_last: bool,
     /// The character of an empty slot; slots only.
     pub pad: Option<char>,
     /// Names of the outputs, text first, then provinces; the graph's order if empty.
@@ -145,6 +160,57 @@ pub struct RecogniserSpec {
     /// Straighten the plate by the detector's corners, where it gives them, instead of cutting out the box.
     #[serde(default)]
     pub rectify: bool,
+    /// A read whose least certain character is below this probability, or whose text fits no configured region, is
+    /// unsure: the plate is read again in each of `looks`, and the surest read stays. 0–1.
+    #[serde(default = "sure")]
+    pub sure: f32,
+    #[serde(default)]
+    pub looks: Vec<Look>,
+}
+
+/// `[[recogniser.looks]]`: how else a plate is cut out.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Look {
+    #[serde(default, rename = "box")]
+    pub sight: Sight,
+    #[serde(default)]
+    pub margin: f32,
+    #[serde(default)]
+    pub rectify: bool,
+    /// Taken only where the text fits no configured region: of no use, or harmful, where nothing tells right from wrong.
+    #[serde(default)]
+    pub unfit_only: bool,
+    /// The margin left and right, where it is another.
+    pub margin_x: Option<f32>,
+    /// 2: a nearly square plate is cut into an upper and a lower row, each read by itself, the upper one first; the box is
+    /// lengthened downwards by `extend_down` before. Other plates are not looked at in this way.
+    #[serde(default = "one_row")]
+    pub rows: usize,
+    /// A share of the box's height, 0–2; for two rows.
+    #[serde(default)]
+    pub extend_down: f32,
+}
+
+/// Which of the detector's boxes of a plate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sight {
+    /// The close look's, where there was one.
+    #[default]
+    Close,
+    /// The one in which the plate was found.
+    First,
+    /// The mean of both, weighted by their confidence.
+    Mean,
+}
+
+fn one_row() -> usize {
+    1
+}
+
+fn sure() -> f32 {
+    0.95
 }
 
 fn ones() -> [f32; 3] {
@@ -211,6 +277,9 @@ impl DetectorSpec {
     fn check(&self) -> Result<(), String> {
         share("detector.confidence", self.confidence, 1.0)?;
         share("detector.nms", self.nms, 1.0)?;
+        if self.landmarks > 16 || (self.landmarks > 0 && self.layout != DetectLayout::Yolov5) {
+            return Err("detector.landmarks is for the layout yolov5, and at most 16".to_owned());
+        }
         let classes = self.class_names()?;
         match self.keep.iter().find(|name| !classes.contains(name)) {
             Some(name) => Err(format!("detector.keep: \"{name}\" is none of the classes {}", classes.join(", "))),
@@ -235,6 +304,15 @@ impl RecogniserSpec {
     fn check(&self) -> Result<(), String> {
         share("recogniser.margin", self.margin, 1.0)?;
         share("recogniser.extend_down", self.extend_down, 2.0)?;
+        share("recogniser.sure", self.sure, 1.0)?;
+        for look in &self.looks {
+            share("recogniser.looks.margin", look.margin, 1.0)?;
+            share("recogniser.looks.margin_x", look.margin_x.unwrap_or(0.0), 2.0)?;
+            share("recogniser.looks.extend_down", look.extend_down, 2.0)?;
+            if !(1..=2).contains(&look.rows) {
+                return Err(format!("recogniser.looks.rows must be 1 or 2, not {}", look.rows));
+            }
+        }
         if self.alphabet.is_empty() == self.alphabet_metadata.is_empty() {
             return Err("recogniser needs either alphabet or alphabet_metadata".to_owned());
         }
@@ -287,7 +365,8 @@ mod names {
         "top-left" => Fit::TopLeft, "center" => Fit::Center, "aspect" => Fit::Aspect, "stretch" => Fit::Stretch,
         "line" => Fit::Line);
     words!(detect, DetectLayout,
-        "yolox" => DetectLayout::Yolox, "yolov8" => DetectLayout::Yolov8, "retinaface" => DetectLayout::Retinaface,
+        "yolox" => DetectLayout::Yolox, "yolov8" => DetectLayout::Yolov8, "yolov5" => DetectLayout::Yolov5,
+        "nanodet" => DetectLayout::Nanodet, "retinaface" => DetectLayout::Retinaface,
         "nms7" => DetectLayout::Nms7, "nms6" => DetectLayout::Nms6);
 }
 

@@ -5,16 +5,20 @@ mod detector;
 mod engine;
 mod error;
 mod fetched;
+mod guess;
+mod inspect;
 mod locate;
 mod manifest;
 mod model;
 mod ort_engine;
 mod pipeline;
+mod plates;
 mod recogniser;
 
 pub use engine::{Engine, Port, Provider, Signature};
 pub use error::InferenceError;
+pub use inspect::{Inspected, check_model, inspect, places};
 pub use manifest::{
-    Classes, DetectorSpec, InputSpec, Manifest, RecogniserLayout, RecogniserSpec, Role, manifest_names,
+    Classes, DetectorSpec, InputSpec, Look, Manifest, RecogniserLayout, RecogniserSpec, Role, Sight, manifest_names,
 };
 pub use pipeline::{ModelInfo, Pipeline, PipelineInfo};

@@ -3,34 +3,26 @@
 use super::detector::{DetectorModel, View};
 use super::model::Model;
 use super::ort_engine::Runtime;
+use super::plates::PlateSearch;
 use super::recogniser::Recogniser;
 use super::{InferenceError, Role};
 use crate::config::ModelsConfig;
 use crate::domain::{BBox, Detection, Frame, FrameReading, PlateRead, Timing};
 use crate::imaging::{PixelRect, Resampler};
-use crate::vision::fuse_looks;
+use crate::vision::Grammar;
 use serde::Serialize;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// The value of `models.vehicle` for no vehicle detector.
 const NONE: &str = "none";
-/// Vehicles looked at closely in one frame, surest first: bounds the time of a frame of a full car park.
-const MAX_VEHICLES: usize = 12;
-/// Plates read in one frame, surest first.
-const MAX_PLATES: usize = 16;
-/// A vehicle narrower or lower than this carries no legible plate.
-const MIN_VEHICLE_PIXELS: u32 = 64;
-/// A vehicle is looked at closely if that shows it at least so much larger than the full frame does. On 108 photos, fewer
-/// close looks than at 1.0 and no fewer plates read right.
-const MIN_ZOOM: f32 = 1.6;
-
 /// All models, ready to read frames. One thread owns it.
 pub struct Pipeline {
     runtime: Runtime,
     vehicle: Option<DetectorModel>,
     plate: DetectorModel,
     ocr: Recogniser,
+    grammar: Grammar,
     resampler: Resampler,
 }
 
@@ -41,6 +33,8 @@ pub struct PipelineInfo {
     pub runtime_version: String,
     pub runtime_path: PathBuf,
     pub models: Vec<ModelInfo>,
+    /// Letters of the configured regions that the recogniser does not know.
+    pub alphabet_lacks: String,
 }
 
 /// One model in use.
@@ -64,9 +58,18 @@ impl Pipeline {
         };
         let plate = DetectorModel::load(&runtime, config, Role::Plate, &config.plate)?;
         let ocr = Recogniser::load(&runtime, config, &config.ocr)?;
-        let pipeline = Self { runtime, vehicle, plate, ocr, resampler: Resampler::new()? };
+        let grammar = Grammar::of(&config.regions).map_err(InferenceError::Regions)?;
+        let pipeline = Self { runtime, vehicle, plate, ocr, grammar, resampler: Resampler::new()? };
         for model in &pipeline.describe().models {
             tracing::debug!(role = model.role, name = model.name, provider = model.provider, "model loaded");
+        }
+        let lacks = pipeline.describe().alphabet_lacks;
+        if !lacks.is_empty() {
+            tracing::warn!(
+                model = config.ocr,
+                lacks,
+                "the recogniser cannot read all letters of models.regions; choose another models.ocr"
+            );
         }
         Ok(pipeline)
     }
@@ -79,6 +82,7 @@ impl Pipeline {
             runtime_version: self.runtime.version.clone(),
             runtime_path: self.runtime.path.clone(),
             models: models.map(describe).collect(),
+            alphabet_lacks: self.grammar.missing_from(|letter| self.ocr.knows(letter)),
         }
     }
 
@@ -88,24 +92,30 @@ impl Pipeline {
         let started = Instant::now();
         let vehicles = self.find_vehicles(frame, &mut spent)?;
         let vehicles_found = Instant::now();
-        let found = self.find_plates(frame, &vehicles, &mut spent)?;
+        let known = self.vehicle.is_some().then_some(vehicles.as_slice());
+        let (model, resampler) = (&mut self.plate, &mut self.resampler);
+        let found = PlateSearch { model, resampler, spent: &mut spent }.all(frame, known)?;
         let plates_found = Instant::now();
         let mut plates = Vec::with_capacity(found.len());
         for plate in found {
-            let text = self.ocr.read(frame, &plate, &mut self.resampler, &mut spent)?;
-            let looks = PixelRect::of(&plate.bbox, frame).map(|area| self.resampler.looks(frame, area)).transpose()?;
+            let text = self.ocr.read(frame, &plate, &self.grammar, &mut self.resampler, &mut spent)?;
+            let judged = self.grammar.judge(&text.read.text);
+            let changed = judged.text != text.read.text;
+            let found = plate.best();
+            let looks = PixelRect::of(&found.bbox, frame).map(|area| self.resampler.looks(frame, area)).transpose()?;
             plates.push(PlateRead {
-                bbox: plate.bbox,
+                bbox: found.bbox,
                 corners: text.corners,
-                confidence: plate.confidence,
-                text: text.read.text,
+                confidence: found.confidence,
+                raw_text: changed.then_some(text.read.text),
+                text: judged.text,
                 text_confidence: text.read.confidence,
                 characters: text.read.characters,
                 province: text.province,
-                vehicle: carrier(&plate.bbox, &vehicles),
+                vehicle: carrier(&found.bbox, &vehicles),
+                fits_grammar: judged.fits,
                 sharpness: looks.map(|looks| looks.sharpness),
                 light: looks.map(|looks| looks.light),
-                ..PlateRead::default()
             });
         }
         let timing = Timing {
@@ -124,33 +134,6 @@ impl Pipeline {
             Some(model) => model.detect(frame, PixelRect::whole(frame), View::Frame, &mut self.resampler, spent),
             None => Ok(Vec::new()),
         }
-    }
-
-    /// Plates of the full frame and of the crops of smaller vehicles together, each plate once, surest first. The full
-    /// frame is always looked at: on close-ups the vehicle's crop alone finds fewer, and a plate may hang where no vehicle
-    /// was seen.
-    fn find_plates(
-        &mut self,
-        frame: &Frame,
-        vehicles: &[Detection],
-        spent: &mut Duration,
-    ) -> Result<Vec<Detection>, InferenceError> {
-        let whole = PixelRect::whole(frame);
-        let full = self.plate.detect(frame, whole, View::Frame, &mut self.resampler, spent)?;
-        let mut close = Vec::new();
-        for vehicle in vehicles.iter().take(MAX_VEHICLES) {
-            if let Some(area) = PixelRect::of(&vehicle.bbox, frame).filter(|area| self.is_worth_a_look(whole, *area)) {
-                close.extend(self.plate.detect(frame, area, View::Vehicle, &mut self.resampler, spent)?);
-            }
-        }
-        let mut plates = fuse_looks(full, close);
-        plates.truncate(MAX_PLATES);
-        Ok(plates)
-    }
-
-    fn is_worth_a_look(&self, whole: PixelRect, vehicle: PixelRect) -> bool {
-        let zoom = self.plate.scale(vehicle, View::Vehicle) / self.plate.scale(whole, View::Frame);
-        vehicle.width.min(vehicle.height) >= MIN_VEHICLE_PIXELS && zoom >= MIN_ZOOM
     }
 }
 

@@ -2,11 +2,15 @@
 
 use super::model::{Model, ordered};
 use super::ort_engine::Runtime;
-use super::{InferenceError, RecogniserLayout, RecogniserSpec, Role};
+use super::plates::FoundPlate;
+use super::{InferenceError, Look, RecogniserLayout, RecogniserSpec, Role, Sight};
 use crate::config::ModelsConfig;
 use crate::domain::{BBox, Detection, Frame, Point, Quad};
 use crate::imaging::{Filter, PixelRect, Resampler};
-use crate::vision::{Alphabet, DecodeError, Letterbox, TensorView, TextRead, decode_ctc, decode_slots, most_likely};
+use crate::vision::{
+    Alphabet, Blank, DecodeError, Grammar, Letterbox, TensorView, TextRead, decode_ctc, decode_slots, most_likely,
+    softmax,
+};
 use std::time::Duration;
 
 pub(super) struct Recogniser {
@@ -31,37 +35,104 @@ impl Recogniser {
         Ok(Self { model, spec, alphabet, outputs })
     }
 
-    /// Reads one plate. Adds the time inside the runtime to `spent`.
+    /// Is it in the alphabet, or its lower case?
+    pub(super) fn knows(&self, letter: char) -> bool {
+        self.alphabet.has(letter) || letter.to_lowercase().any(|lower| self.alphabet.has(lower))
+    }
+
+    /// Reads one plate: once, and where that is unsure in every other way the manifest knows; the surest read stays, one
+    /// that fits the grammar before one that does not. Adds the time inside the runtime to `spent`.
     pub(super) fn read(
         &mut self,
         frame: &Frame,
-        plate: &Detection,
+        plate: &FoundPlate,
+        grammar: &Grammar,
         resampler: &mut Resampler,
         spent: &mut Duration,
     ) -> Result<PlateText, InferenceError> {
-        let extended = self.read_part(frame, plate, self.spec.extend_down, resampler, spent)?;
+        let RecogniserSpec { margin, rectify, sure, .. } = self.spec;
+        let first =
+            Look { sight: Sight::Close, margin, rectify, unfit_only: false, margin_x: None, rows: 1, extend_down: 0.0 };
+        let mut best = self.read_look(frame, plate, first, resampler, spent)?;
+        let fits = |text: &PlateText| grammar.judge(&text.read.text).fits != Some(false);
+        if fits(&best) && best.read.least_certain() >= sure {
+            return Ok(best);
+        }
+        for index in 0..self.spec.looks.len() {
+            let look = self.spec.looks[index];
+            if look.unfit_only && fits(&best) {
+                continue;
+            }
+            let text = self.read_look(frame, plate, look, resampler, spent)?;
+            let rank = |text: &PlateText| (fits(text), text.read.confidence);
+            if rank(&text) > rank(&best) {
+                best = text;
+            }
+        }
+        Ok(best)
+    }
+
+    /// A plate whose second row may be missing from the box is read with it, and where there is none, without.
+    fn read_look(
+        &mut self,
+        frame: &Frame,
+        plate: &FoundPlate,
+        look: Look,
+        resampler: &mut Resampler,
+        spent: &mut Duration,
+    ) -> Result<PlateText, InferenceError> {
+        let plate = match look.sight {
+            Sight::Close => plate.best(),
+            Sight::First => plate.first.clone(),
+            Sight::Mean => plate.mean(),
+        };
+        if look.rows == 2 {
+            return self.read_rows(frame, &plate, look, resampler, spent);
+        }
+        let extended = self.read_part(frame, &plate, look, self.spec.extend_down, resampler, spent)?;
         let one_row = !self.spec.provinces.is_empty() && extended.province.is_none();
         if self.spec.extend_down > 0.0 && one_row {
-            return self.read_part(frame, plate, 0.0, resampler, spent);
+            return self.read_part(frame, &plate, look, 0.0, resampler, spent);
         }
         Ok(extended)
+    }
+
+    /// The upper row and the lower one, one after the other; nothing of a plate too long for two.
+    fn read_rows(
+        &mut self,
+        frame: &Frame,
+        plate: &Detection,
+        look: Look,
+        resampler: &mut Resampler,
+        spent: &mut Duration,
+    ) -> Result<PlateText, InferenceError> {
+        let mut joined = PlateText { read: TextRead::default(), province: None, corners: plate.bbox.into() };
+        let Some(rows) = rows_of(&plate.bbox, look.extend_down) else { return Ok(joined) };
+        for bbox in rows {
+            let row = Detection { bbox, corners: None, ..plate.clone() };
+            let text = self.read_part(frame, &row, look, 0.0, resampler, spent)?;
+            joined.read = joined.read.followed_by(text.read);
+        }
+        joined.corners = rows[0].union(&rows[1]).into();
+        Ok(joined)
     }
 
     fn read_part(
         &mut self,
         frame: &Frame,
         plate: &Detection,
+        look: Look,
         extend_down: f32,
         resampler: &mut Resampler,
         spent: &mut Duration,
     ) -> Result<PlateText, InferenceError> {
         let bbox = BBox { y2: plate.bbox.y2 + plate.bbox.height() * extend_down, ..plate.bbox };
-        let wide = bbox.widen(self.spec.margin, self.spec.margin);
+        let margins = (look.margin_x.unwrap_or(look.margin), look.margin);
+        let wide = bbox.widen(margins.0, margins.1);
         let Some(area) = PixelRect::of(&wide, frame) else {
             return Ok(PlateText { read: TextRead::default(), province: None, corners: plate.bbox.into() });
         };
-        let tilted =
-            plate.corners.filter(|_| self.spec.rectify).map(|quad| stretch(&quad, extend_down, self.spec.margin));
+        let tilted = plate.corners.filter(|_| look.rectify).map(|quad| stretch(&quad, extend_down, margins));
         let (width, height) = match &tilted {
             Some(quad) => side_lengths(quad),
             None => (area.width, area.height),
@@ -109,9 +180,11 @@ fn decode(
 ) -> Result<(TextRead, Option<String>), DecodeError> {
     let missing = DecodeError::Outputs { layout: "ocr", expected: 1, got: 0 };
     let text = outputs.first().ok_or(missing)?;
+    let probabilities = spec.logits.then(|| softmax(text));
+    let text = &TensorView { data: probabilities.as_deref().unwrap_or(text.data), ..*text };
     let read = match (spec.layout, spec.pad) {
         (RecogniserLayout::Slots, Some(pad)) => decode_slots(text, alphabet, pad)?,
-        _ => decode_ctc(text, alphabet)?,
+        _ => decode_ctc(text, alphabet, if spec.blank_last { Blank::Last } else { Blank::First })?,
     };
     let province = outputs.get(1).map(|provinces| most_likely(provinces.data).0);
     let province = province.and_then(|class| spec.provinces.get(class)).filter(|name| !name.is_empty());
@@ -144,8 +217,21 @@ fn plan(model: &Model) -> Result<(RecogniserSpec, Alphabet, Vec<usize>), String>
     Ok((spec, alphabet, outputs))
 }
 
+/// A plate of two rows is at most so many times as wide as high.
+const TWO_ROWS: f32 = 2.5;
+/// Rows overlap by this share of the plate's height: the line between them is not exactly in the middle.
+const ROWS_OVERLAP: f32 = 0.04;
+
+/// The two rows of a plate whose box is first lengthened downwards; `None` where it is too long for that.
+fn rows_of(plate: &BBox, extend_down: f32) -> Option<[BBox; 2]> {
+    let whole = BBox { y2: plate.y2 + plate.height() * extend_down, ..*plate };
+    let (middle, overlap) = (whole.center().y, whole.height() * ROWS_OVERLAP);
+    let rows = [BBox { y2: middle + overlap, ..whole }, BBox { y1: middle - overlap, ..whole }];
+    (whole.is_valid() && whole.width() < TWO_ROWS * whole.height()).then_some(rows)
+}
+
 /// The quadrilateral lengthened downwards and then widened on every side, along its own edges.
-fn stretch(quad: &Quad, extend_down: f32, margin: f32) -> Quad {
+fn stretch(quad: &Quad, extend_down: f32, margins: (f32, f32)) -> Quad {
     let [tl, tr, br, bl] = quad.0;
     let along = |from: Point, to: Point, share: f32| {
         Point::new(from.x + (to.x - from.x) * share, from.y + (to.y - from.y) * share)
@@ -153,8 +239,8 @@ fn stretch(quad: &Quad, extend_down: f32, margin: f32) -> Quad {
     let (bl, br) = (along(tl, bl, 1.0 + extend_down), along(tr, br, 1.0 + extend_down));
     // Bilinear continuation of the quadrilateral's own coordinates.
     let at = |u: f32, v: f32| along(along(tl, tr, u), along(bl, br, u), v);
-    let (low, high) = (-margin, 1.0 + margin);
-    Quad([at(low, low), at(high, low), at(high, high), at(low, high)])
+    let (left, right, top, bottom) = (-margins.0, 1.0 + margins.0, -margins.1, 1.0 + margins.1);
+    Quad([at(left, top), at(right, top), at(right, bottom), at(left, bottom)])
 }
 
 /// The longer of each pair of opposite edges, in whole pixels, at least 1.
@@ -171,13 +257,21 @@ mod tests {
     #[test]
     fn a_box_stretched_as_a_quad_is_the_box_widened() {
         let bbox = BBox::new(10.0, 20.0, 50.0, 30.0);
-        let quad = stretch(&bbox.into(), 0.5, 0.1);
+        let quad = stretch(&bbox.into(), 0.5, (0.1, 0.1));
         let expected = BBox { y2: 35.0, ..bbox }.widen(0.1, 0.1);
         let got = quad.bbox();
         for (a, b) in <[f32; 4]>::from(got).into_iter().zip(<[f32; 4]>::from(expected)) {
             assert!((a - b).abs() < 1e-4, "{got:?} is not {expected:?}");
         }
         assert_eq!(side_lengths(&bbox.into()), (40, 10));
+    }
+
+    #[test]
+    fn a_long_plate_has_no_second_row_and_a_square_one_has_it_below() {
+        assert_eq!(rows_of(&BBox::new(0.0, 0.0, 100.0, 20.0), 0.0), None);
+        assert_eq!(rows_of(&BBox::new(0.0, 0.0, f32::NAN, 20.0), 0.0), None);
+        let [upper, lower] = rows_of(&BBox::new(0.0, 0.0, 100.0, 40.0), 0.25).unwrap();
+        assert_eq!((upper.y1, upper.y2, lower.y1, lower.y2), (0.0, 27.0, 23.0, 50.0));
     }
 
     #[test]

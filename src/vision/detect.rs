@@ -1,6 +1,7 @@
 //! From a detector's output tensors to boxes, one function per layout. Boxes are in pixels of the tensor; NMS and the
 //! way back to the picture are the caller's, except where said.
 
+use super::detect_more::{BINS, nanodet, yolov5};
 use super::{DecodeError, TensorView};
 use crate::domain::{BBox, Point, Quad};
 
@@ -23,6 +24,12 @@ pub enum DetectLayout {
     Yolox,
     /// `[1, 4 + C, A]`: centre and size in tensor pixels, class scores (Ultralytics v8/v9/11).
     Yolov8,
+    /// `[1, A, 5 + 2K + C]`: centre and size in tensor pixels, objectness, K landmarks, classes (YOLOv5, v7; with
+    /// landmarks YOLOv5-face and its kin).
+    Yolov5,
+    /// Class scores `[1, N, C]` of the strides 8/16/32, then distances `[1, N, 32]` of each: four sides of eight bins
+    /// (NanoDet-m).
+    Nanodet,
     /// `loc [1, P, 4]`, `conf [1, P, 2]`, `landms [1, P, 8]` over priors of 24/48, 96/192, 384/768 pixels at
     /// strides 8/16/32, variances .1 and .2 (RetinaFace with four corners).
     Retinaface,
@@ -37,9 +44,11 @@ pub enum DetectLayout {
 pub struct Detector {
     pub layout: DetectLayout,
     pub classes: usize,
+    /// Points a box comes with, in [`DetectLayout::Yolov5`]; four are the plate's corners.
+    pub landmarks: usize,
 }
 
-const STRIDES: [usize; 3] = [8, 16, 32];
+pub(super) const STRIDES: [usize; 3] = [8, 16, 32];
 
 impl Detector {
     /// Whether the graph has done NMS already.
@@ -56,6 +65,12 @@ impl Detector {
                 vec![vec![one, size.map(|(w, h)| yolox_cells(w, h)), Some(5 + self.classes)]]
             }
             DetectLayout::Yolov8 => vec![vec![one, Some(4 + self.classes), None]],
+            DetectLayout::Yolov5 => vec![vec![one, None, Some(5 + 2 * self.landmarks + self.classes)]],
+            DetectLayout::Nanodet => {
+                let cells = STRIDES.map(|s| size.map(|(w, h)| w.div_ceil(s) * h.div_ceil(s)));
+                let scores = cells.map(|cells| vec![one, cells, Some(self.classes)]);
+                scores.into_iter().chain(cells.map(|cells| vec![one, cells, Some(4 * BINS)])).collect()
+            }
             DetectLayout::Retinaface => {
                 let priors = size.map(|(w, h)| 2 * prior_cells(w, h));
                 [4, 2, 8].map(|n| vec![one, priors, Some(n)]).into()
@@ -80,6 +95,8 @@ impl Detector {
         let mut found = match self.layout {
             DetectLayout::Yolox => yolox(outputs[0].data, self.classes, width, height, threshold, &keep),
             DetectLayout::Yolov8 => yolov8(outputs[0].data, self.classes, threshold, &keep),
+            DetectLayout::Yolov5 => yolov5(outputs[0].data, self.classes, self.landmarks, threshold, &keep),
+            DetectLayout::Nanodet => nanodet(outputs, self.classes, width, threshold, &keep),
             DetectLayout::Retinaface => {
                 let [loc, conf, landms] = [outputs[0].data, outputs[1].data, outputs[2].data];
                 retinaface(loc, conf, landms, width, height, threshold)
@@ -96,6 +113,8 @@ impl Detector {
         match self.layout {
             DetectLayout::Yolox => "yolox",
             DetectLayout::Yolov8 => "yolov8",
+            DetectLayout::Yolov5 => "yolov5",
+            DetectLayout::Nanodet => "nanodet",
             DetectLayout::Retinaface => "retinaface",
             DetectLayout::Nms7 => "nms7",
             DetectLayout::Nms6 => "nms6",
@@ -182,7 +201,7 @@ fn yolov8(data: &[f32], classes: usize, threshold: f32, keep: &impl Fn(usize) ->
 }
 
 /// The wanted class with the highest score; `None` where no wanted class has a score that is a number.
-fn best_class(scores: impl Iterator<Item = f32>, keep: &impl Fn(usize) -> bool) -> Option<(usize, f32)> {
+pub(super) fn best_class(scores: impl Iterator<Item = f32>, keep: &impl Fn(usize) -> bool) -> Option<(usize, f32)> {
     scores.enumerate().filter(|(class, score)| keep(*class) && !score.is_nan()).max_by(|a, b| a.1.total_cmp(&b.1))
 }
 
@@ -219,7 +238,7 @@ fn retinaface(
 }
 
 /// Four corners, whatever order the model gives them in, as top left, top right, bottom right, bottom left.
-fn in_reading_order(mut points: [Point; 4]) -> Quad {
+pub(super) fn in_reading_order(mut points: [Point; 4]) -> Quad {
     points.sort_by(|a, b| a.y.total_cmp(&b.y));
     let [a, b, c, d] = points;
     let (top_left, top_right) = if a.x <= b.x { (a, b) } else { (b, a) };

@@ -11,7 +11,7 @@ fn all(_: usize) -> bool {
 
 #[test]
 fn yolox_boxes_are_grid_relative() {
-    let detector = Detector { layout: DetectLayout::Yolox, classes: 3 };
+    let detector = Detector { layout: DetectLayout::Yolox, classes: 3, landmarks: 0 };
     // 32 × 32: 16 cells of stride 8, 4 of 16, 1 of 32.
     let mut data = vec![0.0; 21 * 8];
     let cell = 5; // column 1, row 1 of stride 8
@@ -24,7 +24,7 @@ fn yolox_boxes_are_grid_relative() {
 
 #[test]
 fn an_unwanted_class_does_not_hide_a_wanted_one() {
-    let detector = Detector { layout: DetectLayout::Yolox, classes: 2 };
+    let detector = Detector { layout: DetectLayout::Yolox, classes: 2, landmarks: 0 };
     let mut data = vec![0.0; 21 * 7];
     data[..7].copy_from_slice(&[0.5, 0.5, 0.0, 0.0, 1.0, 0.9, 0.6]);
     let found = detector.decode(&[view(&[1, 21, 7], &data)], 32, 32, 0.3, |class| class == 1).unwrap();
@@ -33,7 +33,7 @@ fn an_unwanted_class_does_not_hide_a_wanted_one() {
 
 #[test]
 fn yolov8_boxes_are_columns() {
-    let detector = Detector { layout: DetectLayout::Yolov8, classes: 2 };
+    let detector = Detector { layout: DetectLayout::Yolov8, classes: 2, landmarks: 0 };
     #[rustfmt::skip]
     let data = [
         10.0, 50.0, 0.0,
@@ -50,7 +50,7 @@ fn yolov8_boxes_are_columns() {
 
 #[test]
 fn retinaface_boxes_start_from_their_priors() {
-    let detector = Detector { layout: DetectLayout::Retinaface, classes: 1 };
+    let detector = Detector { layout: DetectLayout::Retinaface, classes: 1, landmarks: 0 };
     // 20 × 9: strides give 3×2, 2×1 and 1×1 cells, two priors each.
     let priors = 18;
     let (mut loc, mut conf, mut landms) = (vec![0.0; priors * 4], vec![0.0; priors * 2], vec![0.0; priors * 8]);
@@ -71,21 +71,23 @@ fn retinaface_boxes_start_from_their_priors() {
 
 #[test]
 fn boxes_with_nms_in_the_graph_are_rows_and_may_be_none() {
-    let nms7 = Detector { layout: DetectLayout::Nms7, classes: 1 };
+    let nms7 = Detector { layout: DetectLayout::Nms7, classes: 1, landmarks: 0 };
     let found = nms7.decode(&[view(&[1, 7], &[0.0, 1.0, 2.0, 3.0, 4.0, 0.0, 0.9])], 64, 64, 0.5, all).unwrap();
     assert_eq!((found[0].bbox, found[0].score), (BBox::new(1.0, 2.0, 3.0, 4.0), 0.9));
     assert!(nms7.decode(&[view(&[0, 7], &[])], 64, 64, 0.5, all).unwrap().is_empty());
-    let nms6 = Detector { layout: DetectLayout::Nms6, classes: 3 };
+    let nms6 = Detector { layout: DetectLayout::Nms6, classes: 3, landmarks: 0 };
     let found = nms6.decode(&[view(&[1, 1, 6], &[1.0, 2.0, 3.0, 4.0, 0.9, 2.0])], 64, 64, 0.5, all).unwrap();
     assert_eq!((found[0].class, found[0].score), (2, 0.9));
 }
 
 #[test]
 fn a_wrong_shape_is_named_with_what_was_expected() {
-    let detector = Detector { layout: DetectLayout::Yolox, classes: 80 };
+    let detector = Detector { layout: DetectLayout::Yolox, classes: 80, landmarks: 0 };
     let error = detector.decode(&[view(&[1, 84, 8400], &vec![0.0; 84 * 8400])], 416, 416, 0.3, all).unwrap_err();
     assert_eq!(error.to_string(), "output \"output\" has shape [1, 84, 8400]; the layout yolox needs [1, 3549, 85]");
-    let error = Detector { layout: DetectLayout::Retinaface, classes: 1 }.decode(&[], 64, 64, 0.3, all).unwrap_err();
+    let error = Detector { layout: DetectLayout::Retinaface, classes: 1, landmarks: 0 }
+        .decode(&[], 64, 64, 0.3, all)
+        .unwrap_err();
     assert_eq!(error, DecodeError::Outputs { layout: "retinaface", expected: 3, got: 0 });
 }
 
@@ -93,6 +95,8 @@ fn any_layout() -> impl Strategy<Value = DetectLayout> {
     prop_oneof![
         Just(DetectLayout::Yolox),
         Just(DetectLayout::Yolov8),
+        Just(DetectLayout::Yolov5),
+        Just(DetectLayout::Nanodet),
         Just(DetectLayout::Retinaface),
         Just(DetectLayout::Nms7),
         Just(DetectLayout::Nms6)
@@ -113,7 +117,7 @@ proptest! {
     fn no_numbers_make_a_decoder_panic_or_give_a_box_that_is_none(
         layout in any_layout(), seed in proptest::collection::vec(any_number(), 64), rows in 0usize..5,
     ) {
-        let detector = Detector { layout, classes: 2 };
+        let detector = Detector { layout, classes: 2, landmarks: 0 };
         let shapes: Vec<Vec<usize>> = detector
             .expected_outputs(Some(40), Some(24)).into_iter()
             .map(|shape| shape.into_iter().map(|side| side.unwrap_or(rows)).collect()).collect();
@@ -131,6 +135,6 @@ proptest! {
     ) {
         let data = vec![0.9; shape.iter().product()];
         let output = view(&shape, &data);
-        let _ = Detector { layout, classes: 2 }.decode(&[output, output, output], width, height, 0.3, all);
+        let _ = Detector { layout, classes: 2, landmarks: 0 }.decode(&[output, output, output], width, height, 0.3, all);
     }
 }

@@ -36,22 +36,32 @@ struct Plate {
 
 impl Plate {
     fn is_at(&self, bbox: &BBox) -> bool {
-        overlap_of_smaller(&self.surest.bbox, bbox) > SAME_PLATE
+        same_plate(&self.surest.bbox, bbox)
     }
 
     fn fused(self) -> Detection {
         let Some(other) = self.other else { return self.surest };
-        let weights = self.surest.confidence + other.confidence;
-        let share = if weights > 0.0 { other.confidence / weights } else { 0.0 };
-        let mix = |a: f32, b: f32| a + (b - a) * share;
-        let (a, b) = (self.surest.bbox, other.bbox);
-        let bbox = BBox::new(mix(a.x1, b.x1), mix(a.y1, b.y1), mix(a.x2, b.x2), mix(a.y2, b.y2));
-        let corners =
-            self.surest.corners.zip(other.corners).map(|(a, b)| {
-                Quad(std::array::from_fn(|i| Point::new(mix(a.0[i].x, b.0[i].x), mix(a.0[i].y, b.0[i].y))))
-            });
-        Detection { bbox, corners, ..self.surest }
+        mean_of(&self.surest, &other)
     }
+}
+
+/// Two boxes of one plate made one: the mean of both, weighted by confidence, with the first's confidence and class.
+pub fn mean_of(surest: &Detection, other: &Detection) -> Detection {
+    let weights = surest.confidence + other.confidence;
+    let share = if weights > 0.0 { other.confidence / weights } else { 0.0 };
+    let mix = |a: f32, b: f32| a + (b - a) * share;
+    let (a, b) = (surest.bbox, other.bbox);
+    let bbox = BBox::new(mix(a.x1, b.x1), mix(a.y1, b.y1), mix(a.x2, b.x2), mix(a.y2, b.y2));
+    let corners = surest
+        .corners
+        .zip(other.corners)
+        .map(|(a, b)| Quad(std::array::from_fn(|i| Point::new(mix(a.0[i].x, b.0[i].x), mix(a.0[i].y, b.0[i].y)))));
+    Detection { bbox, corners, ..surest.clone() }
+}
+
+/// Do two boxes of different looks show the same plate?
+pub fn same_plate(a: &BBox, b: &BBox) -> bool {
+    overlap_of_smaller(a, b) > SAME_PLATE
 }
 
 #[cfg(test)]

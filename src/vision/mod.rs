@@ -2,8 +2,10 @@
 //! no OpenCV, no runtime, no files. A tensor of the wrong shape is an error, never a panic.
 
 mod detect;
+mod detect_more;
 mod error;
 mod fuse;
+mod grammar;
 mod letterbox;
 mod nms;
 mod ocr;
@@ -12,9 +14,10 @@ mod text;
 
 pub use detect::{Candidate, DetectLayout, Detector};
 pub use error::DecodeError;
-pub use fuse::fuse_looks;
+pub use fuse::{fuse_looks, mean_of, same_plate};
+pub use grammar::{Grammar, GrammarError, Judged};
 pub use letterbox::{Fit, Letterbox};
 pub use nms::{keep_best, overlap_of_smaller};
-pub use ocr::{Alphabet, TextRead, decode_ctc, decode_slots, most_likely};
+pub use ocr::{Alphabet, Blank, TextRead, decode_ctc, decode_slots, most_likely, softmax};
 pub use tensor::{ChannelOrder, Element, Packing, TensorBuffer, TensorData, TensorLayout, TensorView};
 pub use text::normalise;

@@ -15,6 +15,20 @@ pub struct TextRead {
 }
 
 impl TextRead {
+    /// This text with another behind it.
+    pub fn followed_by(mut self, next: TextRead) -> Self {
+        self.text.push_str(&next.text);
+        self.characters.extend(next.characters);
+        let sum: f32 = self.characters.iter().map(|read| read.confidence).sum();
+        self.confidence = if self.characters.is_empty() { 0.0 } else { sum / self.characters.len() as f32 };
+        self
+    }
+
+    /// The lowest probability of its characters; 0 where nothing was read.
+    pub fn least_certain(&self) -> f32 {
+        self.characters.iter().map(|read| read.confidence).reduce(f32::min).unwrap_or(0.0)
+    }
+
     /// Of what was read, what belongs on a plate. A character that normalises to several keeps its probability for each.
     fn from_raw(raw: impl Iterator<Item = CharRead>) -> Self {
         // Combining marks must meet their base before normalisation, so the text is normalised as a whole first; where
@@ -61,6 +75,10 @@ impl Alphabet {
         Self { characters }
     }
 
+    pub fn has(&self, character: char) -> bool {
+        self.characters.contains(&character)
+    }
+
     pub fn len(&self) -> usize {
         self.characters.len()
     }
@@ -70,23 +88,47 @@ impl Alphabet {
     }
 }
 
-/// Greedy CTC: `[1, T, C]` probabilities, class 0 the blank, class i the alphabet's character i − 1; runs of the same
-/// class are one character, whose probability is the run's highest.
-pub fn decode_ctc(output: &TensorView<'_>, alphabet: &Alphabet) -> Result<TextRead, DecodeError> {
+/// Where a CTC output has its blank.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blank {
+    /// Class 0; class i is the alphabet's character i − 1.
+    First,
+    /// The last class; class i is the alphabet's character i.
+    Last,
+}
+
+/// The output's numbers with a softmax over the classes of each step.
+pub fn softmax(output: &TensorView<'_>) -> Vec<f32> {
+    let classes = output.shape.last().copied().unwrap_or(0).max(1);
+    let mut data = output.data.to_vec();
+    for step in data.chunks_mut(classes) {
+        let highest = step.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        step.iter_mut().for_each(|score| *score = (*score - highest).exp());
+        let sum: f32 = step.iter().sum();
+        step.iter_mut().for_each(|score| *score /= sum);
+    }
+    data
+}
+
+/// Greedy CTC: `[1, T, C]` probabilities of the blank and the alphabet's characters; runs of the same class are one
+/// character, whose probability is the run's highest.
+pub fn decode_ctc(output: &TensorView<'_>, alphabet: &Alphabet, blank: Blank) -> Result<TextRead, DecodeError> {
     let classes = classes_of(output, "ctc")?;
     if alphabet.len() + 1 != classes {
         let rule = "CTC has one class a character and the blank";
         return Err(DecodeError::Alphabet { got: alphabet.len(), classes, rule });
     }
     let mut raw: Vec<CharRead> = Vec::new();
-    let mut before = 0;
+    let blank_class = if blank == Blank::First { 0 } else { classes - 1 };
+    let shift = usize::from(blank == Blank::First);
+    let mut before = blank_class;
     for step in output.data.chunks_exact(classes) {
         let (class, confidence) = most_likely(step);
-        if class != 0 && class == before {
+        if class != blank_class && class == before {
             if let Some(last) = raw.last_mut() {
                 last.confidence = last.confidence.max(confidence);
             }
-        } else if let Some(&character) = class.checked_sub(1).and_then(|i| alphabet.characters.get(i)) {
+        } else if let Some(&character) = class.checked_sub(shift).and_then(|i| alphabet.characters.get(i)) {
             raw.push(CharRead { character, confidence });
         }
         before = class;
@@ -150,7 +192,7 @@ mod tests {
     fn ctc_merges_runs_and_a_blank_parts_doubles() {
         let alphabet = Alphabet::from_text("AB1");
         let data = rows(4, &[(0, 0.9), (1, 0.5), (1, 0.8), (0, 0.9), (1, 0.6), (3, 0.7)]);
-        let read = decode_ctc(&view(&[1, 6, 4], &data), &alphabet).unwrap();
+        let read = decode_ctc(&view(&[1, 6, 4], &data), &alphabet, Blank::First).unwrap();
         assert_eq!(read.text, "AA1");
         let confidences: Vec<f32> = read.characters.iter().map(|c| c.confidence).collect();
         assert_eq!(confidences, [0.8, 0.6, 0.7]);
@@ -162,8 +204,19 @@ mod tests {
         let alphabet = Alphabet::from_lines("a\n-");
         assert_eq!(alphabet.len(), 3, "the space comes on top");
         let data = rows(4, &[(1, 0.8), (2, 0.3), (1, 0.8), (3, 0.2)]);
-        let read = decode_ctc(&view(&[1, 4, 4], &data), &alphabet).unwrap();
+        let read = decode_ctc(&view(&[1, 4, 4], &data), &alphabet, Blank::First).unwrap();
         assert_eq!((read.text.as_str(), read.confidence), ("AA", 0.8));
+    }
+
+    #[test]
+    fn the_blank_may_be_last_and_scores_may_be_raw() {
+        let alphabet = Alphabet::from_text("AB1");
+        let data = rows(4, &[(3, 9.0), (0, 9.0), (3, 9.0), (0, 9.0), (2, 9.0)]);
+        let raw = view(&[1, 5, 4], &data);
+        let probabilities = softmax(&raw);
+        let read = decode_ctc(&TensorView { data: &probabilities, ..raw }, &alphabet, Blank::Last).unwrap();
+        assert_eq!(read.text, "AA1");
+        assert!(read.confidence > 0.99 && read.confidence < 1.0, "{}", read.confidence);
     }
 
     #[test]
@@ -176,10 +229,10 @@ mod tests {
     #[test]
     fn a_foreign_alphabet_or_shape_is_refused() {
         let data = vec![0.1; 12];
-        let error = decode_ctc(&view(&[1, 3, 4], &data), &Alphabet::from_text("ABCDEF")).unwrap_err();
+        let error = decode_ctc(&view(&[1, 3, 4], &data), &Alphabet::from_text("ABCDEF"), Blank::First).unwrap_err();
         assert!(error.to_string().starts_with("an alphabet of 6 characters does not fit 4 classes"));
         assert!(decode_slots(&view(&[3, 4], &data), &Alphabet::from_text("ABC_"), '_').is_err());
-        assert!(decode_ctc(&view(&[1, 0, 0], &[]), &Alphabet::from_text("")).is_err());
+        assert!(decode_ctc(&view(&[1, 0, 0], &[]), &Alphabet::from_text(""), Blank::First).is_err());
     }
 
     proptest! {
@@ -189,7 +242,7 @@ mod tests {
         ) {
             let alphabet = Alphabet::from_text("ABก-1");
             for read in [
-                decode_ctc(&view(&[1, 10, 6], &data), &alphabet).unwrap(),
+                decode_ctc(&view(&[1, 10, 6], &data), &alphabet, Blank::First).unwrap(),
                 decode_slots(&view(&[1, 12, 5], &data), &alphabet, '-').unwrap(),
             ] {
                 prop_assert_eq!(&read.text, &read.characters.iter().map(|c| c.character).collect::<String>());

@@ -2,6 +2,8 @@
 
 pub mod check_config;
 #[cfg(feature = "vision")]
+pub mod eval;
+#[cfg(feature = "vision")]
 pub mod models;
 pub mod outbox;
 #[cfg(feature = "vision")]

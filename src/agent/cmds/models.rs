@@ -1,5 +1,7 @@
 //! `lpr-agent models`: what is pinned, what is there, and bringing what is missing.
 
+mod inspect;
+
 use crate::agent::{Exit, Failure};
 use crate::models::{Entry, ModelsError, Origins, Outcome, Progress, Source, SourceError, State, Store, When, fetch};
 use std::path::PathBuf;
@@ -28,6 +30,8 @@ enum Command {
         /// Names as `models list` shows them
         names: Vec<String>,
     },
+    /// Write the manifest of a foreign ONNX file, guessed from its graph, beside a copy of it
+    Inspect(inspect::Args),
     /// Check every file against its pin; exit 1 if one is missing or corrupt
     Verify(Folder),
 }
@@ -43,6 +47,7 @@ pub fn execute(args: &Args) -> Result<ExitCode, Failure> {
     match &args.command {
         Command::List(folder) => list(&Store::open(&folder.dir)?),
         Command::Fetch { folder, names } => fetch_named(&Store::open(&folder.dir)?, names),
+        Command::Inspect(args) => inspect::execute(args),
         Command::Verify(folder) => verify(&Store::open(&folder.dir)?),
     }
 }

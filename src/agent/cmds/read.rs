@@ -56,7 +56,7 @@ pub fn execute(args: &Args) -> Result<ExitCode, Failure> {
 }
 
 /// The file's configuration; without one the defaults, no camera needed.
-fn configuration(file: Option<&Path>) -> Result<AgentConfig, Failure> {
+pub(super) fn configuration(file: Option<&Path>) -> Result<AgentConfig, Failure> {
     if let Some(file) = file {
         return Ok(load_agent(file, std::env::vars())?);
     }
@@ -240,7 +240,7 @@ fn milliseconds_since(start: Instant) -> f64 {
     start.elapsed().as_secs_f64() * 1e3
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(0.0)
 }
@@ -280,6 +280,9 @@ struct PlateLine<'a> {
     confidence: f64,
     text: &'a str,
     text_confidence: f64,
+    /// Before a grammar changed it; left out where none did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    raw_text: Option<&'a str>,
     vehicle: Option<usize>,
 }
 
@@ -322,6 +325,7 @@ impl<'a> PlateLine<'a> {
             confidence: rounded(plate.confidence.into(), 1e4),
             text: &plate.text,
             text_confidence: rounded(plate.text_confidence.into(), 1e4),
+            raw_text: plate.raw_text.as_deref(),
             vehicle: plate.vehicle,
         }
     }
