@@ -177,6 +177,7 @@ fn open(browser: &Browser, server: &LprServer, place: &str) {
     browser.open("about:blank");
     browser.open(&format!("{}/#/{place}", server.url()));
     wait_live(browser);
+    browser.wait("a view", PATIENCE, "return document.getElementById('main').children.length > 0");
 }
 
 fn wait_live(browser: &Browser) {

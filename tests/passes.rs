@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
 
 mod common;
+#[path = "common/pass_score.rs"]
+mod pass_score;
 
 use lpr::capture::{self, OpenOptions};
 use lpr::clock::SystemClock;
@@ -13,6 +15,7 @@ use lpr::domain::{CaptureTime, Frame, PlateRead};
 use lpr::inference::Pipeline;
 use lpr::sim::{SimSpec, Simulator, VehicleTruth};
 use lpr::track::{Passage, TrackSettings, Tracker};
+use pass_score::PassScore;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,45 +30,6 @@ struct Reads {
     log: Vec<String>,
 }
 
-#[derive(Default)]
-struct Score {
-    passes: u32,
-    once: u32,
-    missed: u32,
-    doubled: u32,
-    voted_right: u32,
-    surest_right: u32,
-    single: u32,
-    single_right: u32,
-}
-
-impl Score {
-    fn add(&mut self, other: &Score) {
-        self.passes += other.passes;
-        self.once += other.once;
-        self.missed += other.missed;
-        self.doubled += other.doubled;
-        self.voted_right += other.voted_right;
-        self.surest_right += other.surest_right;
-        self.single += other.single;
-        self.single_right += other.single_right;
-    }
-
-    fn print(&self, name: &str) {
-        let share = |part: u32, whole: u32| part as f32 * 100.0 / whole.max(1) as f32;
-        println!(
-            "{name:78} passes {:3}  one event {:5.1} %  missed {} doubled {}  single frame right {:4.1} %  surest {:5.1} %  voted {:5.1} %",
-            self.passes,
-            share(self.once, self.passes),
-            self.missed,
-            self.doubled,
-            share(self.single_right, self.single),
-            share(self.surest_right, self.passes),
-            share(self.voted_right, self.passes),
-        );
-    }
-}
-
 /// The vehicle whose plate this is.
 fn owner<'a>(plate: &PlateRead, truth: &'a [VehicleTruth]) -> Option<&'a VehicleTruth> {
     let near = |vehicle: &&VehicleTruth| vehicle.plate_bbox.widen(0.2, 0.4).contains(plate.bbox.center());
@@ -73,14 +37,14 @@ fn owner<'a>(plate: &PlateRead, truth: &'a [VehicleTruth]) -> Option<&'a Vehicle
     truth.iter().filter(|vehicle| vehicle.visible > 0.3).filter(near).min_by(|a, b| off(a).total_cmp(&off(b)))
 }
 
-fn run(pipeline: &mut Pipeline, spec: &str) -> Score {
+fn run(pipeline: &mut Pipeline, spec: &str) -> PassScore {
     let mut simulator = Simulator::new(&SimSpec::parse(spec).unwrap());
     let settings = TrackSettings::default();
     let mut tracker = Tracker::new(settings.clone());
     let mut reads: BTreeMap<u32, Reads> = BTreeMap::new();
     let mut truths: BTreeMap<u64, Vec<VehicleTruth>> = BTreeMap::new();
     let mut passages: Vec<Passage> = Vec::new();
-    let mut score = Score::default();
+    let mut score = PassScore::default();
     for index in (0..simulator.frame_count()).filter(|index| !simulator.is_dropped(*index)).collect::<Vec<_>>() {
         let shot = simulator.render(index);
         let ms = 10_000 + (shot.time_s * 1000.0) as u64;
@@ -123,12 +87,7 @@ fn run(pipeline: &mut Pipeline, spec: &str) -> Score {
     // A pass is asked for where a plate could be read at all: in three frames.
     for (id, reads) in reads.iter().filter(|(_, reads)| reads.accepted >= 3) {
         let of = events.remove(id).unwrap_or_default();
-        score.passes += 1;
-        score.once += u32::from(of.len() == 1);
-        score.missed += u32::from(of.is_empty());
-        score.doubled += u32::from(of.len() > 1);
-        score.voted_right += u32::from(of.len() == 1 && of[0].plate.text == reads.text);
-        score.surest_right += u32::from(reads.surest.is_some_and(|(_, right)| right));
+        score.passed(&reads.text, &of, reads.surest.is_some_and(|(_, right)| right));
         if of.len() != 1 {
             let texts: Vec<&str> = of.iter().map(|passage| passage.plate.text.as_str()).collect();
             println!(
@@ -137,7 +96,7 @@ fn run(pipeline: &mut Pipeline, spec: &str) -> Score {
             );
         }
     }
-    score.print(spec);
+    score.print(&format!("{spec:78}"));
     score
 }
 
@@ -146,10 +105,10 @@ fn pipeline(ocr: &str) -> Pipeline {
     Pipeline::load(&config).unwrap()
 }
 
-fn run_all(specs: &[String]) -> Score {
+fn run_all(specs: &[String]) -> PassScore {
     let mut pipeline = pipeline("ppocr-v6");
-    let mut all = Score::default();
-    specs.iter().for_each(|spec| all.add(&run(&mut pipeline, spec)));
+    let mut all = PassScore::default();
+    specs.iter().for_each(|spec| all.add(run(&mut pipeline, spec)));
     all.print("all");
     all
 }

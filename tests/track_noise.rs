@@ -2,8 +2,12 @@
 //! Pure: simple traffic in front of a pinhole camera, a noise model instead of models, many seeds. Prints the table that
 //! `docs/tracking.md` quotes.
 
+#[path = "common/pass_score.rs"]
+mod pass_score;
+
 use lpr::domain::{BBox, CaptureTime, CharRead, Detection, Frame, FrameReading, PlateRead};
 use lpr::track::{Passage, TrackSettings, Tracker};
+use pass_score::PassScore;
 use std::collections::BTreeMap;
 
 /// Pixels.
@@ -336,35 +340,6 @@ fn traffic(scene: &str, dice: &mut Dice) -> (Vec<Car>, f32) {
     (cars.collect(), seconds)
 }
 
-#[derive(Default, Clone, Copy)]
-struct Score {
-    passes: u32,
-    once: u32,
-    missed: u32,
-    doubled: u32,
-    voted_right: u32,
-    surest_right: u32,
-    single: u32,
-    single_right: u32,
-}
-
-impl Score {
-    fn add(&mut self, other: Score) {
-        self.passes += other.passes;
-        self.once += other.once;
-        self.missed += other.missed;
-        self.doubled += other.doubled;
-        self.voted_right += other.voted_right;
-        self.surest_right += other.surest_right;
-        self.single += other.single;
-        self.single_right += other.single_right;
-    }
-
-    fn share(part: u32, whole: u32) -> f32 {
-        part as f32 * 100.0 / whole.max(1) as f32
-    }
-}
-
 /// What all frames together say of one car.
 #[derive(Default)]
 struct Reads {
@@ -372,12 +347,12 @@ struct Reads {
     surest: Option<(f32, bool)>,
 }
 
-fn run(scene: &str, fps: f32, noise: Noise, seed: u64) -> Score {
+fn run(scene: &str, fps: f32, noise: Noise, seed: u64) -> PassScore {
     let mut dice = Dice(seed.wrapping_mul(0x5851_f42d_4c95_7f2d) ^ fps.to_bits() as u64);
     let (cars, seconds) = traffic(scene, &mut dice);
     let settings = TrackSettings::default();
     let mut tracker = Tracker::new(settings.clone());
-    let mut score = Score::default();
+    let mut score = PassScore::default();
     let mut reads: BTreeMap<usize, Reads> = BTreeMap::new();
     let mut passages: Vec<Passage> = Vec::new();
     // Who carries which plate in which frame, to know whose an event is.
@@ -416,12 +391,7 @@ fn run(scene: &str, fps: f32, noise: Noise, seed: u64) -> Score {
     // A pass is asked for where a plate could be read at all: in three frames.
     for (owner, car) in reads.iter().filter(|(_, car)| car.accepted >= 3) {
         let of = events.remove(owner).unwrap_or_default();
-        score.passes += 1;
-        score.once += u32::from(of.len() == 1);
-        score.missed += u32::from(of.is_empty());
-        score.doubled += u32::from(of.len() > 1);
-        score.voted_right += u32::from(of.len() == 1 && of[0].plate.text == cars[*owner].text);
-        score.surest_right += u32::from(car.surest.is_some_and(|(_, right)| right));
+        score.passed(&cars[*owner].text, &of, car.surest.is_some_and(|(_, right)| right));
     }
     score
 }
@@ -438,33 +408,17 @@ const NOISE: Noise =
 /// Not those by which the tracker was made.
 const SEEDS: std::ops::Range<u64> = 1001..1013;
 
-fn measure(name: &str, fps: f32, noise: Noise, seeds: std::ops::Range<u64>) -> Score {
-    let mut all = Score::default();
+fn measure(name: &str, fps: f32, noise: Noise, seeds: std::ops::Range<u64>) -> PassScore {
+    let mut all = PassScore::default();
     for scene in SCENES {
-        let mut score = Score::default();
+        let mut score = PassScore::default();
         seeds.clone().for_each(|seed| score.add(run(scene, fps, noise, seed)));
-        println!(
-            "{name:22} {scene:9} passes {:5}  one event {:6.2} %  missed {:2} doubled {:2}  single frame right {:4.1} %  surest {:5.1} %  voted {:5.1} %",
-            score.passes,
-            Score::share(score.once, score.passes),
-            score.missed,
-            score.doubled,
-            Score::share(score.single_right, score.single),
-            Score::share(score.surest_right, score.passes),
-            Score::share(score.voted_right, score.passes),
-        );
+        score.print(&format!("{name:22} {scene:9}"));
         assert!(score.passes > 0, "{scene}");
         assert!(score.once * 100 >= score.passes * 97, "{name} {scene}: one event");
         all.add(score);
     }
-    println!(
-        "{name:22} all       passes {:5}  one event {:6.2} %  single frame right {:4.1} %  surest {:5.1} %  voted {:5.1} %",
-        all.passes,
-        Score::share(all.once, all.passes),
-        Score::share(all.single_right, all.single),
-        Score::share(all.surest_right, all.passes),
-        Score::share(all.voted_right, all.passes),
-    );
+    all.print(&format!("{name:22} all      "));
     assert!(all.once * 100 >= all.passes * 99, "{name}: at least 99 % of the passes make exactly one event");
     assert!(all.voted_right > all.surest_right, "{name}: the vote is right more often than the surest frame");
     all
@@ -487,7 +441,7 @@ fn cases() -> [(&'static str, f32, Noise); 8] {
 fn measure_all(seeds: std::ops::Range<u64>) {
     for (name, fps, noise) in cases() {
         let all = measure(name, fps, noise, seeds.clone());
-        let single = Score::share(all.single_right, all.single);
+        let single = all.single_share();
         assert!((60.0..=90.0).contains(&single), "{name}: the noise is not the one asked for: {single}");
     }
 }

@@ -2,6 +2,7 @@
 //! and two dashboards that hear of every event.
 
 use super::Template;
+use super::event_client::text_frame;
 use super::process::Load;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
@@ -49,7 +50,7 @@ impl Agents {
                     let mut due = begun + period * number as u32 / count as u32;
                     while due < begun + time {
                         tokio::time::sleep_until(due.into()).await;
-                        let frame = frame(shared.borrow_mut().another());
+                        let frame = text_frame(shared.borrow_mut().another());
                         socket.stream.write_all(&frame).await.unwrap();
                         socket.acknowledged().await;
                         waits.push(due.elapsed().as_secs_f32() * 1000.0);
@@ -88,7 +89,7 @@ impl Socket {
     }
 
     async fn send(&mut self, text: &[u8]) {
-        self.stream.write_all(&frame(text)).await.unwrap();
+        self.stream.write_all(&text_frame(text)).await.unwrap();
     }
 
     /// The next text; empty once the connection is closed.
@@ -121,24 +122,4 @@ impl Socket {
             }
         }
     }
-}
-
-/// One text message. The mask is zero: it must be there and may be any.
-fn frame(text: &[u8]) -> Vec<u8> {
-    let mut frame = Vec::with_capacity(text.len() + 14);
-    frame.push(0x81);
-    match text.len() {
-        length @ 0..126 => frame.push(0x80 | length as u8),
-        length @ 126..65536 => {
-            frame.push(0x80 | 126);
-            frame.extend((length as u16).to_be_bytes());
-        }
-        length => {
-            frame.push(0x80 | 127);
-            frame.extend((length as u64).to_be_bytes());
-        }
-    }
-    frame.extend([0; 4]);
-    frame.extend(text);
-    frame
 }

@@ -173,23 +173,8 @@ impl Socket {
         self.send_text(&format!("42{ack}[\"{event}\",{payload}]"))
     }
 
-    /// One text message. The mask is zero: it must be there and may be any.
     pub fn send_text(&mut self, text: &str) -> io::Result<()> {
-        let mut frame = vec![0x81];
-        match text.len() {
-            length @ 0..126 => frame.push(0x80 | length as u8),
-            length @ 126..65536 => {
-                frame.push(0x80 | 126);
-                frame.extend((length as u16).to_be_bytes());
-            }
-            length => {
-                frame.push(0x80 | 127);
-                frame.extend((length as u64).to_be_bytes());
-            }
-        }
-        frame.extend([0; 4]);
-        frame.extend(text.as_bytes());
-        self.stream.get_mut().write_all(&frame)
+        self.stream.get_mut().write_all(&text_frame(text.as_bytes()))
     }
 
     pub fn text(&mut self) -> io::Result<String> {
@@ -325,4 +310,24 @@ impl Event {
         }
         Self { id: id.to_string(), payload: payload.to_string(), pictures }
     }
+}
+
+/// One text message of a websocket client. The mask is zero: it must be there and may be any.
+pub fn text_frame(text: &[u8]) -> Vec<u8> {
+    let mut frame = Vec::with_capacity(text.len() + 14);
+    frame.push(0x81);
+    match text.len() {
+        length @ 0..126 => frame.push(0x80 | length as u8),
+        length @ 126..65536 => {
+            frame.push(0x80 | 126);
+            frame.extend((length as u16).to_be_bytes());
+        }
+        length => {
+            frame.push(0x80 | 127);
+            frame.extend((length as u64).to_be_bytes());
+        }
+    }
+    frame.extend([0; 4]);
+    frame.extend(text);
+    frame
 }

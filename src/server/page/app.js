@@ -121,6 +121,12 @@ function refreshAll() {
   return feed.catchUp().catch(() => {});
 }
 
+function hushAll() {
+  counts.hush();
+  cameras.hush();
+  alerts.hush();
+}
+
 const EVENTS = {
   new_detection() {
     feed.heard();
@@ -157,7 +163,10 @@ function join() {
       enter();
     },
     onEvent: (name, payload) => session.role && EVENTS[name]?.(payload),
-    onClose: () => socket && showLink("reconnecting"),
+    onClose() {
+      hushAll();
+      if (socket) showLink("reconnecting");
+    },
     onRefused: ask,
   });
 }
@@ -192,6 +201,7 @@ function start() {
 /** Nothing is shown to somebody whom the server does not know, not even what was shown before. */
 function ask() {
   leave();
+  hushAll();
   clearTimeout(entering);
   forgetPerson();
   feed.forget();
@@ -210,6 +220,7 @@ function ask() {
 onUnauthorised(ask);
 
 async function leaveForGood() {
+  hushAll();
   try {
     await signOut();
     location.reload();

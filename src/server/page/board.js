@@ -33,6 +33,13 @@ class Kept extends EventTarget {
     this.#timer ||= setTimeout(() => this.now(), GATHER_MS);
   }
 
+  /** What was to be asked is not: who asks may have lost the right to, and would be refused. */
+  hush() {
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+    this.#again = false;
+  }
+
   async now() {
     clearTimeout(this.#timer);
     this.#timer = 0;

@@ -24,7 +24,8 @@ export function showPicture(url, caption) {
 
 /** The browser gives the focus back to what opened a dialog; where that was drawn anew meanwhile, its successor gets it. */
 function returnFocus(opener) {
-  if (opener?.isConnected && opener !== document.body) return;
+  // The word that a dialog is closed comes late: a key pressed meanwhile may have taken the focus elsewhere.
+  if (document.activeElement && document.activeElement !== document.body) return;
   const key = opener?.dataset?.key;
   const successor = key && document.querySelector(`[data-key="${CSS.escape(key)}"]`);
   (successor || byId("main")).focus();
