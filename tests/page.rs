@@ -177,6 +177,10 @@ fn open(browser: &Browser, server: &LprServer, place: &str) {
     browser.open("about:blank");
     browser.open(&format!("{}/#/{place}", server.url()));
     wait_live(browser);
+    wait_view(browser);
+}
+
+fn wait_view(browser: &Browser) {
     browser.wait("a view", PATIENCE, "return document.getElementById('main').children.length > 0");
 }
 

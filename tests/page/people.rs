@@ -21,7 +21,7 @@ pub fn sign_in(browser: &Browser, token: &Token) {
     browser.press(&[&token.text, ENTER].concat());
     browser.wait("the page opens", PATIENCE, "return document.getElementById('signin').hidden");
     wait_live(browser);
-    browser.wait("a view", PATIENCE, "return document.getElementById('main').children.length > 0");
+    wait_view(browser);
 }
 
 /// What the console says but for Chromium's own word that a sign-in was refused.
