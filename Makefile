@@ -40,12 +40,14 @@ demo: build
 demo-stop:
 	@scripts/demo_stop.sh
 
-# The second line proves that server, outbox and uplink need neither OpenCV nor ONNX Runtime, and has the fault tests.
+# The last line proves that server, outbox and uplink need neither OpenCV nor ONNX Runtime, and has the tests that kill
+# the programs; what goes through browsers and other servers' tests is not said twice.
 test: setup-test
 	cargo build --locked
 	@scripts/models.sh target/debug/lpr-agent cct-xs-v2 plate-ocr-trial yolov8n >/dev/null
 	cargo test --locked
-	cargo test --locked --no-default-features --features server,uplink,kill-points
+	cargo test --locked --no-default-features --features server,uplink,kill-points --lib --bins --test architecture \
+		--test delivery --test faults --test outbox_cli --test server_delivery
 
 # The proof that no event is lost silently or applied twice, at length; writes target/faults-report.md.
 LPR_FAULT_ROUNDS ?= 200

@@ -178,11 +178,11 @@ impl Round {
         match outcome {
             Outcome::Delivered => {
                 let recovered = std::mem::take(&mut self.failures) > 0;
-                metrics::told(metrics::Delivery::Delivered, 1);
                 if let Some(failures) = self.alarm.clear() {
                     tracing::warn!(failures, "the webhook takes alerts again");
                 }
                 self.app.store.write(move |conn| store::delivered(conn, seq, recovered, now_us)).await?;
+                metrics::told(metrics::Delivery::Delivered, 1);
                 Ok(Next::Again)
             }
             Outcome::Down { reason, wait } => {
