@@ -41,7 +41,7 @@ demo-stop:
 	@scripts/demo_stop.sh
 
 # The last line proves that server, outbox and uplink need neither OpenCV nor ONNX Runtime, and has the tests that kill
-# the programs; what goes through browsers and other servers' tests is not said twice.
+# the programs. The tests with browsers and with other peers run once, above.
 test: setup-test
 	cargo build --locked
 	@scripts/models.sh target/debug/lpr-agent cct-xs-v2 plate-ocr-trial yolov8n >/dev/null
