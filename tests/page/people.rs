@@ -16,12 +16,19 @@ fn arrive(site: &Site, server: &LprServer) -> Browser {
     browser
 }
 
-/// Types a token and waits until the page is live.
+/// A condition: what the page asks of itself is answered. A right that ends while a question is on its way ends it with
+/// a 401, which the browser writes into the console.
+const ANSWERED: &str =
+    "return ['statistics', 'cameras', 'alerts'].every((what) => performance.getEntriesByType('resource')
+    .some((entry) => entry.name.includes(`/api/${what}`) && entry.responseEnd > 0))";
+
+/// Types a token and waits until the page is live and has what it wants to know.
 pub fn sign_in(browser: &Browser, token: &Token) {
     browser.press(&[&token.text, ENTER].concat());
     browser.wait("the page opens", PATIENCE, "return document.getElementById('signin').hidden");
     wait_live(browser);
     wait_view(browser);
+    browser.wait("its questions are answered", PATIENCE, ANSWERED);
 }
 
 /// What the console says but for Chromium's own word that a sign-in was refused.
