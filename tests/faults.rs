@@ -21,6 +21,8 @@ mod report;
 mod server;
 #[path = "faults/site.rs"]
 mod site;
+#[path = "common/split_mix.rs"]
+mod split_mix;
 #[path = "faults/storage.rs"]
 mod storage;
 #[path = "faults/table.rs"]

@@ -4,10 +4,13 @@
 
 #[path = "common/pass_score.rs"]
 mod pass_score;
+#[path = "common/split_mix.rs"]
+mod split_mix;
 
 use lpr::domain::{BBox, CaptureTime, CharRead, Detection, Frame, FrameReading, PlateRead};
 use lpr::track::{Passage, TrackSettings, Tracker};
 use pass_score::PassScore;
+use split_mix::SplitMix;
 use std::collections::BTreeMap;
 
 /// Pixels.
@@ -20,20 +23,12 @@ const CAMERA: f32 = 2.6;
 /// Vehicles further away are not looked at, metres.
 const FAR: f32 = 40.0;
 
-/// SplitMix64: small, and the same everywhere.
-struct Dice(u64);
+/// What is left to chance.
+struct Dice(SplitMix);
 
 impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
     fn unit(&mut self) -> f32 {
-        (self.next() >> 40) as f32 / (1u64 << 24) as f32
+        (self.0.next() >> 40) as f32 / (1u64 << 24) as f32
     }
 
     fn range(&mut self, low: f32, high: f32) -> f32 {
@@ -45,7 +40,7 @@ impl Dice {
     }
 
     fn pick<T: Copy>(&mut self, of: &[T]) -> T {
-        of[(self.next() % of.len() as u64) as usize]
+        of[(self.0.next() % of.len() as u64) as usize]
     }
 
     /// Bell-shaped, standard deviation 1.
@@ -187,7 +182,7 @@ impl Noise {
         for s in &all {
             let found = !covered(s) && s.vehicle.width() > 40.0 && !dice.chance(self.missed_vehicle);
             if found {
-                let bbox = self.shaken(&s.vehicle, &mut Dice(dice.next()));
+                let bbox = self.shaken(&s.vehicle, &mut Dice(SplitMix(dice.0.next())));
                 reading.vehicles.push(Detection { bbox, confidence: 0.9, class: "car".into(), corners: None });
             }
             let whole = s.plate.share_inside(&BBox::new(0.0, 0.0, WIDTH, HEIGHT)) > 0.97;
@@ -348,7 +343,7 @@ struct Reads {
 }
 
 fn run(scene: &str, fps: f32, noise: Noise, seed: u64) -> PassScore {
-    let mut dice = Dice(seed.wrapping_mul(0x5851_f42d_4c95_7f2d) ^ fps.to_bits() as u64);
+    let mut dice = Dice(SplitMix(seed.wrapping_mul(0x5851_f42d_4c95_7f2d) ^ fps.to_bits() as u64));
     let (cars, seconds) = traffic(scene, &mut dice);
     let settings = TrackSettings::default();
     let mut tracker = Tracker::new(settings.clone());

@@ -3,6 +3,7 @@
 use crate::common;
 use crate::fault_proxy::FaultProxy;
 use crate::oracle::{Oracle, Stored, Tally, tally};
+use crate::split_mix::SplitMix;
 use lpr::clock::{Clock, SystemClock};
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{self, File, OpenOptions};
@@ -20,21 +21,17 @@ pub fn now_ms() -> u64 {
     SystemClock.monotonic().as_millis() as u64
 }
 
-/// Small, seeded, the same on every machine (splitmix64).
-pub struct Rng(pub u64);
+/// When and for how long something happens in a round.
+pub struct Rng(SplitMix);
 
 impl Rng {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+    pub fn seeded(seed: u64) -> Self {
+        Self(SplitMix(seed))
     }
 
     /// From `from` up to, not including, `to`.
     pub fn range(&mut self, from: u64, to: u64) -> u64 {
-        from + self.next() % (to - from)
+        from + self.0.next() % (to - from)
     }
 
     pub fn ms(&mut self, from: u64, to: u64) -> Duration {
@@ -143,7 +140,7 @@ impl Site {
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
         Self {
             dir: dir.to_owned(),
-            rng: Rng(seed),
+            rng: Rng::seeded(seed),
             plan,
             proxy: FaultProxy::start(nowhere),
             server: None,
