@@ -1,6 +1,7 @@
 //! Each connection is a file to the system, which lets a process have so many.
 
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::io;
 
 /// For the database, the pictures and what the runtime needs.
 const OTHERS: u64 = 256;
@@ -22,12 +23,13 @@ pub fn make_room(connections: usize) {
 }
 
 /// What a shell gives is often 1024, with leave to take more.
-fn take_all() -> nix::Result<u64> {
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    if soft < hard {
-        setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
+fn take_all() -> io::Result<u64> {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?;
     }
-    Ok(hard)
+    // None: there is no limit.
+    Ok(limit.maximum.unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]
@@ -36,7 +38,7 @@ mod tests {
 
     #[test]
     fn all_that_the_system_allows_is_taken() {
-        let hard = take_all().unwrap();
-        assert_eq!(getrlimit(Resource::RLIMIT_NOFILE).unwrap(), (hard, hard));
+        let hard = Some(take_all().unwrap());
+        assert_eq!(getrlimit(Resource::Nofile), Rlimit { current: hard, maximum: hard });
     }
 }
