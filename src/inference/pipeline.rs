@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 /// The value of `models.vehicle` for no vehicle detector.
 const NONE: &str = "none";
+
 /// All models, ready to read frames. One thread owns it.
 pub struct Pipeline {
     runtime: Runtime,
@@ -60,14 +61,14 @@ impl Pipeline {
         let ocr = Recogniser::load(&runtime, config, &config.ocr)?;
         let grammar = Grammar::of(&config.regions).map_err(InferenceError::Regions)?;
         let pipeline = Self { runtime, vehicle, plate, ocr, grammar, resampler: Resampler::new()? };
-        for model in &pipeline.describe().models {
+        let info = pipeline.describe();
+        for model in &info.models {
             tracing::debug!(role = model.role, name = model.name, provider = model.provider, "model loaded");
         }
-        let lacks = pipeline.describe().alphabet_lacks;
-        if !lacks.is_empty() {
+        if !info.alphabet_lacks.is_empty() {
             tracing::warn!(
                 model = config.ocr,
-                lacks,
+                lacks = info.alphabet_lacks,
                 "the recogniser cannot read all letters of models.regions; choose another models.ocr"
             );
         }
