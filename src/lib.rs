@@ -17,6 +17,7 @@ pub mod killpoint;
 pub mod media;
 pub mod telemetry;
 pub mod track;
+pub mod vision;
 pub mod wire;
 
 #[cfg(feature = "vision")]
@@ -31,8 +32,6 @@ pub mod inference;
 pub mod models;
 #[cfg(feature = "vision")]
 pub mod sim;
-#[cfg(feature = "vision")]
-pub mod vision;
 
 #[cfg(feature = "uplink")]
 pub mod agent;

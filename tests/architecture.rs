@@ -11,7 +11,7 @@ const MAY_ENTER: &[(&str, &[&str])] = &[
     ("glyphs", &[]),
     ("exit", &["config"]),
     ("wire", &["domain"]),
-    ("config", &["domain"]),
+    ("config", &["domain", "vision"]),
     ("clock", &["domain"]),
     ("track", &["domain"]),
     ("vision", &["domain"]),

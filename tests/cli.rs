@@ -80,6 +80,8 @@ fn check_config_tells_valid_from_invalid() {
     assert_eq!(output.status.code(), Some(0));
     let config = config_with(&dir, |text| text.replace("[[camera]]", "[[cammera]]"));
     assert_fails(&run(AGENT, &["check-config", "--config", &config]), 10, &["cammera", "camera"]);
+    let config = config_with(&dir, |text| text.replace("[uplink]", "regions = [\"th\", \"Slovakia\"]\n[uplink]"));
+    assert_fails(&run(AGENT, &["check-config", "--config", &config]), 10, &["models.regions", "Slovakia", "\"sk\""]);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use super::road::{LineConfig, PipelineConfig, ZoneConfig};
 use super::{Fault, SourceSpec, UplinkConfig, road};
 use crate::domain::{CameraId, CameraKey, CheckpointId};
+use crate::vision::Grammar;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -300,6 +301,11 @@ impl AgentConfig {
         range(faults, "outbox.batch_rows", self.outbox.batch_rows as f64, 1.0, 1000.0);
         range(faults, "outbox.batch_ms", self.outbox.batch_ms as f64, 0.0, 1000.0);
         range(faults, "health.interval_s", self.health.interval_s, 1.0, 3600.0);
+        for region in &self.models.regions {
+            if let Err(error) = Grammar::of(std::slice::from_ref(region)) {
+                faults.push(Fault::new("models.regions", error.to_string()));
+            }
+        }
         const PROVIDERS: [&str; 3] = ["cpu", "cuda", "tensorrt"];
         for name in &self.models.providers {
             if !PROVIDERS.contains(&name.as_str()) {

@@ -21,8 +21,8 @@ pub struct Judged {
 /// A region or format that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GrammarError {
-    #[error("\"{name}\" is no known region; known are {known}; or write a format such as \"LL DDD LL\"")]
-    Region { name: String, known: String },
+    #[error("\"{name}\" is no known region;{nearest} known are {known}; or write a format such as \"LL DDD LL\"")]
+    Region { name: String, nearest: String, known: String },
     #[error("the format \"{format}\" cannot be used: {message}")]
     Format { format: String, message: &'static str },
 }
@@ -102,11 +102,8 @@ impl Grammar {
                         formats.extend(variants(text)?);
                     }
                 }
-                None if region.chars().any(|c| "DLT[".contains(c)) => formats.extend(variants(region)?),
-                None => {
-                    let known = REGIONS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-                    return Err(GrammarError::Region { name: region.clone(), known });
-                }
+                None if is_format(region) => formats.extend(variants(region)?),
+                None => return Err(unknown(region)),
             }
         }
         Ok(Self { formats })
@@ -143,6 +140,19 @@ impl Grammar {
         let thai = needed(Place::Thai, 'ก'..='ฮ').filter(|c| place_takes(&Place::Thai, *c));
         digits.chain(letters).chain(thai).filter(|c| !has(*c)).collect()
     }
+}
+
+/// Names of countries have small letters, formats have none.
+fn is_format(text: &str) -> bool {
+    text.chars().any(|c| "DLT[".contains(c)) && !text.chars().any(char::is_lowercase)
+}
+
+fn unknown(name: &str) -> GrammarError {
+    let alike = |known: &str| strsim::jaro_winkler(&name.to_lowercase(), known);
+    let names = || REGIONS.iter().map(|(known, _)| *known);
+    let nearest = names().filter(|known| alike(known) > 0.0).max_by(|a, b| alike(a).total_cmp(&alike(b)));
+    let nearest = nearest.map(|known| format!(" did you mean \"{known}\"?")).unwrap_or_default();
+    GrammarError::Region { name: name.to_owned(), nearest, known: names().collect::<Vec<_>>().join(", ") }
 }
 
 /// The text as the format would have it, with the number of characters changed; `None` where it cannot have it.
@@ -270,7 +280,11 @@ mod tests {
     #[test]
     fn unknown_regions_and_formats_are_named() {
         let error = Grammar::of(&["xx".into()]).unwrap_err().to_string();
-        assert!(error.contains("\"xx\" is no known region") && error.contains("th"), "{error}");
+        assert!(error.starts_with("\"xx\" is no known region; known are at,"), "{error}");
+        for (typed, meant) in [("svk", "sk"), ("sk-", "sk"), ("Czech", "cz"), ("Thailand", "th")] {
+            let error = Grammar::of(&[typed.to_owned()]).unwrap_err().to_string();
+            assert!(error.contains(&format!("did you mean \"{meant}\"?")), "{error}");
+        }
         for format in ["D?", "[", "L".repeat(13).as_str(), "LL%"] {
             let result = Grammar::of(&[format.to_owned()]);
             assert_eq!(result.is_ok(), format == "D?", "{format}: {result:?}");
