@@ -39,6 +39,9 @@ struct Plan {
     sides: Sides,
 }
 
+/// So much of the manifest's confidence is enough for something that another look is to confirm.
+const FAINT: f32 = 0.5;
+
 /// The input's side for each view that has its own.
 #[derive(Debug, Clone, Copy)]
 struct Sides {
@@ -79,6 +82,34 @@ impl DetectorModel {
         resampler: &mut Resampler,
         spent: &mut Duration,
     ) -> Result<Vec<Detection>, InferenceError> {
+        self.detect_from(self.plan.confidence, frame, area, view, resampler, spent)
+    }
+
+    /// Likewise; and behind them what is only half as sure as it should be.
+    pub(super) fn detect_with_faint(
+        &mut self,
+        frame: &Frame,
+        area: PixelRect,
+        view: View,
+        resampler: &mut Resampler,
+        spent: &mut Duration,
+    ) -> Result<(Vec<Detection>, Vec<Detection>), InferenceError> {
+        let confidence = self.plan.confidence;
+        let mut found = self.detect_from(confidence * FAINT, frame, area, view, resampler, spent)?;
+        let sure = found.partition_point(|detection| detection.confidence >= confidence);
+        let faint = found.split_off(sure);
+        Ok((found, faint))
+    }
+
+    fn detect_from(
+        &mut self,
+        confidence: f32,
+        frame: &Frame,
+        area: PixelRect,
+        view: View,
+        resampler: &mut Resampler,
+        spent: &mut Duration,
+    ) -> Result<Vec<Detection>, InferenceError> {
         let Model { manifest, engine, packing, buffer } = &mut self.model;
         let place = letterbox(manifest, self.plan.sides, area, view);
         let filter = if manifest.input.reduce_by_area { Filter::Area } else { Filter::Linear };
@@ -86,12 +117,12 @@ impl DetectorModel {
         buffer
             .pack(pixels, &place, packing)
             .map_err(|source| InferenceError::Input { model: manifest.name.clone(), source })?;
-        let Plan { detector, outputs: order, wanted, confidence, nms, .. } = &self.plan;
+        let Plan { detector, outputs: order, wanted, nms, .. } = &self.plan;
         let mut found = Vec::new();
         *spent += engine.run(buffer, &mut |outputs| {
             let outputs = ordered(outputs, order);
             let keep = |class: usize| wanted.get(class).copied().unwrap_or(false);
-            found = detector.decode(&outputs, place.tensor_width, place.tensor_height, *confidence, keep)?;
+            found = detector.decode(&outputs, place.tensor_width, place.tensor_height, confidence, keep)?;
             Ok(())
         })?;
         let limit = if detector.has_nms() { 1.0 } else { *nms };

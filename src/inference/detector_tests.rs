@@ -92,6 +92,22 @@ fn a_box_in_a_part_of_the_frame_comes_back_in_the_frames_pixels() {
 }
 
 #[test]
+fn what_is_half_as_sure_as_it_should_be_is_told_apart() {
+    const CAR: usize = 2;
+    let mut data = vec![0.0; 3549 * 85];
+    for (column, score) in [(10, 0.20), (20, 0.90), (30, 0.14), (40, 0.31)] {
+        set(&mut data, column, 20, CAR, score);
+    }
+    let (frame, mut spent) = (grey(416, 416), Duration::ZERO);
+    let (whole, mut resampler) = (PixelRect::whole(&frame), Resampler::new().unwrap());
+    let mut detector = detector(&SHAPE, data);
+    let (sure, faint) = detector.detect_with_faint(&frame, whole, View::Frame, &mut resampler, &mut spent).unwrap();
+    let scores = |found: &[Detection]| found.iter().map(|d| d.confidence).collect::<Vec<_>>();
+    assert_eq!((scores(&sure), scores(&faint)), (vec![0.90, 0.31], vec![0.20]));
+    assert_eq!(detector.detect(&frame, whole, View::Frame, &mut resampler, &mut spent).unwrap(), sure);
+}
+
+#[test]
 fn an_output_that_breaks_the_graphs_promise_is_an_error_not_a_panic() {
     for shape in [vec![1, 84, 8400], vec![1, 3549, 84], vec![], vec![3549, 85], vec![1, 0, 85]] {
         let data = vec![1.0; shape.iter().product()];

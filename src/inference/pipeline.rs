@@ -95,7 +95,7 @@ impl Pipeline {
         let vehicles_found = Instant::now();
         let known = self.vehicle.is_some().then_some(vehicles.as_slice());
         let (model, resampler) = (&mut self.plate, &mut self.resampler);
-        let found = PlateSearch { model, resampler, spent: &mut spent }.all(frame, known)?;
+        let found = PlateSearch { model, resampler, spent: &mut spent, faint: Vec::new() }.all(frame, known)?;
         let plates_found = Instant::now();
         let mut plates = Vec::with_capacity(found.len());
         for plate in found {

@@ -4,13 +4,16 @@ use super::InferenceError;
 use super::detector::{DetectorModel, View};
 use crate::domain::{BBox, Detection, Frame};
 use crate::imaging::{PixelRect, Resampler};
-use crate::vision::{fuse_looks, mean_of, same_plate};
+use crate::vision::{better_framed, fuse_looks, mean_of, prominence, same_plate};
+use std::cmp::Ordering;
 use std::time::Duration;
 
 /// Vehicles looked at closely in one frame, surest first: bounds the time of a frame of a full car park.
 const MAX_VEHICLES: usize = 12;
 /// Plates read in one frame, surest first.
 const MAX_PLATES: usize = 16;
+/// Candidates that the detector is not sure of looked at from near by, surest first.
+const MAX_FAINT: usize = 3;
 /// A vehicle narrower or lower than this carries no legible plate.
 const MIN_VEHICLE_PIXELS: u32 = 64;
 /// A vehicle is looked at closely if that shows it at least so much larger than the full frame does. On 108 photos, fewer
@@ -34,7 +37,7 @@ impl FoundPlate {
     /// The more exact of both, with the higher confidence.
     pub(super) fn best(&self) -> Detection {
         match &self.close {
-            Some(close) => Detection { confidence: close.confidence.max(self.first.confidence), ..close.clone() },
+            Some(close) => better_framed(&self.first, close),
             None => self.first.clone(),
         }
     }
@@ -49,12 +52,14 @@ pub(super) struct PlateSearch<'a> {
     pub(super) model: &'a mut DetectorModel,
     pub(super) resampler: &'a mut Resampler,
     pub(super) spent: &'a mut Duration,
+    /// What the looks so far were not sure enough of.
+    pub(super) faint: Vec<Detection>,
 }
 
 impl PlateSearch<'_> {
-    /// Plates of the full frame and of the crops of smaller vehicles together, each plate once, surest first. The full
-    /// frame is always looked at: on close-ups the vehicle's crop alone finds fewer, and a plate may hang where no vehicle
-    /// was seen. Where nothing is found, and no vehicle was looked at closely, the frame is looked at again, larger.
+    /// Plates of the full frame and of the crops of smaller vehicles together, each plate once, the most prominent first.
+    /// The full frame is always looked at: on close-ups the vehicle's crop alone finds fewer, and a plate may hang where no
+    /// vehicle was seen. Where nothing is found, and no vehicle was looked at closely, the frame is looked at again, larger.
     pub(super) fn all(
         &mut self,
         frame: &Frame,
@@ -71,15 +76,39 @@ impl PlateSearch<'_> {
         }
         let mut plates = fuse_looks(full, close);
         // An empty road is not searched for small plates frame after frame.
-        if plates.is_empty() && !looked_closely && vehicles.is_none_or(|vehicles| !vehicles.is_empty()) {
+        let may_have_plates = vehicles.is_none_or(|vehicles| !vehicles.is_empty());
+        if plates.is_empty() && !looked_closely && may_have_plates {
             plates = self.far(frame)?;
         }
+        if plates.is_empty() && may_have_plates {
+            return self.confirmed(frame);
+        }
         plates.truncate(MAX_PLATES);
-        plates.into_iter().map(|first| Ok(FoundPlate { close: self.close(frame, &first)?, first })).collect()
+        let closely = plates.into_iter().map(|first| Ok(FoundPlate { close: self.close(frame, &first)?, first }));
+        let mut found = closely.collect::<Result<Vec<_>, InferenceError>>()?;
+        found.sort_by(most_prominent_first);
+        Ok(found)
+    }
+
+    /// Of what no look was sure enough of, what a look from near by is.
+    fn confirmed(&mut self, frame: &Frame) -> Result<Vec<FoundPlate>, InferenceError> {
+        let mut faint = fuse_looks(std::mem::take(&mut self.faint), Vec::new());
+        faint.truncate(MAX_FAINT);
+        let mut found: Vec<FoundPlate> = Vec::new();
+        for first in faint {
+            let Some(close) = self.close(frame, &first)? else { continue };
+            if found.iter().all(|plate| !same_plate(&plate.best().bbox, &close.bbox)) {
+                found.push(FoundPlate { first, close: Some(close) });
+            }
+        }
+        found.sort_by(most_prominent_first);
+        Ok(found)
     }
 
     fn look(&mut self, frame: &Frame, area: PixelRect, view: View) -> Result<Vec<Detection>, InferenceError> {
-        self.model.detect(frame, area, view, self.resampler, self.spent)
+        let (found, faint) = self.model.detect_with_faint(frame, area, view, self.resampler, self.spent)?;
+        self.faint.extend(faint);
+        Ok(found)
     }
 
     fn is_worth_a_look(&self, whole: PixelRect, vehicle: PixelRect) -> bool {
@@ -92,7 +121,7 @@ impl PlateSearch<'_> {
         let around = surroundings(&plate.bbox);
         let area = self.model.side_of(View::Close).and_then(|_| PixelRect::of(&around, frame));
         let Some(area) = area else { return Ok(None) };
-        let found = self.look(frame, area, View::Close)?;
+        let found = self.model.detect(frame, area, View::Close, self.resampler, self.spent)?;
         Ok(found.into_iter().find(|close| same_plate(&plate.bbox, &close.bbox)))
     }
 
@@ -110,6 +139,10 @@ impl PlateSearch<'_> {
         }
         Ok(found)
     }
+}
+
+fn most_prominent_first(a: &FoundPlate, b: &FoundPlate) -> Ordering {
+    prominence(&b.best()).total_cmp(&prominence(&a.best()))
 }
 
 fn surroundings(plate: &BBox) -> BBox {

@@ -59,6 +59,23 @@ pub fn mean_of(surest: &Detection, other: &Detection) -> Detection {
     Detection { bbox, corners, ..surest.clone() }
 }
 
+/// A close look that is less sure than this share of the first one has lost part of the plate.
+const LOST: f32 = 0.6;
+
+/// Of a plate's box and that of a look from close by, the better one, with the higher confidence: the close one, unless
+/// that look is much less sure than the first was.
+pub fn better_framed(first: &Detection, close: &Detection) -> Detection {
+    let framed = if close.confidence < LOST * first.confidence { first } else { close };
+    Detection { confidence: first.confidence.max(close.confidence), ..framed.clone() }
+}
+
+/// How much a plate is the one that a picture shows: its size counts as much as the detector's confidence. By confidence
+/// alone a small plate far behind comes before the large one in front; by size alone a grille or a sign does.
+pub fn prominence(plate: &Detection) -> f32 {
+    let prominence = plate.confidence * plate.bbox.area().sqrt();
+    if prominence.is_finite() { prominence } else { 0.0 }
+}
+
 /// Do two boxes of different looks show the same plate?
 pub fn same_plate(a: &BBox, b: &BBox) -> bool {
     overlap_of_smaller(a, b) > SAME_PLATE
@@ -88,6 +105,26 @@ mod tests {
     fn two_boxes_of_one_look_are_not_mixed() {
         let full = vec![plate(BBox::new(0.0, 0.0, 100.0, 30.0), 0.9), plate(BBox::new(0.0, 0.0, 50.0, 30.0), 0.8)];
         assert_eq!(fuse_looks(full.clone(), vec![]), full[..1]);
+    }
+
+    #[test]
+    fn a_large_plate_in_front_comes_before_a_surer_one_far_behind() {
+        let front = plate(BBox::new(576.0, 573.0, 796.0, 636.0), 0.34);
+        let (behind, beside) =
+            (plate(BBox::new(214.0, 332.0, 249.0, 344.0), 0.46), plate(BBox::new(1187.0, 454.0, 1274.0, 482.0), 0.70));
+        assert!(prominence(&front) > prominence(&behind) && prominence(&front) > prominence(&beside));
+        let grille = plate(BBox::new(400.0, 300.0, 1000.0, 500.0), 0.11);
+        assert!(prominence(&plate(front.bbox, 0.9)) > prominence(&grille));
+        assert_eq!(prominence(&plate(BBox::new(0.0, 0.0, f32::INFINITY, 1.0), 0.5)), 0.0);
+    }
+
+    #[test]
+    fn a_close_look_that_lost_part_of_the_plate_does_not_replace_the_first() {
+        let first = plate(BBox::new(158.0, 203.0, 287.0, 239.0), 0.54);
+        let half = plate(BBox::new(208.0, 203.0, 272.0, 239.0), 0.2);
+        assert_eq!(better_framed(&first, &half), first);
+        let exact = plate(BBox::new(156.0, 204.0, 298.0, 238.0), 0.5);
+        assert_eq!(better_framed(&first, &exact), Detection { confidence: 0.54, ..exact });
     }
 
     fn any_plates() -> impl Strategy<Value = Vec<Detection>> {

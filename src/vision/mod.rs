@@ -14,7 +14,7 @@ mod text;
 
 pub use detect::{Candidate, DetectLayout, Detector};
 pub use error::DecodeError;
-pub use fuse::{fuse_looks, mean_of, same_plate};
+pub use fuse::{better_framed, fuse_looks, mean_of, prominence, same_plate};
 pub use grammar::{Grammar, GrammarError, Judged};
 pub use letterbox::{Fit, Letterbox};
 pub use nms::{keep_best, overlap_of_smaller};
