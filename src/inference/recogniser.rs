@@ -40,8 +40,7 @@ impl Recogniser {
         self.alphabet.has(letter) || letter.to_lowercase().any(|lower| self.alphabet.has(lower))
     }
 
-    /// Reads one plate: once, and where that is unsure in every other way the manifest knows; the surest read stays, one
-    /// that fits the grammar before one that does not. Adds the time inside the runtime to `spent`.
+    /// Reads one plate; where its box is unsure, with what may stand beside it. Adds the time inside the runtime to `spent`.
     pub(super) fn read(
         &mut self,
         frame: &Frame,
@@ -50,10 +49,40 @@ impl Recogniser {
         resampler: &mut Resampler,
         spent: &mut Duration,
     ) -> Result<PlateText, InferenceError> {
-        let RecogniserSpec { margin, rectify, sure, .. } = self.spec;
-        let first =
-            Look { sight: Sight::Close, margin, rectify, unfit_only: false, margin_x: None, rows: 1, extend_down: 0.0 };
-        let mut best = self.read_look(frame, plate, first, resampler, spent)?;
+        let mut best = self.surest(frame, plate, grammar, resampler, spent)?;
+        if plate.best().confidence >= SURE_BOX || grammar.judge(&best.read.text).fits == Some(true) {
+            return Ok(best);
+        }
+        for beside in BESIDE {
+            let look = Look { margin_x: Some(beside), ..self.first_look() };
+            let wider = self.read_look(frame, plate, look, resampler, spent)?;
+            if !wider.read.continues(&best.read) {
+                break;
+            }
+            if wider.read.least_certain() >= SURE {
+                best = wider;
+            }
+        }
+        Ok(best)
+    }
+
+    fn first_look(&self) -> Look {
+        let RecogniserSpec { margin, rectify, .. } = self.spec;
+        Look { sight: Sight::Close, margin, rectify, unfit_only: false, margin_x: None, rows: 1, extend_down: 0.0 }
+    }
+
+    /// Reads it once, and where that is unsure in every other way the manifest knows; the surest read stays, one that fits
+    /// the grammar before one that does not.
+    fn surest(
+        &mut self,
+        frame: &Frame,
+        plate: &FoundPlate,
+        grammar: &Grammar,
+        resampler: &mut Resampler,
+        spent: &mut Duration,
+    ) -> Result<PlateText, InferenceError> {
+        let sure = self.spec.sure;
+        let mut best = self.read_look(frame, plate, self.first_look(), resampler, spent)?;
         let fits = |text: &PlateText| grammar.judge(&text.read.text).fits != Some(false);
         if fits(&best) && best.read.least_certain() >= sure {
             return Ok(best);
@@ -216,6 +245,13 @@ fn plan(model: &Model) -> Result<(RecogniserSpec, Alphabet, Vec<usize>), String>
     model.check_outputs(&outputs, &expected)?;
     Ok((spec, alphabet, outputs))
 }
+
+/// A box of which the detector is less sure may hold a part of the plate only …
+const SURE_BOX: f32 = 0.8;
+/// … so the text is also looked for this far beside it, in widths of the box …
+const BESIDE: [f32; 2] = [0.5, 1.0];
+/// … and believed if it is as sure as this in each of its characters.
+const SURE: f32 = 0.9;
 
 /// A plate of two rows is at most so many times as wide as high.
 const TWO_ROWS: f32 = 2.5;

@@ -24,6 +24,12 @@ impl TextRead {
         self
     }
 
+    /// Is this the other text with more characters before or behind it?
+    pub fn continues(&self, part: &TextRead) -> bool {
+        let (length, of_part) = (self.characters.len(), part.characters.len());
+        of_part >= SHORTEST_PART && (of_part + 1..=LONGEST).contains(&length) && self.text.contains(&part.text)
+    }
+
     /// The lowest probability of its characters; 0 where nothing was read.
     pub fn least_certain(&self) -> f32 {
         self.characters.iter().map(|read| read.confidence).reduce(f32::min).unwrap_or(0.0)
@@ -54,6 +60,11 @@ impl TextRead {
         Self { text, characters, confidence }
     }
 }
+
+/// Fewer characters than this are found in too many texts.
+const SHORTEST_PART: usize = 3;
+/// No registration is longer.
+const LONGEST: usize = 10;
 
 /// The characters of a recogniser's classes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -219,6 +230,24 @@ mod tests {
         assert!(read.confidence > 0.99 && read.confidence < 1.0, "{}", read.confidence);
     }
 
+    fn read(text: &str, confidence: f32) -> TextRead {
+        TextRead::from_raw(text.chars().map(|character| CharRead { character, confidence }))
+    }
+
+    fn read(text: &str) -> TextRead {
+        TextRead::from_raw(text.chars().map(|character| CharRead { character, confidence: 0.9 }))
+    }
+
+    #[test]
+    fn a_text_cut_off_by_its_box_is_known_again_in_the_whole_one() {
+        let part = read("0440");
+        assert!(read("1B70440").continues(&part) && read("RK977AF").continues(&read("RK977A")));
+        assert!(!read("1B70448").continues(&part), "another text");
+        assert!(!part.continues(&part) && !read("44").continues(&part));
+        assert!(!read("1B70440").continues(&read("44")), "too little to know it again");
+        assert!(!read("CALIFORNIA0440").continues(&part), "no registration is so long");
+    }
+
     #[test]
     fn slots_drop_the_pad() {
         let data = rows(3, &[(0, 0.9), (2, 0.9), (1, 0.7)]);
@@ -236,6 +265,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_continues_a_text_has_all_of_it_and_more(text in "[A-C1-3]{0,9}", longer in "[A-C1-3]{0,12}") {
+            if read(&longer).continues(&read(&text)) {
+                prop_assert!(longer.contains(&text) && longer.len() > text.len());
+                prop_assert!(!read(&text).continues(&read(&longer)));
+            }
+        }
+
         #[test]
         fn any_numbers_give_a_text_whose_characters_agree_with_it(
             data in proptest::collection::vec(prop_oneof![3 => 0f32..1.0, 1 => any::<f32>()], 60),
