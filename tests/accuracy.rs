@@ -124,7 +124,7 @@ fn full_frame_counts_are_those_of_the_table() {
     let Some(dir) = data() else { return };
     let photos = latin_photos(&dir);
     assert_eq!(photos.len(), 108);
-    for (ocr, expected) in [("ppocr-v6", [43, 16, 28]), ("cct-xs-v2", [51, 18, 28])] {
+    for (ocr, expected) in [("ppocr-v6", [44, 17, 28]), ("cct-xs-v2", [52, 20, 28])] {
         if let Some(config) = models("none", ocr) {
             assert_at_least(count_right(&config, &photos), expected);
         }
@@ -132,15 +132,16 @@ fn full_frame_counts_are_those_of_the_table() {
 }
 
 #[test]
-fn looking_at_vehicles_does_not_make_it_worse() {
+fn counts_with_vehicles_are_those_of_the_table() {
     let Some(dir) = data() else { return };
     let photos = latin_photos(&dir);
-    for (vehicle, ocr, full_frame) in
-        [("yolox-nano", "ppocr-v6", 85), ("yolox-nano", "cct-xs-v2", 94), ("yolov8n", "cct-xs-v2", 92)]
-    {
+    for (vehicle, ocr, expected) in [
+        ("yolox-nano", "ppocr-v6", [45, 17, 28]),
+        ("yolox-nano", "cct-xs-v2", [51, 20, 28]),
+        ("yolov8n", "cct-xs-v2", [50, 20, 28]),
+    ] {
         if let Some(config) = models(vehicle, ocr) {
-            let right: usize = count_right(&config, &photos).iter().sum();
-            assert!(right + 1 >= full_frame, "{vehicle} + {ocr}: {right} right, {full_frame} on the full frame alone");
+            assert_at_least(count_right(&config, &photos), expected);
         }
     }
 }
