@@ -1,7 +1,7 @@
 //! Where the plates of a frame are: which parts are looked at, and from how near.
 
-use super::InferenceError;
 use super::detector::{DetectorModel, View};
+use super::{InferenceError, Reach};
 use crate::domain::{BBox, Detection, Frame};
 use crate::imaging::{PixelRect, Resampler};
 use crate::vision::{fuse_looks, mean_of, same_plate};
@@ -49,6 +49,7 @@ pub(super) struct PlateSearch<'a> {
     pub(super) model: &'a mut DetectorModel,
     pub(super) resampler: &'a mut Resampler,
     pub(super) spent: &'a mut Duration,
+    pub(super) reach: Reach,
 }
 
 impl PlateSearch<'_> {
@@ -71,7 +72,8 @@ impl PlateSearch<'_> {
         }
         let mut plates = fuse_looks(full, close);
         // An empty road is not searched for small plates frame after frame.
-        if plates.is_empty() && !looked_closely && vehicles.is_none_or(|vehicles| !vehicles.is_empty()) {
+        let far = self.reach == Reach::Far && vehicles.is_none_or(|vehicles| !vehicles.is_empty());
+        if plates.is_empty() && !looked_closely && far {
             plates = self.far(frame)?;
         }
         plates.truncate(MAX_PLATES);
