@@ -55,8 +55,9 @@ faults-long:
 	LPR_FAULT_ROUNDS=$(LPR_FAULT_ROUNDS) cargo test --locked --no-default-features --features server,uplink,kill-points \
 		--test faults -- --nocapture
 
-# What delivery costs, in one run.
-bench: setup
+# What reading costs, which needs the models, and what delivery costs, in one run.
+bench: models
+	cargo bench --locked --bench read --bench gate
 	cargo bench --locked --no-default-features --features server,uplink --bench outbox --bench drain --bench server_ingest --bench server
 
 FUZZ_SECONDS ?= 60

@@ -7,7 +7,7 @@ use super::unread::{self, UnreadPicture};
 use crate::capture::Slots;
 use crate::clock::Clock;
 use crate::domain::{CameraKey, Frame, FrameReading, PassFacts, PlateEvent, new_event_id};
-use crate::inference::Pipeline;
+use crate::inference::{Lookout, Pipeline};
 use crate::track::{Funnel, Passage, TrackSettings, Tracker};
 use crate::uplink::LinkStatus;
 use std::collections::BTreeMap;
@@ -66,6 +66,7 @@ struct Lane {
     tracker: Option<Tracker>,
     /// `None` where every frame is looked at.
     gate: Option<FrameGate>,
+    lookout: Lookout,
     live: bool,
     /// Ids of provisional events that wait for their final form, by track.
     announced: BTreeMap<u64, Uuid>,
@@ -78,6 +79,7 @@ impl Lane {
             settings: camera.track.clone(),
             tracker: (!camera.is_stills()).then(|| Tracker::new(camera.track.clone())),
             gate: camera.is_gated().then(FrameGate::default),
+            lookout: Lookout::default(),
             live: camera.spec.is_live(),
             announced: BTreeMap::new(),
         }
@@ -176,7 +178,11 @@ impl InferLoop {
             return;
         }
         self.counters.frames.fetch_add(1, Ordering::Relaxed);
-        let reading = match self.pipeline.read(frame) {
+        let read = match lane.tracker {
+            Some(_) => self.pipeline.read_next(frame, &mut lane.lookout),
+            None => self.pipeline.read(frame),
+        };
+        let reading = match read {
             Ok(reading) => reading,
             Err(error) => {
                 let failed = self.counters.failed_frames.fetch_add(1, Ordering::Relaxed) + 1;
@@ -189,7 +195,8 @@ impl InferLoop {
         };
         debug!(
             camera = %lane.key, frame = frame.number, vehicles = reading.vehicles.len(), plates = reading.plates.len(),
-            ms = reading.timing.total, "frame read"
+            ms = reading.timing.total, age_ms = self.clock.stamp().mono_ms.saturating_sub(frame.captured.mono_ms),
+            "frame read"
         );
         match lane.tracker.as_mut() {
             Some(tracker) => {
@@ -274,3 +281,7 @@ fn passage_event(camera: CameraKey, event_id: Uuid, passage: Passage) -> PlateEv
         pass: passage.facts,
     }
 }
+
+#[cfg(test)]
+#[path = "infer_tests.rs"]
+mod tests;

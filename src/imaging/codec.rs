@@ -1,7 +1,10 @@
 //! Image files to pixels, pixels to JPEG.
 
+use super::header::declared_size;
+use super::mat;
 use crate::domain::{BBox, Frame, FrameError};
-use opencv::core::{Mat, MatTraitConst, MatTraitConstManual, Size, Vector, VectorToVec};
+use opencv::boxed_ref::BoxedRef;
+use opencv::core::{Mat, MatTraitConst, MatTraitConstManual, Size, ToInputArray, Vector, VectorToVec};
 use opencv::{imgcodecs, imgproc};
 use std::path::{Path, PathBuf};
 
@@ -55,19 +58,6 @@ pub fn is_image_name(path: &Path) -> bool {
         .is_some_and(|extension| EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension)))
 }
 
-/// Do the first bytes (12 are enough) begin an image of a format we read?
-pub fn has_image_magic(head: &[u8]) -> bool {
-    matches!(
-        head,
-        [0xff, 0xd8, 0xff, ..]
-            | [0x89, b'P', b'N', b'G', ..]
-            | [b'B', b'M', ..]
-            | [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..]
-            | [b'I', b'I', 42, 0, ..]
-            | [b'M', b'M', 0, 42, ..]
-    )
-}
-
 /// Reads and decodes an image file; see [`decode_bytes`].
 pub fn decode_file(path: &Path) -> Result<Picture, ImagingError> {
     let unreadable = |reason| ImagingError::Unreadable { path: path.to_owned(), reason };
@@ -97,84 +87,6 @@ pub fn decode_bytes(bytes: &[u8], name: &Path) -> Result<Picture, ImagingError> 
     Ok(Picture { width: cols, height: rows, pixels: pixels.to_vec() })
 }
 
-/// Width and height as the header says, for the formats we read; `None` for any other.
-fn declared_size(bytes: &[u8]) -> Option<(u64, u64)> {
-    match bytes {
-        [0xff, 0xd8, 0xff, ..] => jpeg_size(bytes),
-        [0x89, b'P', b'N', b'G', ..] => Some((be(bytes, 16, 4)?, be(bytes, 20, 4)?)),
-        [b'B', b'M', ..] => bmp_size(bytes),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => webp_size(bytes),
-        [b'I', b'I', 42, 0, ..] => tiff_size(bytes, le),
-        [b'M', b'M', 0, 42, ..] => tiff_size(bytes, be),
-        _ => None,
-    }
-}
-
-fn be(bytes: &[u8], at: usize, count: usize) -> Option<u64> {
-    let field = bytes.get(at..at.checked_add(count)?)?;
-    Some(field.iter().fold(0, |value, byte| value << 8 | u64::from(*byte)))
-}
-
-fn le(bytes: &[u8], at: usize, count: usize) -> Option<u64> {
-    let field = bytes.get(at..at.checked_add(count)?)?;
-    Some(field.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte)))
-}
-
-/// ITU T.81 annex B: walk the segments to the frame header (SOF0–SOF15 without DHT, JPG and DAC).
-fn jpeg_size(bytes: &[u8]) -> Option<(u64, u64)> {
-    let mut at = 2;
-    loop {
-        let marker = be(bytes, at, 2)?;
-        match marker {
-            0xffff => at += 1,
-            0xffc4 | 0xffc8 | 0xffcc => at += 2 + be(bytes, at + 2, 2)? as usize,
-            0xffc0..=0xffcf => return Some((be(bytes, at + 7, 2)?, be(bytes, at + 5, 2)?)),
-            0xff01 | 0xffd0..=0xffd7 => at += 2,
-            0xff02..=0xfffe => at += 2 + be(bytes, at + 2, 2)? as usize,
-            _ => return None,
-        }
-    }
-}
-
-/// BITMAPCOREHEADER has 16-bit sides; in BITMAPINFOHEADER and later a negative height means top-down rows.
-fn bmp_size(bytes: &[u8]) -> Option<(u64, u64)> {
-    if le(bytes, 14, 4)? == 12 {
-        return Some((le(bytes, 18, 2)?, le(bytes, 20, 2)?));
-    }
-    let side = |at| Some(u64::from((le(bytes, at, 4)? as u32 as i32).unsigned_abs()));
-    Some((side(18)?, side(22)?))
-}
-
-/// RFC 9649: the first chunk is `VP8 `, `VP8L` or `VP8X`.
-fn webp_size(bytes: &[u8]) -> Option<(u64, u64)> {
-    match bytes.get(12..16)? {
-        b"VP8X" => Some((le(bytes, 24, 3)? + 1, le(bytes, 27, 3)? + 1)),
-        b"VP8L" => {
-            let bits = le(bytes, 21, 4)?;
-            Some(((bits & 0x3fff) + 1, (bits >> 14 & 0x3fff) + 1))
-        }
-        b"VP8 " => Some((le(bytes, 26, 2)? & 0x3fff, le(bytes, 28, 2)? & 0x3fff)),
-        _ => None,
-    }
-}
-
-/// TIFF 6.0 section 2: tags 256 (width) and 257 (height) of the first directory.
-fn tiff_size(bytes: &[u8], number: fn(&[u8], usize, usize) -> Option<u64>) -> Option<(u64, u64)> {
-    let directory = usize::try_from(number(bytes, 4, 4)?).ok()?;
-    let (mut width, mut height) = (None, None);
-    for entry in 0..number(bytes, directory, 2)? as usize {
-        let at = directory.checked_add(2 + 12 * entry)?;
-        let short = number(bytes, at + 2, 2)? == 3;
-        let value = number(bytes, at + 8, if short { 2 } else { 4 })?;
-        match number(bytes, at, 2)? {
-            256 => width = Some(value),
-            257 => height = Some(value),
-            _ => {}
-        }
-    }
-    Some((width?, height?))
-}
-
 /// The frame as JPEG of at most `max_bytes`. Begins with `quality` (1–100); where that is too large the quality gives
 /// way first, down to 40, then the size, down to 48 pixels on the longer side. [`ImagingError::Budget`] where even
 /// that is too large.
@@ -202,7 +114,13 @@ pub fn encode_png(frame: &Frame) -> Result<Vec<u8>, ImagingError> {
 }
 
 /// Bisects for the highest quality that fits; `fits` is the picture at `low`, and `high` is known to be too large.
-fn best_fitting(mat: &Mat, low: u8, high: u8, max_bytes: usize, fits: Vec<u8>) -> Result<Vec<u8>, ImagingError> {
+fn best_fitting(
+    mat: &impl ToInputArray,
+    low: u8,
+    high: u8,
+    max_bytes: usize,
+    fits: Vec<u8>,
+) -> Result<Vec<u8>, ImagingError> {
     let (mut low, mut high, mut fits) = (low, high, fits);
     while high - low > 3 {
         let middle = low + (high - low) / 2;
@@ -258,14 +176,12 @@ pub fn crop(frame: &Frame, bbox: &BBox) -> Option<Frame> {
     Frame::new((right - left) as u32, (bottom - top) as u32, pixels, frame.number, frame.captured).ok()
 }
 
-/// A copy of the frame for OpenCV.
-fn view(frame: &Frame) -> Result<Mat, ImagingError> {
-    Mat::from_slice(frame.pixels())
-        .and_then(|flat| flat.reshape(3, signed(frame.height())).and_then(|rows| rows.try_clone()))
-        .map_err(|e| opencv_error("take a frame", &e))
+/// The frame for OpenCV, not a copy.
+fn view(frame: &Frame) -> Result<BoxedRef<'_, Mat>, ImagingError> {
+    mat::view(frame).map_err(|e| opencv_error("take a frame", &e))
 }
 
-fn resized(mat: &Mat, scale: f64) -> Result<Mat, ImagingError> {
+fn resized(mat: &(impl MatTraitConst + ToInputArray), scale: f64) -> Result<Mat, ImagingError> {
     let side = |length: i32| ((f64::from(length) * scale).round() as i32).max(1);
     let mut small = Mat::default();
     imgproc::resize(mat, &mut small, Size::new(side(mat.cols()), side(mat.rows())), 0.0, 0.0, imgproc::INTER_AREA)
@@ -273,7 +189,7 @@ fn resized(mat: &Mat, scale: f64) -> Result<Mat, ImagingError> {
     Ok(small)
 }
 
-fn jpeg(mat: &Mat, quality: u8) -> Result<Vec<u8>, ImagingError> {
+fn jpeg(mat: &impl ToInputArray, quality: u8) -> Result<Vec<u8>, ImagingError> {
     let mut bytes = Vector::<u8>::new();
     let params = Vector::from_slice(&[imgcodecs::IMWRITE_JPEG_QUALITY, i32::from(quality)]);
     match imgcodecs::imencode(".jpg", mat, &mut bytes, &params) {
@@ -287,11 +203,6 @@ fn opencv_error(what: &'static str, error: &opencv::Error) -> ImagingError {
     ImagingError::Opencv { what, reason: error.message.lines().next().unwrap_or_default().to_owned() }
 }
 
-/// OpenCV counts in `i32`; ours are below `MAX_PIXELS` on a side.
-fn signed(length: u32) -> i32 {
-    i32::try_from(length).unwrap_or(i32::MAX)
-}
-
 fn unsigned(length: i32) -> u32 {
     u32::try_from(length).unwrap_or(0)
 }
@@ -300,6 +211,7 @@ fn unsigned(length: i32) -> u32 {
 mod tests {
     use super::*;
     use crate::domain::CaptureTime;
+    use crate::imaging::has_image_magic;
     use proptest::prelude::*;
 
     /// A picture no encoder likes: every pixel is chance.

@@ -3,11 +3,21 @@
 
 use crate::domain::Frame;
 use opencv::Result;
-use opencv::boxed_ref::BoxedRef;
-use opencv::core::{Mat, Vec3b};
+use opencv::boxed_ref::{BoxedRef, BoxedRefMut};
+use opencv::core::{Mat, Size, Vec3b};
 
 /// The frame's own pixels, not a copy: rows × columns of BGR.
 pub(super) fn view(frame: &Frame) -> Result<BoxedRef<'_, Mat>> {
     // Frame guarantees 3 · width · height bytes; sizes beyond i32 cannot occur with that many bytes in memory.
     Mat::new_rows_cols_with_bytes::<Vec3b>(frame.height() as i32, frame.width() as i32, frame.pixels())
+}
+
+/// The beginning of `bytes` as a BGR picture of `size` to be written, and its number of bytes. The buffer grows where it
+/// must. OpenCV writes into a picture that has the size and type it wants, and makes no other.
+pub(super) fn of_size(bytes: &mut Vec<u8>, size: Size) -> Result<(usize, BoxedRefMut<'_, Mat>)> {
+    let needed = size.width as usize * size.height as usize * 3;
+    if bytes.len() < needed {
+        bytes.resize(needed, 0);
+    }
+    Ok((needed, Mat::new_rows_cols_with_bytes_mut::<Vec3b>(size.height, size.width, &mut bytes[..needed])?))
 }

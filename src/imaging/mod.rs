@@ -3,6 +3,7 @@
 
 mod annotate;
 mod codec;
+mod header;
 mod labels;
 mod looks;
 mod mat;
@@ -12,9 +13,10 @@ mod warp;
 
 pub use annotate::annotate;
 pub use codec::{
-    ImagingError, MAX_PIXELS, Picture, crop, decode_bytes, decode_file, encode_jpeg, encode_png, has_image_magic,
-    is_image_name, shrink_to_width,
+    ImagingError, MAX_PIXELS, Picture, crop, decode_bytes, decode_file, encode_jpeg, encode_png, is_image_name,
+    shrink_to_width,
 };
+pub use header::has_image_magic;
 pub use looks::Looks;
 pub use sheet::{Cell, SheetError, contact_sheet};
 pub use warp::{Filter, PixelRect, Resampler, WarpError};

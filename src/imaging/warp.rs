@@ -4,7 +4,7 @@
 use super::looks::luma;
 use super::mat;
 use crate::domain::{BBox, Frame, Quad};
-use opencv::core::{Mat, MatTraitConstManual, Point2f, Rect, Scalar, Size};
+use opencv::core::{Mat, Point2f, Rect, Scalar, Size};
 use opencv::imgproc;
 
 /// Why pixels could not be resampled.
@@ -60,16 +60,17 @@ impl PixelRect {
     }
 }
 
-/// Resamples parts of frames into a buffer of its own, which the next call uses again.
+/// Resamples parts of frames into a buffer of its own, which the next call uses again: of whatever size, it allocates
+/// only for a picture larger than all before.
 pub struct Resampler {
-    out: Mat,
+    out: Vec<u8>,
 }
 
 impl Resampler {
     /// Also stops OpenCV's thread pool for the whole process: it would fight the inference runtime's.
     pub fn new() -> Result<Self, WarpError> {
         opencv::core::set_num_threads(1)?;
-        Ok(Self { out: Mat::default() })
+        Ok(Self { out: Vec::new() })
     }
 
     /// `area` of the frame as `width` × `height` pixels: BGR, rows tightly packed.
@@ -85,8 +86,10 @@ impl Resampler {
         let whole = mat::view(frame)?;
         let rect = checked_rect(frame, area)?;
         let part = Mat::roi(&whole, rect)?;
-        imgproc::resize(&part, &mut self.out, size, 0.0, 0.0, interpolation(filter))?;
-        Ok(self.out.data_bytes()?)
+        let (pixels, mut out) = mat::of_size(&mut self.out, size)?;
+        imgproc::resize(&part, &mut out, size, 0.0, 0.0, interpolation(filter))?;
+        drop(out);
+        Ok(&self.out[..pixels])
     }
 
     /// The brightness (0–255) of `width` × `height` cells that cover the frame, row by row: the mean of each.
@@ -108,8 +111,10 @@ impl Resampler {
         let border = opencv::core::BORDER_REPLICATE;
         let whole = mat::view(frame)?;
         let linear = imgproc::INTER_LINEAR;
-        imgproc::warp_perspective(&whole, &mut self.out, &transform, size, linear, border, Scalar::default())?;
-        Ok(self.out.data_bytes()?)
+        let (pixels, mut out) = mat::of_size(&mut self.out, size)?;
+        imgproc::warp_perspective(&whole, &mut out, &transform, size, linear, border, Scalar::default())?;
+        drop(out);
+        Ok(&self.out[..pixels])
     }
 }
 

@@ -73,6 +73,10 @@ impl DetectorModel {
         Ok(Self { model, plan })
     }
 
+    pub(super) fn with_model(self, of: impl FnOnce(Model) -> Model) -> Self {
+        Self { model: of(self.model), ..self }
+    }
+
     /// All objects in `area` of the frame, surest first, each once. Adds the time inside the runtime to `spent`.
     pub(super) fn detect(
         &mut self,

@@ -13,6 +13,7 @@ mod model;
 mod ort_engine;
 mod pipeline;
 mod plates;
+mod reach;
 mod recogniser;
 
 pub use engine::{Engine, Port, Provider, Signature};
@@ -22,3 +23,4 @@ pub use manifest::{
     Classes, DetectorSpec, InputSpec, Look, Manifest, RecogniserLayout, RecogniserSpec, Role, Sight, manifest_names,
 };
 pub use pipeline::{ModelInfo, Pipeline, PipelineInfo};
+pub use reach::{Lookout, Reach};

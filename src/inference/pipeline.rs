@@ -5,7 +5,7 @@ use super::model::Model;
 use super::ort_engine::Runtime;
 use super::plates::PlateSearch;
 use super::recogniser::Recogniser;
-use super::{InferenceError, Role};
+use super::{Engine, InferenceError, Lookout, Reach, Role};
 use crate::config::ModelsConfig;
 use crate::domain::{BBox, Detection, Frame, FrameReading, PlateRead, Timing};
 use crate::imaging::{PixelRect, Resampler};
@@ -75,6 +75,15 @@ impl Pipeline {
         Ok(pipeline)
     }
 
+    /// The same pipeline with every model's engine in the hands of what `wrap` makes of it: to measure it, or to script it.
+    pub fn with_engines(mut self, mut wrap: impl FnMut(Role, Box<dyn Engine>) -> Box<dyn Engine>) -> Self {
+        let mut wrapped = |model: Model| Model { engine: wrap(model.manifest.role, model.engine), ..model };
+        self.vehicle = self.vehicle.map(|vehicle| vehicle.with_model(&mut wrapped));
+        self.plate = self.plate.with_model(&mut wrapped);
+        self.ocr = self.ocr.with_model(&mut wrapped);
+        self
+    }
+
     /// What is loaded, and what it really runs on.
     pub fn describe(&self) -> PipelineInfo {
         let vehicle = self.vehicle.as_ref().map(|vehicle| &vehicle.model);
@@ -89,13 +98,24 @@ impl Pipeline {
 
     /// Reads one frame. `timing.decode` is left at 0 for whoever decoded it, and is not part of `total`.
     pub fn read(&mut self, frame: &Frame) -> Result<FrameReading, InferenceError> {
+        self.read_within(frame, Reach::Far)
+    }
+
+    /// Reads the next frame of a stream, as far as its lookout wants.
+    pub fn read_next(&mut self, frame: &Frame, lookout: &mut Lookout) -> Result<FrameReading, InferenceError> {
+        let reading = self.read_within(frame, lookout.reach())?;
+        lookout.saw(&reading);
+        Ok(reading)
+    }
+
+    fn read_within(&mut self, frame: &Frame, reach: Reach) -> Result<FrameReading, InferenceError> {
         let mut spent = Duration::ZERO;
         let started = Instant::now();
         let vehicles = self.find_vehicles(frame, &mut spent)?;
         let vehicles_found = Instant::now();
         let known = self.vehicle.is_some().then_some(vehicles.as_slice());
         let (model, resampler) = (&mut self.plate, &mut self.resampler);
-        let found = PlateSearch { model, resampler, spent: &mut spent, faint: Vec::new() }.all(frame, known)?;
+        let found = PlateSearch { model, resampler, spent: &mut spent, reach, faint: Vec::new() }.all(frame, known)?;
         let plates_found = Instant::now();
         let mut plates = Vec::with_capacity(found.len());
         for plate in found {

@@ -1,7 +1,7 @@
 //! Where the plates of a frame are: which parts are looked at, and from how near.
 
-use super::InferenceError;
 use super::detector::{DetectorModel, View};
+use super::{InferenceError, Reach};
 use crate::domain::{BBox, Detection, Frame};
 use crate::imaging::{PixelRect, Resampler};
 use crate::vision::{better_framed, fuse_looks, mean_of, prominence, same_plate};
@@ -52,6 +52,7 @@ pub(super) struct PlateSearch<'a> {
     pub(super) model: &'a mut DetectorModel,
     pub(super) resampler: &'a mut Resampler,
     pub(super) spent: &'a mut Duration,
+    pub(super) reach: Reach,
     /// What the looks so far were not sure enough of.
     pub(super) faint: Vec<Detection>,
 }
@@ -77,7 +78,7 @@ impl PlateSearch<'_> {
         let mut plates = fuse_looks(full, close);
         // An empty road is not searched for small plates frame after frame.
         let may_have_plates = vehicles.is_none_or(|vehicles| !vehicles.is_empty());
-        if plates.is_empty() && !looked_closely && may_have_plates {
+        if plates.is_empty() && !looked_closely && may_have_plates && self.reach == Reach::Far {
             plates = self.far(frame)?;
         }
         if plates.is_empty() && may_have_plates {

@@ -35,6 +35,10 @@ impl Recogniser {
         Ok(Self { model, spec, alphabet, outputs })
     }
 
+    pub(super) fn with_model(self, of: impl FnOnce(Model) -> Model) -> Self {
+        Self { model: of(self.model), ..self }
+    }
+
     /// Is it in the alphabet, or its lower case?
     pub(super) fn knows(&self, letter: char) -> bool {
         self.alphabet.has(letter) || letter.to_lowercase().any(|lower| self.alphabet.has(lower))

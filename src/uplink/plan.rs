@@ -322,45 +322,12 @@ impl Plan {
         orders
     }
 
-    /// The connection is of no use any more: what is in flight on it ends like this.
-    pub(super) fn socket_over(&mut self, outcome: &Outcome, now: Duration) -> Vec<Order> {
-        let mut orders = Vec::new();
-        self.socket_lost(outcome.reason(), now, &mut orders);
-        self.put_down(outcome, now, &mut orders);
-        orders
-    }
-
-    /// The connection has been given up by us: no row is to blame.
-    pub(super) fn socket_given_up(&mut self, now: Duration) -> Vec<Order> {
-        let mut orders = Vec::new();
-        for flight in self.take_flights(Road::Socketio) {
-            self.put_back(flight, now, &mut orders);
-        }
-        orders
-    }
-
     fn socket_lost(&mut self, reason: &str, now: Duration, orders: &mut Vec<Order>) {
         if let Some(generation) = self.link.live() {
             self.trouble = Some(format!("Socket.IO: {reason}"));
             self.link.socket_failed(generation, now, (self.jitter)());
         }
         orders.push(Order::HangUp);
-    }
-
-    /// Whatever is in flight by the socket has ended like this; the link knows already.
-    fn put_down(&mut self, outcome: &Outcome, now: Duration, orders: &mut Vec<Order>) {
-        for flight in self.take_flights(Road::Socketio) {
-            self.learn(&flight, outcome, flight.bytes, now);
-            let (fate, _) = triage(outcome.clone(), flight.road, self.other_road());
-            self.take_fate(fate, flight, now, orders);
-        }
-    }
-
-    fn take_flights(&mut self, road: Road) -> Vec<Flight> {
-        let all = std::mem::take(&mut self.flights);
-        let (ended, others): (BTreeMap<_, _>, _) = all.into_iter().partition(|(_, flight)| flight.road == road);
-        self.flights = others;
-        ended.into_values().collect()
     }
 
     fn learn(&mut self, flight: &Flight, outcome: &Outcome, in_flight: usize, now: Duration) {

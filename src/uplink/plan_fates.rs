@@ -4,8 +4,10 @@ use super::{Flight, Order, Plan};
 use crate::outbox::RowId;
 use crate::uplink::link::Mode;
 use crate::uplink::status::Road;
-use crate::uplink::triage::RowFate;
+use crate::uplink::transport::Outcome;
+use crate::uplink::triage::{RowFate, triage};
 use crate::wire::receipt::Receipt;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 impl Plan {
@@ -73,5 +75,38 @@ impl Plan {
         let mut orders = vec![Order::Unpin(id)];
         orders.extend(news.then_some(Order::SayAllRefused(reason)));
         orders
+    }
+
+    /// The connection is of no use any more: what is in flight on it ends like this.
+    pub(in crate::uplink) fn socket_over(&mut self, outcome: &Outcome, now: Duration) -> Vec<Order> {
+        let mut orders = Vec::new();
+        self.socket_lost(outcome.reason(), now, &mut orders);
+        self.put_down(outcome, now, &mut orders);
+        orders
+    }
+
+    /// The connection has been given up by us: no row is to blame.
+    pub(in crate::uplink) fn socket_given_up(&mut self, now: Duration) -> Vec<Order> {
+        let mut orders = Vec::new();
+        for flight in self.take_flights(Road::Socketio) {
+            self.put_back(flight, now, &mut orders);
+        }
+        orders
+    }
+
+    /// Whatever is in flight by the socket has ended like this; the link knows already.
+    pub(super) fn put_down(&mut self, outcome: &Outcome, now: Duration, orders: &mut Vec<Order>) {
+        for flight in self.take_flights(Road::Socketio) {
+            self.learn(&flight, outcome, flight.bytes, now);
+            let (fate, _) = triage(outcome.clone(), flight.road, self.other_road());
+            self.take_fate(fate, flight, now, orders);
+        }
+    }
+
+    fn take_flights(&mut self, road: Road) -> Vec<Flight> {
+        let all = std::mem::take(&mut self.flights);
+        let (ended, others): (BTreeMap<_, _>, _) = all.into_iter().partition(|(_, flight)| flight.road == road);
+        self.flights = others;
+        ended.into_values().collect()
     }
 }

@@ -186,9 +186,12 @@ fn yolox(
 fn yolov8(data: &[f32], classes: usize, threshold: f32, keep: &impl Fn(usize) -> bool) -> Vec<Candidate> {
     let anchors = data.len() / (4 + classes);
     let value = |row: usize, anchor: usize| data[row * anchors + anchor];
+    // Neighbouring numbers are of one class, not of one anchor: those of unwanted classes are not touched.
+    let wanted: Vec<usize> = (0..classes).filter(|class| keep(*class)).collect();
     (0..anchors)
         .filter_map(|anchor| {
-            let (class, score) = best_class((0..classes).map(|c| value(4 + c, anchor)), keep)?;
+            let scores = wanted.iter().map(|&class| (class, value(4 + class, anchor)));
+            let (class, score) = scores.filter(|(_, score)| !score.is_nan()).max_by(|a, b| a.1.total_cmp(&b.1))?;
             let [cx, cy, w, h] = [0, 1, 2, 3].map(|row| value(row, anchor));
             (score >= threshold).then(|| Candidate {
                 bbox: BBox::from_center(cx, cy, w, h),

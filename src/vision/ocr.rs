@@ -164,13 +164,22 @@ pub fn decode_slots(output: &TensorView<'_>, alphabet: &Alphabet, pad: char) -> 
 
 /// Index and value of the highest probability, brought into 0–1; the first of several. `(0, 0)` for none.
 pub fn most_likely(probabilities: &[f32]) -> (usize, f32) {
-    let mut best = (0, f32::NEG_INFINITY);
-    for (class, &p) in probabilities.iter().enumerate() {
-        if p > best.1 {
-            best = (class, p);
-        }
+    let best = highest(probabilities);
+    let class = probabilities.iter().position(|&p| p == best).unwrap_or(0);
+    (class, best.clamp(0.0, 1.0))
+}
+
+/// The highest value that is a number. In lanes, as an alphabet may have 18,000 characters, and each step of a text is
+/// looked through.
+fn highest(values: &[f32]) -> f32 {
+    let higher = |a: f32, b: f32| if b > a { b } else { a };
+    let mut lanes = [f32::NEG_INFINITY; 16];
+    let chunks = values.chunks_exact(lanes.len());
+    let rest = chunks.remainder();
+    for chunk in chunks {
+        lanes.iter_mut().zip(chunk).for_each(|(lane, value)| *lane = higher(*lane, *value));
     }
-    (best.0, best.1.clamp(0.0, 1.0))
+    lanes.iter().chain(rest).fold(f32::NEG_INFINITY, |best, value| higher(best, *value))
 }
 
 fn classes_of(output: &TensorView<'_>, layout: &'static str) -> Result<usize, DecodeError> {
@@ -271,6 +280,19 @@ mod tests {
             if read(&other).continues(&read(&text)) {
                 prop_assert!(other.contains(&text) && !read(&text).continues(&read(&other)));
             }
+        }
+
+        #[test]
+        fn the_likeliest_is_the_first_of_the_highest(
+            values in proptest::collection::vec(prop_oneof![4 => 0f32..1.0, 1 => Just(0.5), 1 => Just(f32::NAN)], 0..70),
+        ) {
+            let mut expected = (0, f32::NEG_INFINITY);
+            for (class, &p) in values.iter().enumerate() {
+                if p > expected.1 {
+                    expected = (class, p);
+                }
+            }
+            prop_assert_eq!(most_likely(&values), (expected.0, expected.1.clamp(0.0, 1.0)));
         }
 
         #[test]

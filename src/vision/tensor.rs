@@ -58,12 +58,14 @@ pub struct TensorView<'a> {
 }
 
 /// The numbers of an input; used again for every frame, so that packing allocates only when the size grows.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct TensorBuffer {
     shape: [usize; 4],
     element: Element,
     f32s: Vec<f32>,
     u8s: Vec<u8>,
+    /// The place and packing for which what is around the picture has been filled.
+    filled: Option<(Letterbox, Packing)>,
 }
 
 /// The numbers of an input.
@@ -75,7 +77,7 @@ pub enum TensorData<'a> {
 
 impl Default for TensorBuffer {
     fn default() -> Self {
-        Self { shape: [0; 4], element: Element::F32, f32s: Vec::new(), u8s: Vec::new() }
+        Self { shape: [0; 4], element: Element::F32, f32s: Vec::new(), u8s: Vec::new(), filled: None }
     }
 }
 
@@ -103,15 +105,23 @@ impl TensorBuffer {
             TensorLayout::Nhwc => [1, height, width, channels],
         };
         self.element = packing.element;
-        let filled = (place.width, place.height) == (width, height);
+        let covered = (place.width, place.height) == (width, height);
+        let ready = self.filled.as_ref().is_some_and(|(filled, with)| (filled, with) == (place, packing));
+        if !ready {
+            self.filled = Some((*place, packing.clone()));
+        }
         match packing.element {
             Element::F32 => {
                 let table = tables(packing);
-                resize(&mut self.f32s, channels * width * height, filled, packing, |value| value);
+                if !ready {
+                    fill(&mut self.f32s, channels * width * height, covered, packing, |value| value);
+                }
                 write(&mut self.f32s, bgr, place, packing, |channel, value| table[channel][usize::from(value)]);
             }
             Element::U8 => {
-                resize(&mut self.u8s, channels * width * height, filled, packing, |value| value as u8);
+                if !ready {
+                    fill(&mut self.u8s, channels * width * height, covered, packing, |value| value as u8);
+                }
                 write(&mut self.u8s, bgr, place, packing, |_, value| value);
             }
         }
@@ -139,10 +149,10 @@ fn tables(packing: &Packing) -> [[f32; 256]; 3] {
     std::array::from_fn(|c| std::array::from_fn(|value| (value as f32 - packing.mean[c]) / packing.std[c]))
 }
 
-/// Gives the buffer its size, and its fill where the picture leaves some of it free.
-fn resize<T: Copy>(buffer: &mut Vec<T>, size: usize, filled: bool, packing: &Packing, of: impl Fn(f32) -> T) {
+/// Gives the buffer its size, and its fill everywhere where the picture will not cover it all.
+fn fill<T: Copy>(buffer: &mut Vec<T>, size: usize, covered: bool, packing: &Packing, of: impl Fn(f32) -> T) {
     let fill = packing.fill.map(of);
-    if filled {
+    if covered {
         buffer.resize(size, fill[0]);
         return;
     }
@@ -154,30 +164,31 @@ fn resize<T: Copy>(buffer: &mut Vec<T>, size: usize, filled: bool, packing: &Pac
     }
 }
 
+/// One pass over the picture, whatever the layout.
 fn write<T: Copy>(buffer: &mut [T], bgr: &[u8], place: &Letterbox, packing: &Packing, of: impl Fn(usize, u8) -> T) {
-    let channels = packing.order.channels();
     let (width, plane) = (place.tensor_width, place.tensor_width * place.tensor_height);
-    // Index of channel c of the tensor's pixel at `offset`.
-    let (pixel_step, channel_step) = match packing.layout {
-        TensorLayout::Nchw => (1, plane),
-        TensorLayout::Nhwc => (channels, 1),
-    };
+    let [x, y, z] = if packing.order == ChannelOrder::Rgb { [2, 1, 0] } else { [0, 1, 2] };
     for (row, line) in bgr.chunks_exact(place.width * 3).enumerate() {
-        let start = ((place.top + row) * width + place.left) * pixel_step;
-        for channel in 0..channels {
-            let out = buffer[start + channel * channel_step..].iter_mut().step_by(pixel_step);
-            match packing.order {
-                ChannelOrder::Bgr => fill_line(out, line, |p| of(channel, p[channel])),
-                ChannelOrder::Rgb => fill_line(out, line, |p| of(channel, p[2 - channel])),
-                ChannelOrder::Gray => fill_line(out, line, |p| of(channel, luma(p))),
+        let start = (place.top + row) * width + place.left;
+        let (end, pixels) = (start + place.width, line.chunks_exact(3));
+        match (packing.order, packing.layout) {
+            (ChannelOrder::Gray, _) => {
+                buffer[start..end].iter_mut().zip(pixels).for_each(|(slot, pixel)| *slot = of(0, luma(pixel)));
+            }
+            (_, TensorLayout::Nchw) => {
+                let (first, others) = buffer.split_at_mut(plane);
+                let (second, third) = others.split_at_mut(plane);
+                let slots = first[start..end].iter_mut().zip(&mut second[start..end]).zip(&mut third[start..end]);
+                for (((first, second), third), pixel) in slots.zip(pixels) {
+                    (*first, *second, *third) = (of(0, pixel[x]), of(1, pixel[y]), of(2, pixel[z]));
+                }
+            }
+            (_, TensorLayout::Nhwc) => {
+                for (slots, pixel) in buffer[start * 3..end * 3].chunks_exact_mut(3).zip(pixels) {
+                    (slots[0], slots[1], slots[2]) = (of(0, pixel[x]), of(1, pixel[y]), of(2, pixel[z]));
+                }
             }
         }
-    }
-}
-
-fn fill_line<'a, T: Copy + 'a>(out: impl Iterator<Item = &'a mut T>, line: &[u8], value: impl Fn(&[u8]) -> T) {
-    for (slot, pixel) in out.zip(line.chunks_exact(3)) {
-        *slot = value(pixel);
     }
 }
 
@@ -232,6 +243,25 @@ mod tests {
     }
 
     proptest! {
+        /// A buffer that has held any pictures before packs the next as a new one does.
+        #[test]
+        fn what_was_packed_before_leaves_no_trace(
+            pictures in proptest::collection::vec((1u32..9, 1u32..9, any::<bool>(), any::<bool>(), any::<u8>()), 1..8),
+        ) {
+            let mut used = TensorBuffer::default();
+            for (w, h, nhwc, bytes, value) in pictures {
+                let place = Letterbox::new(Fit::Center, w, h, 6, 6);
+                let layout = if nhwc { TensorLayout::Nhwc } else { TensorLayout::Nchw };
+                let element = if bytes { Element::U8 } else { Element::F32 };
+                let packing = packing(layout, ChannelOrder::Bgr, element);
+                let bgr = vec![value; place.width * place.height * 3];
+                let mut fresh = TensorBuffer::default();
+                used.pack(&bgr, &place, &packing).unwrap();
+                fresh.pack(&bgr, &place, &packing).unwrap();
+                prop_assert_eq!((used.shape(), used.data()), (fresh.shape(), fresh.data()));
+            }
+        }
+
         #[test]
         fn every_pixel_lands_in_its_place(
             w in 1u32..12, h in 1u32..12, iw in 1usize..16, ih in 1usize..16,

@@ -176,7 +176,7 @@ pub fn report_body(component: &str, status: &str, message: String, details: Valu
 }
 
 /// The payload of one event, ready to be sent. `offset_us` is added to every moment where the wall clock was wrong at
-/// capture and has been set since (see [`clock_offset_us`]).
+/// capture and has been set since.
 pub fn serialise(
     envelope: &Envelope<'_>,
     body: &Map<String, Value>,
@@ -248,22 +248,10 @@ fn add_identity(payload: &mut Map<String, Value>, event_id: Uuid, revision: u32,
     payload.insert("agent_version".into(), AGENT_VERSION.into());
 }
 
-/// Microseconds to add to a moment captured while the wall clock was not to be trusted, now that it is: both clocks ran
-/// on, so the wall clock's error then is what it has jumped since. `None` where nothing can or need be corrected: the
-/// clock was right, is still not, or the moment belongs to another boot, whose monotonic clock is gone.
-pub fn clock_offset_us(at: CaptureTime, boot: &BootId, now: CaptureTime, this_boot: &BootId) -> Option<i64> {
-    if at.synced || !now.synced || boot != this_boot {
-        return None;
-    }
-    let passed_us = i64::try_from(now.mono_ms.checked_sub(at.mono_ms)?).ok()?.checked_mul(1000)?;
-    now.wall_us.checked_sub(passed_us)?.checked_sub(at.wall_us)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::{CameraId, CheckpointId, Direction, Frame, HealthStatus, LineCrossing, Quad};
-    use proptest::prelude::*;
 
     const US: i64 = 1_734_602_400_000_000; // 2024-12-19T10:00:00Z
 
@@ -401,21 +389,5 @@ mod tests {
         assert_eq!(payload["first_seen"][0], "2024-12-19T10:59:58.000000+00:00");
         assert_eq!(payload["time_corrected"], true);
         assert_eq!(payload["clock_synced"], false);
-    }
-
-    proptest! {
-        #[test]
-        fn the_offset_restores_the_true_time(
-            true_us in 0i64..4_000_000_000_000_000, error_us in -2_000_000_000_000_000i64..2_000_000_000_000_000,
-            mono_ms in 0u64..1_000_000_000, passed_ms in 0u64..1_000_000_000,
-        ) {
-            let boot = BootId("b".into());
-            let captured = at(true_us + error_us, mono_ms, false);
-            let now = at(true_us + passed_ms as i64 * 1000, mono_ms + passed_ms, true);
-            let offset = clock_offset_us(captured, &boot, now, &boot).unwrap();
-            prop_assert_eq!(captured.wall_us + offset, true_us);
-            prop_assert_eq!(clock_offset_us(captured, &boot, now, &BootId("other".into())), None);
-            prop_assert_eq!(clock_offset_us(at(true_us, mono_ms, true), &boot, now, &boot), None);
-        }
     }
 }

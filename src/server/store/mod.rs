@@ -8,6 +8,7 @@ mod alerts;
 mod camera_health;
 mod clocks;
 mod find;
+mod find_count;
 mod gaps;
 mod health;
 mod keys;

@@ -5,7 +5,7 @@ use crate::agent::Failure;
 use crate::capture::{self, OpenOptions};
 use crate::config::SourceSpec;
 use crate::domain::CaptureTime;
-use crate::inference::Pipeline;
+use crate::inference::{Lookout, Pipeline};
 use crate::track::{Passage, TrackSettings, Tracker};
 use std::path::Path;
 
@@ -27,7 +27,7 @@ pub fn watch(pipeline: &mut Pipeline, path: &Path, settings: TrackSettings) -> R
         Ok(source) => source,
         Err(error) => return Ok(Watched { error: Some(format!("{}: {error}", path.display())), ..watched }),
     };
-    let mut tracker = Tracker::new(settings);
+    let (mut tracker, mut lookout) = (Tracker::new(settings), Lookout::default());
     let (mut first, mut last) = (None, CaptureTime::default());
     loop {
         let frame = match source.next() {
@@ -41,7 +41,7 @@ pub fn watch(pipeline: &mut Pipeline, path: &Path, settings: TrackSettings) -> R
         watched.frames += 1;
         last = frame.captured;
         let begin = *first.get_or_insert(last);
-        let reading = pipeline.read(&frame)?;
+        let reading = pipeline.read_next(&frame, &mut lookout)?;
         let passages = tracker.update(&frame, &reading);
         watched.events.extend(passages.into_iter().map(|passage| event(passage, begin, last)));
     }
