@@ -138,7 +138,7 @@ fn texts(count: usize, dice: &mut Dice) -> Vec<String> {
     texts
 }
 
-pub const SCENES: [&str; 7] = ["pass", "overtake", "cross", "across", "occlude", "stop", "park"];
+pub const SCENES: [&str; 8] = ["pass", "tailgate", "overtake", "cross", "across", "occlude", "stop", "park"];
 
 /// The scene's traffic and its length in seconds.
 pub fn traffic(scene: &str, dice: &mut Dice) -> (Vec<Car>, f32) {
@@ -151,6 +151,15 @@ pub fn traffic(scene: &str, dice: &mut Dice) -> (Vec<Car>, f32) {
                 drives.push(steady(-1.75, dice.range(8.0, 14.0).max(9.0), i as f32 * 3.0 + dice.range(0.0, 0.8)));
             }
             24.0
+        }
+        // Pairs in one lane, two car lengths apart: the second is seen late, where the first was a moment ago.
+        "tailgate" => {
+            for i in 0..4 {
+                let (speed, start) = (dice.range(7.0, 11.0), i as f32 * 7.0);
+                drives.push(steady(-1.75, speed, start));
+                drives.push(steady(-1.75 + dice.range(-0.2, 0.2), speed, start + dice.range(9.0, 11.0) / speed));
+            }
+            30.0
         }
         // Pairs that are side by side where they are read.
         "overtake" => {
