@@ -60,6 +60,8 @@ const GONE_LOOKS: u32 = 2;
 const CUT_WORTH: f32 = 0.1;
 /// A read that contradicts the votes begins a new track when the next one says the same.
 const CONTRADICTION: f32 = 0.4;
+/// … if it is nearly as sure as the surest of them.
+const CREDIBLE: f32 = 0.85;
 /// A vehicle that comes again from hiding is the same one where a read is as like as this.
 const RECOGNISED: f32 = 0.6;
 
@@ -77,6 +79,8 @@ pub(super) struct Track {
     missed: u32,
     pub(super) ballot: Ballot,
     pub(super) verdict: Option<Verdict>,
+    /// Confidence of its surest read.
+    surest: f32,
     album: Album,
     /// How often a plate did not count, by the order of [`Refusal::ALL`].
     refusals: [u32; Refusal::ALL.len()],
@@ -109,6 +113,7 @@ impl Track {
             missed: 0,
             ballot: Ballot::default(),
             verdict: None,
+            surest: 0.0,
             album: Album::default(),
             refusals: [0; Refusal::ALL.len()],
             unread: None,
@@ -122,7 +127,8 @@ impl Track {
     }
 
     pub(super) fn expectation(&self) -> Expectation<'_> {
-        Expectation { plate: self.plate.as_ref(), vehicle: self.vehicle.as_ref(), verdict: self.verdict.as_ref() }
+        let (plate, vehicle) = (self.plate.as_ref(), self.vehicle.as_ref());
+        Expectation { plate, vehicle, verdict: self.verdict.as_ref(), surest: self.surest }
     }
 
     /// Is a plate known, or only a vehicle?
@@ -156,7 +162,9 @@ impl Track {
         if likeness >= RECOGNISED {
             self.doubted = false;
         }
-        let same = !verdict.is_established()
+        let hearsay = plate.text_confidence < CREDIBLE * self.surest;
+        let same = hearsay
+            || !verdict.is_established()
             || likeness >= if doubted { RECOGNISED } else { CONTRADICTION }
             || (goes_on && !contested && !doubted && self.contradiction.is_none());
         if same {
@@ -198,6 +206,7 @@ impl Track {
         let quality = quality(plate) * whole;
         self.ballot.cast(plate, quality);
         self.verdict = self.ballot.verdict();
+        self.surest = self.surest.max(plate.text_confidence);
         let ahead = self.verdict.as_ref().map_or(plate.text.as_str(), |verdict| verdict.text.as_str());
         let picture = Picture {
             frame: frame.clone(),

@@ -17,7 +17,7 @@ const MAX_CHARACTERS: usize = 24;
 /// A plate of so many pixels in height has half the weight of a very large one.
 const HALF_WEIGHT_HEIGHT: f32 = 16.0;
 /// A right read is surer than a wrong one by little, so that this power of its confidence counts.
-const SURE: i32 = 4;
+const SURE_POWER: i32 = 8;
 
 /// So many reads that agree so much on their characters establish a text.
 const ESTABLISHED_READS: u32 = 3;
@@ -32,7 +32,7 @@ pub(super) fn quality(plate: &PlateRead) -> f32 {
     let height = plate.bbox.height().max(1.0);
     let size = height / (height + HALF_WEIGHT_HEIGHT);
     let sharp = plate.sharpness.map_or(1.0, |sharpness| 0.25 + 0.75 * sharpness.clamp(0.0, 1.0));
-    size * sharp * plate.text_confidence.clamp(0.0, 1.0).powi(SURE)
+    size * sharp * plate.text_confidence.clamp(0.0, 1.0).powi(SURE_POWER)
 }
 
 /// A weight in steps so coarse that sums of some thousands of them are exact in whatever order they are added.
@@ -78,10 +78,13 @@ pub(super) struct Verdict {
     pub(super) reads: u32,
 }
 
+fn mean(shares: &[f32]) -> f32 {
+    shares.iter().sum::<f32>() / shares.len().max(1) as f32
+}
+
 impl Verdict {
     /// Is it beyond being overturned by a few reads? Reads of a far plate can be anything.
     pub(super) fn is_established(&self) -> bool {
-        let mean = |shares: &[f32]| shares.iter().sum::<f32>() / shares.len().max(1) as f32;
         self.reads >= ESTABLISHED_READS
             && mean(&self.support) >= ESTABLISHED_SUPPORT
             && mean(&self.confidence) >= ESTABLISHED_CONFIDENCE
