@@ -32,12 +32,17 @@ pub(super) struct Expectation<'a> {
     pub(super) plate: Option<&'a Motion>,
     pub(super) vehicle: Option<&'a Motion>,
     pub(super) verdict: Option<&'a Verdict>,
+    /// The confidence of its surest read, 0–1.
+    pub(super) surest: f32,
 }
 
 /// A plate this many times as high as expected is another one (as logarithm, ln 2.2).
 const OTHER_SIZE: f32 = 0.79;
 /// A vehicle's box of four times the area as expected is another one's (as logarithm).
 const OTHER_VEHICLE: f32 = 1.4;
+/// Reads as sure as this with as little in common as that are of two plates, wherever they are.
+const SURE: f32 = 0.95;
+const UNLIKE: f32 = 0.4;
 /// A vehicle's place is known for so long after it was last seen, seconds.
 const SOON: f32 = 0.7;
 
@@ -69,6 +74,9 @@ fn plate_cost(
 ) -> Option<f32> {
     let known = track.verdict.filter(|_| !plate.text.is_empty());
     let likeness = known.map(|verdict| text_likeness(&verdict.text, &plate.text));
+    if plate.text_confidence.min(track.surest) >= SURE && likeness.is_some_and(|likeness| likeness < UNLIKE) {
+        return None;
+    }
     let (last, predicted) = (motion.bbox(), motion.predicted(now_ms));
     let reach = reach(motion, &plate.bbox, likeness, now_ms);
     let seen = plate.bbox.center();

@@ -39,6 +39,8 @@ const GHOST_OVERLAP: f32 = 0.4;
 const PROVISIONAL_CONFIDENCE: f32 = 0.85;
 /// A vehicle still in sight is reported when its plate has been lost for so many time-outs: it does not come again.
 const PLATE_LOST: u64 = 3;
+/// A vehicle that vanished in the middle of the picture is waited for as many time-outs.
+const HIDING: u64 = 3;
 /// Where frames come seldom, a vehicle is out of sight after so many of them at the earliest …
 const MISSED_FRAMES: u64 = 3;
 /// … but always after this time.
@@ -256,12 +258,27 @@ impl Tracker {
         passages
     }
 
-    /// What has been out of sight for longer than `timeout` has passed.
+    /// What has been out of sight for longer than `timeout` has passed, unless it should still be in the picture: then it
+    /// may be behind another vehicle, and is waited for. If its text is beyond doubt the event does not wait.
     fn end_lost(&mut self, now: u64, timeout: u64) -> Vec<Passage> {
-        let is_lost = |track: &Track| now.saturating_sub(track.last_seen.mono_ms) > timeout;
-        let (lost, kept): (Vec<Track>, Vec<Track>) = std::mem::take(&mut self.tracks).into_iter().partition(is_lost);
-        self.tracks = kept;
-        lost.iter().filter_map(|track| self.end(track)).collect()
+        let patience = (HIDING * self.settings.timeout_ms).min(LONGEST_TIMEOUT_MS).max(timeout);
+        let mut passages = Vec::new();
+        for mut track in std::mem::take(&mut self.tracks) {
+            let unseen = now.saturating_sub(track.last_seen.mono_ms);
+            if unseen > patience || (unseen > timeout && !track.may_return(now)) {
+                passages.extend(self.end(&track));
+                continue;
+            }
+            if unseen > timeout {
+                track.hidden = true;
+                if !track.settled && track.verdict.as_ref().is_some_and(Verdict::is_beyond_doubt) {
+                    passages.extend(self.report(&track));
+                    track.settle();
+                }
+            }
+            self.tracks.push(track);
+        }
+        passages
     }
 
     /// The vehicle is gone.
@@ -357,3 +374,7 @@ fn voted(picture: &Picture, verdict: &Verdict) -> PlateRead {
 #[cfg(test)]
 #[path = "tracker_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "hiding_tests.rs"]
+mod hiding;

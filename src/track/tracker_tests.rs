@@ -2,6 +2,7 @@ use super::*;
 use crate::domain::{BBox, Direction, LineCrossing, Point, Quad};
 use crate::track::{Line, Zone, ZoneKind};
 use proptest::prelude::*;
+use std::sync::{Arc, LazyLock};
 
 fn tracker() -> Tracker {
     Tracker::new(TrackSettings::default())
@@ -12,7 +13,7 @@ fn frame(ms: u64) -> Frame {
     Frame::new(1, 1, vec![0u8; 3], ms, captured).unwrap()
 }
 
-fn plate(x: f32, y: f32, text: &str, confidence: f32) -> PlateRead {
+pub(super) fn plate(x: f32, y: f32, text: &str, confidence: f32) -> PlateRead {
     let bbox = BBox::new(x, y, x + 80.0, y + 20.0);
     PlateRead {
         bbox,
@@ -24,11 +25,11 @@ fn plate(x: f32, y: f32, text: &str, confidence: f32) -> PlateRead {
     }
 }
 
-fn reading(plates: Vec<PlateRead>) -> FrameReading {
+pub(super) fn reading(plates: Vec<PlateRead>) -> FrameReading {
     FrameReading { plates, ..FrameReading::default() }
 }
 
-fn texts(passages: &[Passage]) -> Vec<&str> {
+pub(super) fn texts(passages: &[Passage]) -> Vec<&str> {
     passages.iter().map(|p| p.plate.text.as_str()).collect()
 }
 
@@ -47,7 +48,7 @@ fn one_passing_vehicle_makes_one_event_with_the_text_most_frames_read() {
 #[test]
 fn the_picture_is_of_the_frame_that_read_the_reported_text_best() {
     let mut tracker = tracker();
-    let reads = [("ABC1234", 0.7), ("ABC1234", 0.95), ("ABC1Z34", 0.99)];
+    let reads = [("ABC1234", 0.9), ("ABC1234", 0.95), ("ABC1Z34", 0.99)];
     for (i, (text, confidence)) in reads.iter().enumerate() {
         tracker.update(&frame(i as u64 * 100), &reading(vec![plate(10.0, 50.0, text, *confidence)]));
     }
@@ -103,9 +104,12 @@ fn car(x: f32, y: f32) -> Detection {
     Detection { bbox, confidence: 0.9, class: "car".into(), corners: None }
 }
 
-fn large(ms: u64) -> Frame {
+/// Nobody looks at them.
+static PIXELS: LazyLock<Arc<[u8]>> = LazyLock::new(|| vec![0u8; 1_500_000].into());
+
+pub(super) fn large(ms: u64) -> Frame {
     let captured = CaptureTime { wall_us: ms as i64 * 1000, mono_ms: ms, synced: true };
-    Frame::new(1000, 500, vec![0u8; 1_500_000], ms, captured).unwrap()
+    Frame::new(1000, 500, PIXELS.clone(), ms, captured).unwrap()
 }
 
 /// Frames at 10 a second; `None` where the plate is not seen.

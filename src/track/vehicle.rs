@@ -16,12 +16,14 @@ pub(super) struct Picture {
     pub(super) vehicle: Option<Detection>,
     pub(super) plate: PlateRead,
     pub(super) processing_ms: f64,
+    /// How good it is, 0–1.
+    quality: f32,
 }
 
 impl Picture {
     /// As evidence for a text: how like it the read is, and then how good.
     fn worth(&self, text: &str) -> (f32, f32) {
-        (text_likeness(&self.plate.text, text), quality(&self.plate))
+        (text_likeness(&self.plate.text, text), self.quality)
     }
 }
 
@@ -46,7 +48,7 @@ impl Album {
         let text = self.best.as_ref().map(|best| best.plate.text.clone());
         self.other = pictures
             .filter(|picture| Some(&picture.plate.text) != text.as_ref())
-            .max_by(|a, b| quality(&a.plate).total_cmp(&quality(&b.plate)));
+            .max_by(|a, b| a.quality.total_cmp(&b.quality));
     }
 }
 
@@ -54,8 +56,14 @@ impl Album {
 const MIN_SIGHTINGS: u32 = 2;
 /// Looks in a row that do not see a vehicle: it does not stand there.
 const GONE_LOOKS: u32 = 2;
+/// What a read of a plate is worth that the picture's edge cuts off: it may well be sure of the characters that are left.
+const CUT_WORTH: f32 = 0.1;
 /// A read that contradicts the votes begins a new track when the next one says the same.
 const CONTRADICTION: f32 = 0.4;
+/// … if it is nearly as sure as the surest of them.
+const CREDIBLE: f32 = 0.85;
+/// A vehicle that comes again from hiding is the same one where a read is as like as this.
+const RECOGNISED: f32 = 0.6;
 
 pub(super) struct Track {
     pub(super) id: u64,
@@ -71,6 +79,8 @@ pub(super) struct Track {
     missed: u32,
     pub(super) ballot: Ballot,
     pub(super) verdict: Option<Verdict>,
+    /// Confidence of its surest read.
+    surest: f32,
     album: Album,
     /// How often a plate did not count, by the order of [`Refusal::ALL`].
     refusals: [u32; Refusal::ALL.len()],
@@ -78,6 +88,12 @@ pub(super) struct Track {
     unread: Option<(Frame, BBox)>,
     /// A read that contradicts the votes, until the next one.
     contradiction: Option<String>,
+    /// Pixels of the frame it was last seen in.
+    picture_size: (u32, u32),
+    /// Out of sight for longer than the time-out, and waited for.
+    pub(super) hidden: bool,
+    /// It came out of hiding, and no read has told yet that it is the same one.
+    doubted: bool,
     /// Its event is made, or it needs none; it is only followed.
     pub(super) settled: bool,
     pub(super) provisional: bool,
@@ -97,17 +113,22 @@ impl Track {
             missed: 0,
             ballot: Ballot::default(),
             verdict: None,
+            surest: 0.0,
             album: Album::default(),
             refusals: [0; Refusal::ALL.len()],
             unread: None,
             contradiction: None,
+            picture_size: (0, 0),
+            hidden: false,
+            doubted: false,
             settled: false,
             provisional: false,
         }
     }
 
     pub(super) fn expectation(&self) -> Expectation<'_> {
-        Expectation { plate: self.plate.as_ref(), vehicle: self.vehicle.as_ref(), verdict: self.verdict.as_ref() }
+        let (plate, vehicle) = (self.plate.as_ref(), self.vehicle.as_ref());
+        Expectation { plate, vehicle, verdict: self.verdict.as_ref(), surest: self.surest }
     }
 
     /// Is a plate known, or only a vehicle?
@@ -136,9 +157,16 @@ impl Track {
     pub(super) fn is_taken_over_by(&mut self, seen: &Sighting<'_>, contested: bool, now_ms: u64) -> bool {
         let (Some(plate), Some(verdict), true) = (seen.plate, &self.verdict, seen.accepted) else { return false };
         let goes_on = self.plate.as_ref().is_some_and(|motion| motion.goes_on_to(&plate.bbox, now_ms));
-        let same = !verdict.is_established()
-            || text_likeness(&plate.text, &verdict.text) >= CONTRADICTION
-            || (goes_on && !contested && self.contradiction.is_none());
+        let likeness = text_likeness(&plate.text, &verdict.text);
+        let doubted = self.doubted || self.hidden;
+        if likeness >= RECOGNISED {
+            self.doubted = false;
+        }
+        let hearsay = plate.text_confidence < CREDIBLE * self.surest;
+        let same = hearsay
+            || !verdict.is_established()
+            || likeness >= if doubted { RECOGNISED } else { CONTRADICTION }
+            || (goes_on && !contested && !doubted && self.contradiction.is_none());
         if same {
             self.contradiction = None;
             return false;
@@ -151,6 +179,8 @@ impl Track {
     pub(super) fn see(&mut self, seen: &Sighting<'_>, frame: &Frame, reading: &FrameReading, lines: &[Line]) {
         let now = frame.captured.mono_ms;
         self.last_seen = frame.captured;
+        self.picture_size = (frame.width(), frame.height());
+        self.doubted |= std::mem::take(&mut self.hidden);
         self.sightings += 1;
         self.missed = 0;
         if let Some(bbox) = seen.vehicle {
@@ -172,14 +202,18 @@ impl Track {
 
     fn count(&mut self, plate: &PlateRead, frame: &Frame, reading: &FrameReading) {
         self.unread = None;
-        self.ballot.cast(plate);
+        let whole = if is_cut(&plate.bbox, frame) { CUT_WORTH } else { 1.0 };
+        let quality = quality(plate) * whole;
+        self.ballot.cast(plate, quality);
         self.verdict = self.ballot.verdict();
+        self.surest = self.surest.max(plate.text_confidence);
         let ahead = self.verdict.as_ref().map_or(plate.text.as_str(), |verdict| verdict.text.as_str());
         let picture = Picture {
             frame: frame.clone(),
             vehicle: plate.vehicle.and_then(|index| reading.vehicles.get(index)).cloned(),
             plate: plate.clone(),
             processing_ms: reading.timing.total,
+            quality,
         };
         self.album.add(picture, ahead);
     }
@@ -241,6 +275,15 @@ impl Track {
         self.missed += 1;
     }
 
+    /// Out of sight for longer than usual. May it come again: should it still be in the picture by then?
+    pub(super) fn may_return(&self, now_ms: u64) -> bool {
+        self.plate.as_ref().is_some_and(|plate| {
+            let (place, margin) = (plate.predicted(now_ms).center(), plate.bbox().width());
+            let inside = |at: f32, size: u32| at > margin && at < size as f32 - margin;
+            inside(place.x, self.picture_size.0) && inside(place.y, self.picture_size.1)
+        })
+    }
+
     /// Nothing has moved in the picture: what stood there still does. What was missed by the last looks has left; one look
     /// alone may be a flaw of the detector.
     pub(super) fn stay(&mut self, at: CaptureTime) {
@@ -262,6 +305,13 @@ impl Track {
             None => Outcome::NoPlate,
         })
     }
+}
+
+/// Does the plate reach beyond the picture, as far as its box tells? Then characters are missing.
+fn is_cut(bbox: &BBox, frame: &Frame) -> bool {
+    let margin = 1.0 + 0.02 * bbox.width();
+    let (right, bottom) = (frame.width() as f32 - margin, frame.height() as f32 - margin);
+    bbox.x1 < margin || bbox.y1 < margin || bbox.x2 > right || bbox.y2 > bottom
 }
 
 /// Updates a motion, or begins it; gives its smoothed box.

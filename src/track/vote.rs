@@ -16,10 +16,15 @@ const TABLE_TEXTS: usize = 8;
 const MAX_CHARACTERS: usize = 24;
 /// A plate of so many pixels in height has half the weight of a very large one.
 const HALF_WEIGHT_HEIGHT: f32 = 16.0;
+/// A right read is surer than a wrong one by little, so that this power of its confidence counts.
+const SURE_POWER: i32 = 8;
 
 /// So many reads that agree so much on their characters establish a text.
 const ESTABLISHED_READS: u32 = 3;
 const ESTABLISHED_SUPPORT: f32 = 0.7;
+const ESTABLISHED_CONFIDENCE: f32 = 0.85;
+/// And such a share for every character, times its confidence, puts it beyond doubt.
+const BEYOND_DOUBT: f32 = 0.8;
 
 /// How much a plate's picture is worth as evidence or vote, 0–1: its size, its sharpness where that was measured, and how
 /// sure its text is.
@@ -27,7 +32,7 @@ pub(super) fn quality(plate: &PlateRead) -> f32 {
     let height = plate.bbox.height().max(1.0);
     let size = height / (height + HALF_WEIGHT_HEIGHT);
     let sharp = plate.sharpness.map_or(1.0, |sharpness| 0.25 + 0.75 * sharpness.clamp(0.0, 1.0));
-    size * sharp * plate.text_confidence.clamp(0.0, 1.0)
+    size * sharp * plate.text_confidence.clamp(0.0, 1.0).powi(SURE_POWER)
 }
 
 /// A weight in steps so coarse that sums of some thousands of them are exact in whatever order they are added.
@@ -73,11 +78,22 @@ pub(super) struct Verdict {
     pub(super) reads: u32,
 }
 
+fn mean(shares: &[f32]) -> f32 {
+    shares.iter().sum::<f32>() / shares.len().max(1) as f32
+}
+
 impl Verdict {
     /// Is it beyond being overturned by a few reads? Reads of a far plate can be anything.
     pub(super) fn is_established(&self) -> bool {
-        let support = self.support.iter().sum::<f32>() / self.support.len().max(1) as f32;
-        self.reads >= ESTABLISHED_READS && support >= ESTABLISHED_SUPPORT
+        self.reads >= ESTABLISHED_READS
+            && mean(&self.support) >= ESTABLISHED_SUPPORT
+            && mean(&self.confidence) >= ESTABLISHED_CONFIDENCE
+    }
+
+    /// Is each of its characters?
+    pub(super) fn is_beyond_doubt(&self) -> bool {
+        let sure = self.support.iter().zip(&self.confidence).all(|(support, sure)| support * sure >= BEYOND_DOUBT);
+        self.reads >= ESTABLISHED_READS && sure
     }
 
     /// How sure the text is as a whole, 0–1.
@@ -93,14 +109,13 @@ impl Ballot {
         self.reads
     }
 
-    /// Counts a read. An empty text changes nothing.
-    pub(super) fn cast(&mut self, plate: &PlateRead) {
+    /// Counts a read that is worth so much. An empty text changes nothing.
+    pub(super) fn cast(&mut self, plate: &PlateRead, worth: f32) {
         let characters: Vec<char> = plate.text.chars().take(MAX_CHARACTERS).collect();
         if characters.is_empty() {
             return;
         }
         self.reads += 1;
-        let worth = quality(plate);
         // Where the model gives no character's own confidence, the text's stands for it.
         let own = plate.characters.len() == characters.len();
         let confidence = |index: usize| {

@@ -11,9 +11,13 @@ fn read(text: &str, confidence: f32) -> PlateRead {
     }
 }
 
+fn cast(ballot: &mut Ballot, plate: &PlateRead) {
+    ballot.cast(plate, quality(plate));
+}
+
 fn ballot(texts: &[&str]) -> Ballot {
     let mut ballot = Ballot::default();
-    texts.iter().for_each(|text| ballot.cast(&read(text, 0.9)));
+    texts.iter().for_each(|text| cast(&mut ballot, &read(text, 0.9)));
     ballot
 }
 
@@ -46,9 +50,9 @@ fn an_unsure_character_gives_way_to_a_sure_one() {
     let mut unsure = read("ABC1Z34", 0.9);
     unsure.characters = "ABC1Z34".chars().map(|character| CharRead { character, confidence: 0.99 }).collect();
     unsure.characters[4].confidence = 0.3;
-    ballot.cast(&unsure);
-    ballot.cast(&unsure);
-    ballot.cast(&read("ABC1234", 0.8));
+    cast(&mut ballot, &unsure);
+    cast(&mut ballot, &unsure);
+    cast(&mut ballot, &read("ABC1234", 0.8));
     let verdict = ballot.verdict().unwrap();
     assert_eq!(verdict.text, "ABC1234");
     assert!(verdict.support[4] < verdict.support[0] && verdict.support[0] > 0.99);
@@ -59,7 +63,7 @@ fn a_large_sharp_plate_outweighs_small_and_blurred_ones() {
     let mut ballot = Ballot::default();
     let small = PlateRead { bbox: BBox::new(0.0, 0.0, 30.0, 8.0), ..read("A8C1234", 0.8) };
     let blurred = PlateRead { sharpness: Some(0.1), ..read("A8C1234", 0.6) };
-    [small, blurred, read("ABC1234", 0.9)].iter().for_each(|plate| ballot.cast(plate));
+    [small, blurred, read("ABC1234", 0.9)].iter().for_each(|plate| cast(&mut ballot, plate));
     assert_eq!(ballot.verdict().unwrap().text, "ABC1234");
 }
 
@@ -68,9 +72,9 @@ fn the_province_is_voted_too() {
     let mut ballot = Ballot::default();
     for (province, confidence) in [("สงขลา", 0.7), ("กรุงเทพมหานคร", 0.9), ("กรุงเทพมหานคร", 0.9)]
     {
-        ballot.cast(&PlateRead { province: Some(province.into()), ..read("1กข1234", confidence) });
+        cast(&mut ballot, &PlateRead { province: Some(province.into()), ..read("1กข1234", confidence) });
     }
-    ballot.cast(&read("1กข1234", 0.9));
+    cast(&mut ballot, &read("1กข1234", 0.9));
     assert_eq!(ballot.verdict().unwrap().province.as_deref(), Some("กรุงเทพมหานคร"));
 }
 
@@ -98,7 +102,7 @@ proptest! {
         reads in proptest::collection::vec(("[A-C0-2]{1,8}", 0f32..1.0), 1..80)
     ) {
         let mut ballot = Ballot::default();
-        reads.iter().for_each(|(text, confidence)| ballot.cast(&read(text, *confidence)));
+        reads.iter().for_each(|(text, confidence)| cast(&mut ballot, &read(text, *confidence)));
         let verdict = ballot.verdict().unwrap();
         prop_assert_eq!(verdict.text.chars().count(), verdict.support.len());
         prop_assert!(verdict.text.chars().all(|c| reads.iter().any(|(text, _)| text.contains(c))));
@@ -116,7 +120,7 @@ proptest! {
             let mut ballot = Ballot::default();
             for (text, confidence, height) in reads {
                 let bbox = BBox::new(0.0, 0.0, 4.0 * height, *height);
-                ballot.cast(&PlateRead { bbox, province: Some(text.clone()), ..read(text, *confidence) });
+                cast(&mut ballot, &PlateRead { bbox, province: Some(text.clone()), ..read(text, *confidence) });
             }
             ballot.verdict()
         };
