@@ -54,7 +54,8 @@ impl Recogniser {
         spent: &mut Duration,
     ) -> Result<PlateText, InferenceError> {
         let mut best = self.surest(frame, plate, grammar, resampler, spent)?;
-        if plate.best().confidence >= SURE_BOX || grammar.judge(&best.read.text).fits == Some(true) {
+        let fits = grammar.judge(&best.read.text).fits == Some(true);
+        if fits || !best.read.may_be_a_part() || plate.best().confidence >= SURE_BOX {
             return Ok(best);
         }
         for beside in BESIDE {

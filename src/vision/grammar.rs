@@ -41,36 +41,38 @@ enum Place {
 const MAX_LENGTH: usize = 12;
 const MAX_VARIANTS: usize = 512;
 const MAX_CHANGES: usize = 1;
+/// A name this much like a region's, or its country's, may be meant for it (Jaro and Winkler, 0–1).
+const ALIKE: f64 = 0.5;
 
 /// `D` a digit, `L` a letter A–Z, `T` a Thai consonant, `[…]` one of these, `?` after any: or nothing. Formats of cars on
 /// the road, those no longer given out among them; where a country has too many to tell anything (US: each state its own, vanity plates) it is not listed.
-const REGIONS: &[(&str, &[&str])] = &[
-    ("at", &["LL?DDD?D?D?L?L?L?"]),
-    ("be", &["[1-9]LLLDDD"]),
-    ("br", &["LLLDDDD", "LLLDLDD"]),
-    ("ch", &["LLDDDD?D?D?"]),
-    ("cz", &["DLDDDDD", "DLLDDDD", "LLLDDDD"]),
-    ("de", &["LL?L?LL?DD?D?D?[EH]?"]),
-    ("dk", &["LLDDDDD"]),
-    ("ee", &["DDDLLL"]),
-    ("es", &["DDDDLLL", "LL?DDDDLL?"]),
-    ("fi", &["LLLDDD"]),
-    ("fr", &["LLDDDLL", "D?D?DDLL?L?DD"]),
-    ("gb", &["LLDDLLL"]),
-    ("hr", &["LLDDDD?LL?"]),
-    ("hu", &["LLLDDD", "LLLLDDD"]),
-    ("it", &["LLDDDLL"]),
-    ("lt", &["LLLDDD"]),
-    ("lv", &["LLDDDD"]),
-    ("nl", &["LLDDLL", "DDLLLD", "DLLLDD", "LLDDDL", "LDDDLL", "LLLDDL", "DDLLDD", "DDLLLL"]),
-    ("no", &["LLDDDDD"]),
-    ("pl", &["LLL?DDDDD", "LLL?DDDDL", "LLL?DDDLL", "LLLLDDD", "LLLDLDDD", "LLLDDLDD"]),
-    ("pt", &["DDLLDD", "DDDDLL", "LLDDDD", "LLDDLL"]),
-    ("ro", &["LLDDLLL", "BDDD?LLL"]),
-    ("se", &["LLLDDD", "LLLDDL"]),
-    ("si", &["LLDDDLL", "LLLLDDD"]),
-    ("sk", &["LLDDDLL"]),
-    ("th", &["D?TTDD?D?D?", "DDDDDD?"]),
+const REGIONS: &[(&str, &str, &[&str])] = &[
+    ("at", "austria", &["LL?DDD?D?D?L?L?L?"]),
+    ("be", "belgium", &["[1-9]LLLDDD"]),
+    ("br", "brazil", &["LLLDDDD", "LLLDLDD"]),
+    ("ch", "switzerland", &["LLDDDD?D?D?"]),
+    ("cz", "czechia", &["DLDDDDD", "DLLDDDD", "LLLDDDD"]),
+    ("de", "germany", &["LL?L?LL?DD?D?D?[EH]?"]),
+    ("dk", "denmark", &["LLDDDDD"]),
+    ("ee", "estonia", &["DDDLLL"]),
+    ("es", "spain", &["DDDDLLL", "LL?DDDDLL?"]),
+    ("fi", "finland", &["LLLDDD"]),
+    ("fr", "france", &["LLDDDLL", "D?D?DDLL?L?DD"]),
+    ("gb", "great britain", &["LLDDLLL"]),
+    ("hr", "croatia", &["LLDDDD?LL?"]),
+    ("hu", "hungary", &["LLLDDD", "LLLLDDD"]),
+    ("it", "italy", &["LLDDDLL"]),
+    ("lt", "lithuania", &["LLLDDD"]),
+    ("lv", "latvia", &["LLDDDD"]),
+    ("nl", "netherlands", &["LLDDLL", "DDLLLD", "DLLLDD", "LLDDDL", "LDDDLL", "LLLDDL", "DDLLDD", "DDLLLL"]),
+    ("no", "norway", &["LLDDDDD"]),
+    ("pl", "poland", &["LLL?DDDDD", "LLL?DDDDL", "LLL?DDDLL", "LLLLDDD", "LLLDLDDD", "LLLDDLDD"]),
+    ("pt", "portugal", &["DDLLDD", "DDDDLL", "LLDDDD", "LLDDLL"]),
+    ("ro", "romania", &["LLDDLLL", "BDDD?LLL"]),
+    ("se", "sweden", &["LLLDDD", "LLLDDL"]),
+    ("si", "slovenia", &["LLDDDLL", "LLLLDDD"]),
+    ("sk", "slovakia", &["LLDDDLL"]),
+    ("th", "thailand", &["D?TTDD?D?D?", "DDDDDD?"]),
 ];
 
 /// What a letter is where a digit must stand, and a digit where a letter must.
@@ -95,9 +97,9 @@ impl Grammar {
     pub fn of(regions: &[String]) -> Result<Self, GrammarError> {
         let mut formats: Vec<Vec<Place>> = Vec::new();
         for region in regions {
-            let known = REGIONS.iter().find(|(name, _)| name.eq_ignore_ascii_case(region));
+            let known = REGIONS.iter().find(|(name, ..)| name.eq_ignore_ascii_case(region));
             match known {
-                Some((_, texts)) => {
+                Some((.., texts)) => {
                     for text in *texts {
                         formats.extend(variants(text)?);
                     }
@@ -142,17 +144,21 @@ impl Grammar {
     }
 }
 
-/// Names of countries have small letters, formats have none.
+/// A format has no small letters, and is no country's name in capitals.
 fn is_format(text: &str) -> bool {
-    text.chars().any(|c| "DLT[".contains(c)) && !text.chars().any(char::is_lowercase)
+    let is_country = || REGIONS.iter().any(|(_, country, _)| country.eq_ignore_ascii_case(text));
+    text.chars().any(|c| "DLT[".contains(c)) && !text.chars().any(char::is_lowercase) && !is_country()
 }
 
 fn unknown(name: &str) -> GrammarError {
-    let alike = |known: &str| strsim::jaro_winkler(&name.to_lowercase(), known);
-    let names = || REGIONS.iter().map(|(known, _)| *known);
-    let nearest = names().filter(|known| alike(known) > 0.0).max_by(|a, b| alike(a).total_cmp(&alike(b)));
-    let nearest = nearest.map(|known| format!(" did you mean \"{known}\"?")).unwrap_or_default();
-    GrammarError::Region { name: name.to_owned(), nearest, known: names().collect::<Vec<_>>().join(", ") }
+    let typed = name.to_lowercase();
+    let alike =
+        |known: &str, country: &str| strsim::jaro_winkler(&typed, known).max(strsim::jaro_winkler(&typed, country));
+    let nearest = REGIONS.iter().map(|(known, country, _)| (alike(known, country), known));
+    let nearest = nearest.filter(|(likeness, _)| *likeness > ALIKE).max_by(|a, b| a.0.total_cmp(&b.0));
+    let nearest = nearest.map(|(_, known)| format!(" did you mean \"{known}\"?")).unwrap_or_default();
+    let known = REGIONS.iter().map(|(known, ..)| *known).collect::<Vec<_>>().join(", ");
+    GrammarError::Region { name: name.to_owned(), nearest, known }
 }
 
 /// The text as the format would have it, with the number of characters changed; `None` where it cannot have it.
@@ -281,7 +287,9 @@ mod tests {
     fn unknown_regions_and_formats_are_named() {
         let error = Grammar::of(&["xx".into()]).unwrap_err().to_string();
         assert!(error.starts_with("\"xx\" is no known region; known are at,"), "{error}");
-        for (typed, meant) in [("svk", "sk"), ("sk-", "sk"), ("Czech", "cz"), ("Thailand", "th")] {
+        for (typed, meant) in
+            [("svk", "sk"), ("Slovakia", "sk"), ("Czech Republic", "cz"), ("Thailand", "th"), ("ITALY", "it")]
+        {
             let error = Grammar::of(&[typed.to_owned()]).unwrap_err().to_string();
             assert!(error.contains(&format!("did you mean \"{meant}\"?")), "{error}");
         }
@@ -289,7 +297,7 @@ mod tests {
             let result = Grammar::of(&[format.to_owned()]);
             assert_eq!(result.is_ok(), format == "D?", "{format}: {result:?}");
         }
-        for (name, _) in REGIONS {
+        for (name, ..) in REGIONS {
             assert!(Grammar::of(&[(*name).to_owned()]).is_ok(), "{name}");
         }
     }

@@ -24,6 +24,11 @@ impl TextRead {
         self
     }
 
+    /// May this be a part of what stands on the plate? Most registrations have six to eight characters.
+    pub fn may_be_a_part(&self) -> bool {
+        (SHORTEST_PART..=LONGEST_PART).contains(&self.characters.len())
+    }
+
     /// Is this the other text with more characters before or behind it?
     pub fn continues(&self, part: &TextRead) -> bool {
         let (length, of_part) = (self.characters.len(), part.characters.len());
@@ -63,6 +68,8 @@ impl TextRead {
 
 /// Fewer characters than this are found in too many texts.
 const SHORTEST_PART: usize = 3;
+/// With more characters it is hardly a part, and another look is not worth its time.
+const LONGEST_PART: usize = 6;
 /// No registration is longer.
 const LONGEST: usize = 10;
 
@@ -250,6 +257,8 @@ mod tests {
         assert!(!read("1B70448").continues(&part), "another text");
         assert!(!part.continues(&part) && !read("44").continues(&part));
         assert!(!read("1B70440").continues(&read("44")), "too little to know it again");
+        assert!(part.may_be_a_part() && read("RK977A").may_be_a_part());
+        assert!(!read("44").may_be_a_part() && !read("RK977AF").may_be_a_part());
         assert!(!read("CALIFORNIA0440").continues(&part), "no registration is so long");
     }
 
