@@ -1,7 +1,6 @@
 //! What the inference thread does when it cannot keep up, with an engine that runs only when the test says so.
 
 use super::*;
-use crate::capture::Slots;
 use crate::clock::SystemClock;
 use crate::config::{ModelsConfig, agent_from};
 use crate::domain::CaptureTime;
