@@ -18,6 +18,8 @@ pub(super) struct Motion {
 const MEMORY_S: f32 = 0.5;
 /// The share of a new sighting in the smoothed box never falls below this.
 const LEAST_SHARE: f32 = 0.6;
+/// A smoothed box is no further from where it was seen, widths.
+const MOST_JITTER: f32 = 0.1;
 /// A prediction grows or shrinks by at most this factor (as logarithm): ln 2.
 const MOST_GROWTH: f32 = std::f32::consts::LN_2;
 
@@ -53,7 +55,9 @@ impl Motion {
         self.growth += correction * larger;
         let blend = |a: f32, b: f32| a + share * (b - a);
         let (width, height) = (blend(expected.width(), bbox.width()), blend(expected.height(), bbox.height()));
-        self.bbox = BBox::from_center(center.x + share * dx, center.y + share * dy, width, height);
+        // What is left of a prediction is no more than boxes jitter by: after a gap it may be far off.
+        let left = |off: f32| ((1.0 - share) * off).clamp(-MOST_JITTER * bbox.width(), MOST_JITTER * bbox.width());
+        self.bbox = BBox::from_center(seen.x - left(dx), seen.y - left(dy), width, height);
         self.at_ms = at_ms;
     }
 
@@ -113,6 +117,17 @@ mod tests {
             let then = (frames - 1) * step_ms + gap_ms;
             let off = motion.predicted(then).center().distance(at(then).center());
             prop_assert!(off < 1.0, "{} px off", off);
+        }
+
+        #[test]
+        fn a_box_is_near_where_it_was_seen_however_far_off_the_prediction_was(
+            speed in -900f32..900.0, gap_ms in 100u64..3000, x in 0f32..1000.0,
+        ) {
+            let mut motion = Motion::new(BBox::from_center(500.0, 300.0, 60.0, 15.0), 0);
+            motion.update(BBox::from_center(500.0 + speed / 5.0, 300.0, 50.0, 12.0), 200);
+            let seen = BBox::from_center(x, 280.0, 40.0, 10.0);
+            motion.update(seen, 200 + gap_ms);
+            prop_assert!(motion.bbox().center().distance(seen.center()) <= 0.2 * seen.width());
         }
 
         #[test]
