@@ -1,7 +1,8 @@
 #!/bin/bash
 # package-test.sh bookworm|trixie [amd64|arm64]: installs, uses, upgrades, removes and purges the packages of target/debian in a
-# fresh root of that suite, and holds that a package of the other suite is refused. With systemd in a container where one can be
-# started (systemd-nspawn), else without. Needs root, mmdebstrap and, for arm64, qemu-user-static with its binfmt.
+# fresh root of that suite, and holds that a package of the other suite is refused. The root
+# is booted, with its own systemd (systemd-nspawn); one of another kind of processor is not. Needs root, mmdebstrap and, for arm64,
+# qemu-user-static with its binfmt.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -46,16 +47,60 @@ done
 another lpr-agent lpr-agent-foreign "sed -i s/libopencv-core$opencv/libopencv-core$other/g DEBIAN/control"
 
 say "a fresh root of $suite, $arch"
-mmdebstrap --quiet --variant=apt --architectures="$arch" --include=ca-certificates "$suite" "$root"
+include=ca-certificates
+booted=
+# A systemd of another kind of processor cannot be booted.
+if [[ $arch == "$(dpkg --print-architecture)" ]] && command -v systemd-nspawn >/dev/null; then
+    booted=1
+    include+=,systemd-sysv,dbus
+fi
+mmdebstrap --quiet --variant=apt --architectures="$arch" --include="$include" "$suite" "$root"
 mkdir -p "$root/debs"
 cp "$work"/debs/*.deb "$root/debs/"
 cp packaging/test-inside.sh "$root/debs/test.sh"
+environment=(PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8)
 
-# shellcheck disable=SC2016 # expanded inside
-unshare --mount --pid --fork --kill-child bash -euc '
-    cp --remove-destination -L /etc/resolv.conf "$1/etc/resolv.conf"
-    mount --rbind /dev "$1/dev"
-    mount -t proc proc "$1/proc"
-    mount -t sysfs sys "$1/sys"
-    exec chroot "$1" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 bash /debs/test.sh' test "$root"
+# inside NAMESPACE… -- PART: a part of the test, in namespaces of its own.
+inside() {
+    local namespaces=()
+    while [[ $1 != -- ]]; do
+        namespaces+=("$1")
+        shift
+    done
+    # shellcheck disable=SC2016 # expanded inside
+    unshare --mount --pid --fork --kill-child "${namespaces[@]}" bash -euc '
+        root=$1
+        shift
+        cp --remove-destination -L /etc/resolv.conf "$root/etc/resolv.conf"
+        mount --rbind /dev "$root/dev"
+        mount -t proc proc "$root/proc"
+        ip link set lo up 2>/dev/null || true
+        exec chroot "$root" /usr/bin/env -i "$@"' inside "$root" "${environment[@]}" bash /debs/test.sh "$2"
+}
+
+# With the machine's network only what needs Debian's mirror; the rest has a network of its own, so that ports are free.
+inside -- prepare
+if [[ -n $booted ]]; then
+    say "booting it"
+    cat >"$root/etc/systemd/system/package-test.service" <<'END'
+[Unit]
+After=multi-user.target
+[Service]
+Type=oneshot
+Environment=PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8
+StandardOutput=append:/debs/log
+StandardError=append:/debs/log
+ExecStart=/bin/bash /debs/test.sh whole
+ExecStopPost=/bin/sh -c 'echo $EXIT_STATUS >/debs/status; systemctl poweroff --no-block'
+TimeoutStartSec=600
+[Install]
+WantedBy=default.target
+END
+    ln -s ../package-test.service "$root/etc/systemd/system/multi-user.target.wants/"
+    timeout 700 systemd-nspawn --quiet --register=no --private-network --directory="$root" --boot >"$work/console" 2>&1 || true
+    cat "$root/debs/log" || cat "$work/console"
+    [[ $(cat "$root/debs/status") == 0 ]] || fail "failed; the words above say where"
+else
+    inside --net -- whole
+fi
 say "$suite, $arch: installed, used, upgraded, removed, purged; the other suite's package refused"
