@@ -1,6 +1,7 @@
 #!/bin/bash
 # package.sh [amd64|arm64]: builds lpr-agent and lpr-server as .deb files for the Debian release of this machine and, where no
 # other is named, for its kind. They lie in target/debian. For the other release: scripts/suite.sh SUITE scripts/package.sh.
+# LPR_REVISION: the packages' revision (1); LPR_PACKAGE_FAST=1: larger files, sooner.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -49,7 +50,7 @@ lay() {
     install -D -m 644 "$tree/manual/$name.bash" "$tree/usr/share/bash-completion/completions/$name"
     install -D -m 644 "$tree/manual/_$name" "$tree/usr/share/zsh/vendor-completions/_$name"
     install -D -m 644 "$tree/manual/$name.fish" "$tree/usr/share/fish/vendor_completions.d/$name.fish"
-    cp "packaging/$name/copyright" CHANGELOG.md "$tree/usr/share/doc/$name/"
+    cp CHANGELOG.md "$tree/usr/share/doc/$name/"
     cp docs/*.md "$tree/usr/share/doc/$name/docs/"
     # The configuration as it is documented, and as `lpr-… check-config` reads it.
     cp "config/${name#lpr-}.toml" "$tree/usr/share/doc/$name/"
@@ -90,8 +91,8 @@ python3 scripts/notices.py "$target" "onnxruntime-$machine" |
 mkdir -p target/debian
 for name in lpr-agent lpr-server; do
     deb=target/debian/${name}_${version}_$arch.deb
-    CARGO_TARGET_DIR=target "$cargo_deb" deb --no-build --locked --target "$target" --variant "${name#lpr-}" --deb-version "$version" \
-        --output "$deb"
+    CARGO_TARGET_DIR=target "$cargo_deb" deb --no-build --locked ${LPR_PACKAGE_FAST:+--fast} --target "$target" \
+        --variant "${name#lpr-}" --deb-version "$version" --output "$deb"
     depends=$(dpkg-deb --field "$deb" Depends)
     [[ $depends == *libc6* ]] || {
         echo "$deb: which libraries it needs was not found out: $depends" >&2
