@@ -14,6 +14,14 @@ installing=("${apt[@]}" install -y --no-install-recommends)
 booted=
 [[ ! -d /run/systemd/system ]] || booted=1
 
+# quietly COMMAND…: what it says is shown where it fails.
+quietly() {
+    "$@" >/tmp/said 2>&1 || {
+        tail -n 40 /tmp/said
+        fail "failed: $*"
+    }
+}
+
 prepare() {
     say "a package of the other suite is refused"
     "${apt[@]}" update
@@ -21,15 +29,7 @@ prepare() {
         fail "it was installed"
     fi
     grep 'Depends:' /tmp/foreign || fail "it does not say why: $(cat /tmp/foreign)"
-    "${installing[@]}" --download-only /debs/lpr-server.deb /debs/lpr-agent.deb
-}
-
-# quietly COMMAND…: what it says is shown where it fails.
-quietly() {
-    "$@" >/tmp/said 2>&1 || {
-        tail -n 40 /tmp/said
-        fail "failed: $*"
-    }
+    quietly "${installing[@]}" --download-only /debs/lpr-server.deb /debs/lpr-agent.deb
 }
 
 # until TRUE…: within a minute.
@@ -52,6 +52,9 @@ trace() {
     # Of the services: enabled, masked, remembered.
     grep -rl lpr /etc /var/lib/systemd 2>/dev/null | grep -v '^/etc/\(resolv.conf\|hosts\|.*cache\)$' | sort || true
 }
+# Read to the end: a pipe that is closed early is a failure.
+holds() { zcat "$1" | grep "$2" >/dev/null; }
+
 installed() {
     say "install"
     quietly "${installing[@]}" /debs/lpr-server.deb /debs/lpr-agent.deb
@@ -64,10 +67,10 @@ installed() {
     for name in lpr-agent lpr-server; do
         [[ -L /etc/systemd/system/multi-user.target.wants/$name.service ]] || fail "$name is not enabled"
         (. /usr/share/bash-completion/completions/$name && complete -p $name >/dev/null) || fail "no completion of $name"
-        zcat /usr/share/man/man1/$name.1.gz | grep -q "^\.TH $name 1" || fail "no manual page of $name"
+        holds /usr/share/man/man1/$name.1.gz "^\.TH $name 1" || fail "no manual page of $name"
     done
     [[ $(dpkg-query -W -f '${Conffiles}' lpr-agent lpr-server) == *agent.toml*server.toml* ]] || fail "no conffiles"
-    zgrep -q 'ONNX Runtime .*ThirdPartyNotices' /usr/share/doc/lpr-agent/THIRD-PARTY.gz || fail "no notices"
+    holds /usr/share/doc/lpr-agent/THIRD-PARTY.gz 'ONNX Runtime .*ThirdPartyNotices' || fail "no notices"
     [[ -z $(find /usr/share/lpr-agent -name '*yolov8*') ]] || fail "a model under AGPL-3.0 is in the package"
     say "both configurations and the models as packaged"
     lpr-agent check-config --config /etc/lpr-agent/agent.toml
