@@ -46,11 +46,12 @@ until_true() {
 # What is there before, to hold against what is there after the purge.
 trace() {
     find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /debs \) -prune -o \
-        \( -iname '*lpr*' -o -path '*/private/*' \) -print | sort
+        \( -iname '*lpr-*' -o -path '*/private/*' \) -print | sort
     getent passwd | grep lpr || true
     getent group | grep lpr || true
     # Of the services: enabled, masked, remembered.
-    grep -rl lpr /etc /var/lib/systemd 2>/dev/null | grep -v '^/etc/\(resolv.conf\|hosts\|.*cache\)$' | sort || true
+    # Files of users and groups have the one before beside them, with a "-".
+    grep -rl 'lpr-' /etc /var/lib/systemd 2>/dev/null | grep -v '^/etc/\(passwd\|group\|shadow\|gshadow\)-$' | sort || true
 }
 # Read to the end: a pipe that is closed early is a failure.
 holds() { zcat "$1" | grep "$2" >/dev/null; }
@@ -98,8 +99,10 @@ use_services() {
         fail "the agent does not start"
     }
     until_true some_records
-    systemctl show -p ActiveState -p StatusText -p NRestarts -p MemoryCurrent lpr-agent lpr-server
-    ps -o user:12,group:12,args -C lpr-agent,lpr-server
+    systemctl show -p ActiveState -p StatusText -p NRestarts lpr-agent lpr-server
+    for name in lpr-agent lpr-server; do
+        stat --format "$name runs as %U" "/proc/$(systemctl show --value -p MainPID $name)"
+    done
     systemd-analyze security --no-pager lpr-agent | tail -n 1
     systemd-analyze security --no-pager lpr-server | tail -n 1
 }

@@ -30,3 +30,25 @@ fn write(out: &Path, mut command: clap::Command) -> std::io::Result<()> {
     }
     clap_mangen::generate_to(command, out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{Arg, Command};
+
+    #[test]
+    fn every_subcommand_has_a_page_and_what_is_hidden_has_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("made");
+        let command = Command::new("gate")
+            .subcommand(Command::new("open").arg(Arg::new("wide").long("wide").help("Both wings")))
+            .subcommand(Command::new("manual").hide(true));
+        write(&out, command).unwrap();
+        let mut names: Vec<String> =
+            fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        assert_eq!(names, ["_gate", "gate-open.1", "gate.1", "gate.bash", "gate.fish"]);
+        assert!(fs::read_to_string(out.join("gate-open.1")).unwrap().contains("Both wings"));
+        assert!(fs::read_to_string(out.join("gate.bash")).unwrap().contains("wide"));
+    }
+}
