@@ -50,11 +50,10 @@ lay() {
     install -D -m 644 "$tree/manual/$name.bash" "$tree/usr/share/bash-completion/completions/$name"
     install -D -m 644 "$tree/manual/_$name" "$tree/usr/share/zsh/vendor-completions/_$name"
     install -D -m 644 "$tree/manual/$name.fish" "$tree/usr/share/fish/vendor_completions.d/$name.fish"
-    cp CHANGELOG.md "$tree/usr/share/doc/$name/"
+    gzip -9nc CHANGELOG.md >"$tree/usr/share/doc/$name/changelog.gz"
     cp docs/*.md "$tree/usr/share/doc/$name/docs/"
     # The configuration as it is documented, and as `lpr-… check-config` reads it.
     cp "config/${name#lpr-}.toml" "$tree/usr/share/doc/$name/"
-    gzip -9n "$tree/usr/share/doc/$name/CHANGELOG.md"
 }
 
 rm -rf target/package
@@ -69,6 +68,10 @@ agent=target/package/lpr-agent
 models=$agent/usr/share/lpr-agent/models
 mkdir -p "$models" "$agent/usr/lib/lpr-agent"
 cp models/lock.toml "$models/"
+# What `make models` brought need not come again; it is verified.
+for file in yolox_nano yolox_nano_release clp_det PP-OCRv6_rec_small; do
+    [[ ! -f models/$file.onnx ]] || cp "models/$file.onnx" "$models/"
+done
 stand_ins=$("${run[@]}" "$built/lpr-agent" models fetch --dir "$models")
 vehicle=yolox-nano
 for variable in $stand_ins; do
@@ -79,6 +82,7 @@ if [[ -f $models/yolov8n.onnx ]]; then
     exit 1
 fi
 for model in "$vehicle" clp-det ppocr-v6; do cp "models/$model.toml" "$models/"; done
+rm -f "$models/.fetch.lock"
 # A library is no data: /usr/share has a link to it.
 library=$(basename "$models"/runtime/libonnxruntime.so.*)
 mv "$models/runtime/$library" "$agent/usr/lib/lpr-agent/"
