@@ -4,10 +4,13 @@
 #   make fuzz [FUZZ_SECONDS=60]                  fuzz/README.md
 #   make faults-long [LPR_FAULT_ROUNDS=200]      docs/faults.md
 #   make bench [LPR_BENCH_ROWS=100000]           docs/cost.md
+#   make package                                 docs/install.md: .deb files for this machine's Debian, into target/debian
+#   make package-test [SUITE=bookworm|trixie]    installs, upgrades and purges them in a root of their own (as root)
+#   make cross SUITE=bookworm|trixie             docs/cross.md: the same for aarch64 (as root)
 # The rest are their parts: setup, setup-test, build, models, lint.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test build models demo demo-stop test fuzz faults-long bench lint
+.PHONY: help setup setup-test setup-roots build models demo demo-stop test fuzz faults-long bench lint package package-test cross
 
 # The development folder's models, where there is one: nothing to download then.
 ifneq ($(wildcard ../shared/models),)
@@ -17,7 +20,7 @@ endif
 export INPUT PORT
 
 help:
-	@sed -n '1,7s/^# \{0,1\}//p' Makefile
+	@sed -n '1,10s/^# \{0,1\}//p' Makefile
 
 setup:
 	@scripts/rust.sh
@@ -66,3 +69,18 @@ fuzz:
 
 lint: setup-test
 	@scripts/lint.sh
+
+package:
+	@scripts/rust.sh
+	@scripts/packages.sh scripts/packages-build.txt scripts/packages-package.txt
+	@scripts/package.sh
+
+setup-roots:
+	@scripts/packages.sh scripts/packages-roots.txt
+
+SUITE ?= $(shell . /etc/os-release && echo $$VERSION_CODENAME)
+package-test: setup-roots
+	@scripts/package-test.sh $(SUITE)
+
+cross: setup-roots
+	@scripts/cross.sh $(SUITE)

@@ -14,6 +14,8 @@ pub mod domain;
 #[cfg(any(feature = "uplink", feature = "server"))]
 pub mod exit;
 pub mod killpoint;
+#[cfg(any(feature = "uplink", feature = "server"))]
+pub mod manual;
 pub mod media;
 pub mod telemetry;
 pub mod track;

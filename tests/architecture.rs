@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Each room with the rooms it may name. `exit`, `clock` and `killpoint` are single files at the top.
+/// Each room with the rooms it may name. `exit`, `clock`, `killpoint` and `manual` are single files at the top.
 const MAY_ENTER: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("glyphs", &[]),
@@ -18,6 +18,7 @@ const MAY_ENTER: &[(&str, &[&str])] = &[
     ("sim", &["domain", "glyphs"]),
     ("telemetry", &[]),
     ("killpoint", &[]),
+    ("manual", &["exit"]),
     ("supervise", &[]),
     ("imaging", &["domain", "glyphs"]),
     ("media", &["domain", "config", "killpoint"]),
@@ -69,6 +70,8 @@ const BOUNDARIES: &[(&str, &[&str])] = &[
     ("socketioxide", &["src/server/"]),
     ("sysinfo", &["src/health/sample.rs"]),
     ("anyhow", &["src/bin/"]),
+    ("clap_mangen", &["src/manual.rs"]),
+    ("clap_complete", &["src/manual.rs"]),
 ];
 
 /// Rooms without IO: no files, no sockets, no clocks, no threads.

@@ -2,13 +2,14 @@
 
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo, clippy::dbg_macro)]
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use lpr::agent::{Failure, cmds};
+use lpr::manual;
 use std::process::ExitCode;
 
 /// Reads licence plates from cameras and delivers every read.
 #[derive(Parser)]
-#[command(version, arg_required_else_help = true)]
+#[command(name = "lpr-agent", version, arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -37,6 +38,9 @@ enum Command {
     Outbox(cmds::outbox::Args),
     /// Try every call and event of a server
     TestServer(cmds::test_server::Args),
+    /// Write the manual pages and shell completions
+    #[command(hide = true)]
+    Manual(manual::Args),
 }
 
 fn main() -> ExitCode {
@@ -55,6 +59,7 @@ fn main() -> ExitCode {
         Command::Simulate(args) => cmds::simulate::execute(&args),
         Command::Outbox(args) => cmds::outbox::execute(&args),
         Command::TestServer(args) => cmds::test_server::execute(&args),
+        Command::Manual(args) => manual::execute(&args, Cli::command()).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|failure: Failure| {
         eprintln!("lpr-agent: {failure}");

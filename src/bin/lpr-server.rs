@@ -2,8 +2,9 @@
 
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::todo, clippy::dbg_macro)]
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use lpr::exit::{Exit, Failure};
+use lpr::manual;
 use lpr::server::{TokenCommand, backup, check, check_config, execute_token, serve};
 use lpr::telemetry;
 use std::io::Write;
@@ -11,7 +12,7 @@ use std::process::ExitCode;
 
 /// Accepts, stores and shows what the edge agents read.
 #[derive(Parser)]
-#[command(version, arg_required_else_help = true)]
+#[command(name = "lpr-server", version, arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -29,6 +30,9 @@ enum Command {
     Check(check::Args),
     /// Who may come in: make, list and revoke tokens, also while the server runs
     Token(TokenCommand),
+    /// Write the manual pages and shell completions
+    #[command(hide = true)]
+    Manual(manual::Args),
 }
 
 fn main() -> ExitCode {
@@ -43,6 +47,7 @@ fn main() -> ExitCode {
         Command::CheckConfig(args) => check_config::execute(&args),
         Command::Backup(args) => backup::execute(&args),
         Command::Check(args) => check::execute(&args),
+        Command::Manual(args) => manual::execute(&args, Cli::command()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -5,7 +5,7 @@ use crate::config::Secret;
 use std::path::PathBuf;
 
 /// The token in the file. An empty name means systemd's credential `token` (`LoadCredential=token:…` in the unit), and
-/// no token where there is none.
+/// no token where there is none, or an empty one: so the unit says that its file is not there.
 pub fn read_token(file: &str) -> Result<Secret, UplinkError> {
     read(file, std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from))
 }
@@ -19,6 +19,9 @@ fn read(file: &str, credentials: Option<PathBuf>) -> Result<Secret, UplinkError>
     let path = path.as_path();
     let text = std::fs::read_to_string(path).map_err(|source| UplinkError::Token { path: path.into(), source })?;
     let token = text.trim();
+    if token.is_empty() && file.is_empty() {
+        return Ok(Secret::default());
+    }
     if token.is_empty() {
         return Err(UplinkError::BadToken { path: path.into(), reason: "it is empty" });
     }
@@ -53,6 +56,8 @@ mod tests {
         assert!(read("", credentials()).unwrap().is_empty());
         std::fs::write(folder.path().join("token"), "from-systemd\n").unwrap();
         assert_eq!(read("", credentials()).unwrap().reveal(), "from-systemd");
+        std::fs::write(folder.path().join("token"), "\n").unwrap();
+        assert!(read("", credentials()).unwrap().is_empty(), "the unit's stand-in for a token that is not there");
         let file = folder.path().join("own");
         std::fs::write(&file, "own\n").unwrap();
         assert_eq!(read(file.to_str().unwrap(), credentials()).unwrap().reveal(), "own", "a named file comes first");

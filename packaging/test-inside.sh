@@ -1,0 +1,177 @@
+#!/bin/bash
+# Run by scripts/package-test.sh inside a fresh root, with the packages in /debs: `prepare` with a network, `whole` without; both
+# also where no systemd runs.
+set -euo pipefail
+export DEBIAN_FRONTEND=noninteractive
+
+say() { printf '\n-- %s\n' "$*"; }
+fail() {
+    echo "package-test: $*" >&2
+    exit 1
+}
+apt=(apt-get -q -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-unsafe-io)
+installing=("${apt[@]}" install -y --no-install-recommends)
+booted=
+[[ ! -d /run/systemd/system ]] || booted=1
+
+# quietly COMMAND…: what it says is shown where it fails.
+quietly() {
+    "$@" >/tmp/said 2>&1 || {
+        tail -n 40 /tmp/said
+        fail "failed: $*"
+    }
+}
+
+prepare() {
+    say "a package of the other suite is refused"
+    "${apt[@]}" update
+    if "${installing[@]}" /debs/lpr-agent-foreign.deb >/tmp/foreign 2>&1; then
+        fail "it was installed"
+    fi
+    grep 'Depends:' /tmp/foreign || fail "it does not say why: $(cat /tmp/foreign)"
+    quietly "${installing[@]}" --download-only /debs/lpr-server.deb /debs/lpr-agent.deb
+}
+
+# until TRUE…: within a minute.
+until_true() {
+    local _
+    for _ in $(seq 300); do
+        if "$@"; then return; fi
+        sleep 0.2
+    done
+    if [[ -n $booted ]]; then journalctl --no-pager -n 40 -u lpr-agent -u lpr-server; fi
+    fail "not within a minute: $*"
+}
+
+# What is there before, to hold against what is there after the purge.
+trace() {
+    find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /debs \) -prune -o \
+        \( -iname '*lpr-*' -o -path '*/private/*' \) -print | sort
+    getent passwd | grep lpr || true
+    getent group | grep lpr || true
+    # Of the services: enabled, masked, remembered.
+    # Files of users and groups have the one before beside them, with a "-".
+    grep -rl 'lpr-' /etc /var/lib/systemd 2>/dev/null | grep -v '^/etc/\(passwd\|group\|shadow\|gshadow\)-$' | sort || true
+}
+# Read to the end: a pipe that is closed early is a failure.
+holds() { zcat "$1" | grep "$2" >/dev/null; }
+
+installed() {
+    say "install"
+    quietly "${installing[@]}" /debs/lpr-server.deb /debs/lpr-agent.deb
+    ! grep -i 'warning\|error' /tmp/said || true
+    dpkg-query -W lpr-agent lpr-server
+    lpr-agent --version
+    lpr-server --version
+    id lpr-agent
+    [[ $(id -nG lpr-agent) == *video* && $(id -nG lpr-agent) == *render* ]] || fail "lpr-agent is not in video and render"
+    for name in lpr-agent lpr-server; do
+        [[ -L /etc/systemd/system/multi-user.target.wants/$name.service ]] || fail "$name is not enabled"
+        (. /usr/share/bash-completion/completions/$name && complete -p $name >/dev/null) || fail "no completion of $name"
+        holds /usr/share/man/man1/$name.1.gz "^\.TH $name 1" || fail "no manual page of $name"
+    done
+    [[ $(dpkg-query -W -f '${Conffiles}' lpr-agent lpr-server) == *agent.toml*server.toml* ]] || fail "no conffiles"
+    holds /usr/share/doc/lpr-agent/THIRD-PARTY.gz 'ONNX Runtime .*ThirdPartyNotices' || fail "no notices"
+    [[ -z $(find /usr/share/lpr-agent -name '*yolov8*') ]] || fail "a model under AGPL-3.0 is in the package"
+    say "both configurations and the models as packaged"
+    lpr-agent check-config --config /etc/lpr-agent/agent.toml
+    lpr-server check-config --config /etc/lpr-server/server.toml
+    lpr-agent models verify --dir /usr/share/lpr-agent/models
+}
+
+records() {
+    exec 3<>/dev/tcp/127.0.0.1/8765 || return 1
+    printf 'GET /api/statistics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' >&3
+    grep -o '"total_detections":[0-9]*' <&3 | cut -d : -f 2
+}
+some_records() { (($(records 2>/dev/null || echo 0) > ${1:-0})); }
+
+# One line of the configuration is changed, as a technician would.
+configure() { sed -i "s|^source = .*|source = \"$1\"|" /etc/lpr-agent/agent.toml; }
+
+use_services() {
+    say "the services: the server runs since it was installed, the agent once it is configured"
+    systemctl is-active lpr-server
+    systemctl is-active lpr-agent && fail "the agent runs, and knows no camera yet"
+    configure 'sim:seed=7;seconds=3000;fps=2;vehicles=4000;layout=mixed'
+    systemctl start lpr-agent || {
+        journalctl --no-pager -n 40 -u lpr-agent
+        fail "the agent does not start"
+    }
+    until_true some_records
+    systemctl show -p ActiveState -p StatusText -p NRestarts lpr-agent lpr-server
+    for name in lpr-agent lpr-server; do
+        stat --format "$name runs as %U" "/proc/$(systemctl show --value -p MainPID $name)"
+    done
+    systemd-analyze security --no-pager lpr-agent | tail -n 1
+    systemd-analyze security --no-pager lpr-server | tail -n 1
+}
+
+# Without systemd: as the services run them.
+use_programs() {
+    say "the programs, with the packaged configurations"
+    install -d -m 700 -o lpr-agent -g lpr-agent /var/lib/lpr-agent
+    install -d -m 700 /var/lib/private/lpr-server
+    ln -sfn private/lpr-server /var/lib/lpr-server
+    lpr-agent simulate 'seed=7;seconds=1;fps=2;vehicles=4;layout=mixed' --out /tmp/road
+    chmod -R a+rX /tmp/road
+    configure /tmp/road/frame_000001.jpg
+    lpr-server serve --config /etc/lpr-server/server.toml 2>/tmp/server.log &
+    until_true records >/dev/null
+    setpriv --reuid=lpr-agent --regid=lpr-agent --init-groups \
+        lpr-agent run --config /etc/lpr-agent/agent.toml --until-drained 2>/tmp/agent.log || {
+        tail -n 20 /tmp/agent.log /tmp/server.log
+        fail "the agent did not deliver"
+    }
+    some_records || fail "the server has no record"
+    kill %1
+    wait %1 || true
+}
+
+kept() {
+    local folders=(etc/lpr-agent etc/lpr-server)
+    # What runs goes on writing.
+    [[ -n $booted && ${1:-} == running ]] || folders+=(var/lib/lpr-agent var/lib/private/lpr-server)
+    (cd / && find "${folders[@]}" -type f -exec sha256sum {} + | sort -k 2)
+}
+
+upgrade() {
+    say "upgrade keeps data and configuration"
+    printf 'secret\n' >/etc/lpr-agent/token
+    kept running >/tmp/kept
+    local before=0 pids=
+    if [[ -n $booted ]]; then
+        before=$(records)
+        pids=$(systemctl show -p MainPID lpr-agent lpr-server)
+    fi
+    quietly "${installing[@]}" /debs/lpr-server-next.deb /debs/lpr-agent-next.deb
+    dpkg-query -W lpr-agent lpr-server
+    [[ $(dpkg-query -W -f '${Version}' lpr-agent) == *+next ]] || fail "it is the old one"
+    diff /tmp/kept <(kept running) || fail "the upgrade changed what is kept"
+    [[ -n $booted ]] || return 0
+    systemctl is-active lpr-agent lpr-server
+    [[ $pids != "$(systemctl show -p MainPID lpr-agent lpr-server)" ]] || fail "the services were not restarted"
+    until_true some_records "$before"
+    # A clean end is no failure to systemd.
+    ! journalctl --no-pager -u lpr-agent -u lpr-server | grep 'Failed with result' || fail "a service ended badly"
+    echo "records: $before before, $(records) after"
+    systemctl stop lpr-agent lpr-server
+}
+
+whole() {
+    trace >/tmp/before
+    installed
+    if [[ -n $booted ]]; then use_services; else use_programs; fi
+    upgrade
+    say "remove keeps data and configuration"
+    kept >/tmp/kept
+    quietly "${apt[@]}" remove -y lpr-agent lpr-server
+    diff /tmp/kept <(kept) || fail "the removal changed what is kept"
+    wc -l </tmp/kept
+    [[ ! -e /usr/bin/lpr-agent ]] || fail "the program is still there"
+    say "purge leaves nothing"
+    quietly "${apt[@]}" purge -y lpr-agent lpr-server
+    diff /tmp/before <(trace) || fail "this was left behind"
+}
+
+"$1"
