@@ -17,6 +17,8 @@ pub mod killpoint;
 pub mod media;
 pub mod telemetry;
 pub mod track;
+#[cfg(any(feature = "uplink", feature = "server"))]
+pub mod web;
 pub mod wire;
 
 #[cfg(feature = "vision")]

@@ -2,7 +2,7 @@
 //! test holds the two together. An empty text means "not set".
 
 use super::road::{LineConfig, PipelineConfig, ZoneConfig};
-use super::{Fault, SourceSpec, UplinkConfig, road};
+use super::{Fault, PageConfig, SourceSpec, UplinkConfig, road};
 use crate::domain::{CameraId, CameraKey, CheckpointId};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -24,6 +24,7 @@ pub struct AgentConfig {
     pub outbox: OutboxConfig,
     pub uplink: UplinkConfig,
     pub health: HealthConfig,
+    pub page: PageConfig,
     pub log: LogConfig,
 }
 
@@ -149,6 +150,7 @@ impl Default for AgentConfig {
             outbox: OutboxConfig::default(),
             uplink: UplinkConfig::default(),
             health: HealthConfig::default(),
+            page: PageConfig::default(),
             log: LogConfig::default(),
         }
     }
@@ -256,6 +258,7 @@ impl AgentConfig {
         self.check_cameras(&mut faults);
         self.check_ranges(&mut faults);
         self.uplink.check(&mut faults);
+        self.page.check(&mut faults);
         faults
     }
 
