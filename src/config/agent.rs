@@ -26,6 +26,9 @@ pub struct AgentConfig {
     pub health: HealthConfig,
     pub page: PageConfig,
     pub log: LogConfig,
+    /// Where this was read from; empty where it comes from no file.
+    #[serde(skip)]
+    pub file: PathBuf,
 }
 
 /// One `[[camera]]`.
@@ -152,6 +155,7 @@ impl Default for AgentConfig {
             health: HealthConfig::default(),
             page: PageConfig::default(),
             log: LogConfig::default(),
+            file: PathBuf::new(),
         }
     }
 }
