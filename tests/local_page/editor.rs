@@ -25,7 +25,7 @@ fn a_zone_is_drawn_saved_checked_and_used_after_a_restart() {
     let before = fs::read_to_string(&file).unwrap();
     let browser = site.desk("zones");
     browser.wait("the picture", PATIENCE, PICTURE);
-    click(&browser, "[data-act=zone]");
+    click(&browser, "[data-act=zone]:not(:disabled)");
     browser.wait("four corners", PATIENCE, "return document.querySelectorAll('.handle').length === 4");
     browser.run("document.querySelector('.handle').focus()");
     browser.press(&format!("{RIGHT}{RIGHT}{DOWN}"));
@@ -44,11 +44,11 @@ fn a_zone_is_drawn_saved_checked_and_used_after_a_restart() {
     mouse("mousePressed", x, 1);
     mouse("mouseMoved", x - tenth, 1);
     mouse("mouseReleased", x - tenth, 0);
-    click(&browser, "[data-act=line]");
+    click(&browser, "[data-act=line]:not(:disabled)");
     browser.wait("the line's two ends", PATIENCE, "return document.querySelectorAll('.handle').length === 2");
     set_least(&browser, 24);
     browser.screenshot(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/page/local-editor.png"));
-    click(&browser, "[data-act=save]");
+    click(&browser, "[data-act=save]:not(:disabled)");
     wait_saved(&browser);
     assert!(browser.text().contains("restart"), "{}", browser.text());
     assert_eq!(browser.console(), Vec::<Value>::new(), "the console is silent");
@@ -87,10 +87,10 @@ fn what_cannot_be_saved_is_said_and_shown_to_copy() {
     let file = site.dir.path().join("agent.toml");
     let before = fs::read_to_string(&file).unwrap();
     let browser = site.desk("zones");
-    click(&browser, "[data-act=zone]");
+    click(&browser, "[data-act=zone]:not(:disabled)");
     // The folder in the way of the new file stands for one that cannot be written: root may write everywhere.
     fs::create_dir(site.dir.path().join("agent.toml.new")).unwrap();
-    click(&browser, "[data-act=save]");
+    click(&browser, "[data-act=save]:not(:disabled)");
     let snippet = browser.wait("what to copy", PATIENCE, "return document.querySelector('[name=snippet]')?.value");
     let snippet = snippet.as_str().unwrap();
     assert!(snippet.contains("[[camera.zone]]") && snippet.contains("min_plate_height"), "{snippet}");
@@ -100,7 +100,7 @@ fn what_cannot_be_saved_is_said_and_shown_to_copy() {
 
     fs::remove_dir(site.dir.path().join("agent.toml.new")).unwrap();
     fs::write(&file, format!("{before}# someone else\n")).unwrap();
-    click(&browser, "[data-act=save]");
+    click(&browser, "[data-act=save]:not(:disabled)");
     browser.wait(
         "a word about it",
         PATIENCE,

@@ -21,6 +21,7 @@ fn an_installer_sees_the_picture_the_plate_the_reads_and_the_health() {
     let crop = browser.wait("a read with its crop", PATIENCE, crop);
     let text = browser.run("return document.querySelector('.read-card .plate').textContent");
     assert!(text.as_str().unwrap().chars().count() >= 3, "{text}");
+    wait_for("the picture to be given up with its view", PATIENCE, || (site.state()["watchers"] == 0).then_some(()));
     let read = site.state()["reads"][0].clone();
     assert!(read["plates"][0]["height"].as_f64().unwrap() > 4.0, "{read}");
     assert!(site.get(crop.as_str().unwrap().strip_prefix(&site.url()).unwrap()).body.starts_with(&[0xff, 0xd8]));

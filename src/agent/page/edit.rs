@@ -96,7 +96,8 @@ fn replace<T: PartialEq>(table: &mut Table, key: &str, before: &[T], after: &[T]
     let list = match table.get_mut(key) {
         Some(Item::ArrayOfTables(list)) => list,
         _ => {
-            // Not there, or written as one value.
+            // Not there, or written as one value, whose spaces would be wrong for a header.
+            table.remove(key);
             table.insert(key, Item::ArrayOfTables(ArrayOfTables::new()));
             match table.get_mut(key) {
                 Some(Item::ArrayOfTables(list)) => list,

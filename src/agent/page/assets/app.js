@@ -122,7 +122,7 @@ async function enter() {
 onUnauthorised(() => byId("signin").hidden && ask());
 onState(showLink);
 onSession(drawMenu);
-onLanguage(() => { drawMenu(); showLink(); if (!byId("main").inert) show(); });
+onLanguage(() => { drawMenu(); showLink(); if (state.value) show(); });
 addEventListener("hashchange", show);
 document.addEventListener("visibilitychange", () => { if (!document.hidden && state.value) refresh(); });
 translate(document);

@@ -27,9 +27,11 @@ export function zones(main) {
   const list = h("ul", { class: "area-list" });
   const outcome = h("div", { class: "outcome", role: "status" });
   const handles = h("div", { class: "handles" });
-  const least = h("input", { type: "number", name: "min_plate_height", min: 0, max: 1000, step: 1, inputmode: "decimal" });
-  const save = h("button", { type: "button", class: "primary", data: { act: "save" }, on: { click: write } }, t("zones.save"));
-  const undo = h("button", { type: "button", data: { act: "undo" }, on: { click: load } }, t("zones.undo"));
+  const least = h("input", { type: "number", name: "min_plate_height", disabled: true, min: 0, max: 1000, step: 1, inputmode: "decimal" });
+  const save = h("button", { type: "button", class: "primary", data: { act: "save" }, disabled: true, on: { click: write } }, t("zones.save"));
+  const zone = h("button", { type: "button", disabled: true, data: { act: "zone" }, on: { click: addZone } }, t("zones.addzone"));
+  const line = h("button", { type: "button", disabled: true, data: { act: "line" }, on: { click: addLine } }, t("zones.addline"));
+  const undo = h("button", { type: "button", data: { act: "undo" }, disabled: true, on: { click: load } }, t("zones.undo"));
   least.addEventListener("input", () => { areas.min_plate_height = Number(least.value) || 0; drawOver(); });
 
   const isChanged = () => areas && JSON.stringify(areas) !== saved;
@@ -192,6 +194,7 @@ export function zones(main) {
     version = newVersion;
     saved = JSON.stringify(areas);
     chosen = null;
+    for (const control of [zone, line, least]) control.disabled = false;
     draw();
   }
 
@@ -219,9 +222,7 @@ export function zones(main) {
       h("div", { class: "seen" }, picture.stage, h("p", { class: "soft small" }, t("zones.how"))),
       h("div", { class: "panel block tools" },
         field(t("zones.least"), least, t("zones.leasthint")), list,
-        h("div", { class: "buttons" },
-          h("button", { type: "button", data: { act: "zone" }, on: { click: addZone } }, t("zones.addzone")),
-          h("button", { type: "button", data: { act: "line" }, on: { click: addLine } }, t("zones.addline"))),
+        h("div", { class: "buttons" }, zone, line),
         h("div", { class: "buttons" }, save, undo), outcome)));
     load();
   }
