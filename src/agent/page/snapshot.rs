@@ -185,8 +185,13 @@ mod tests {
 
     #[test]
     fn numbers_that_are_none_do_not_break_the_json() {
-        let plate = PlateRead { bbox: BBox::new(f32::NAN, 0.0, 1.0, f32::NAN), ..PlateRead::default() };
+        let plate = PlateRead {
+            bbox: BBox::new(f32::NAN, 0.0, 1.0, f32::NAN),
+            text_confidence: f32::NAN,
+            ..PlateRead::default()
+        };
         let reading = FrameReading { plates: vec![plate.clone(), plate], ..FrameReading::default() };
-        assert_eq!(seen(1, 1, &reading, &TrackSettings::default(), 0)["plates"][0]["height"], Value::Null);
+        let seen = seen(1, 1, &reading, &TrackSettings::default(), 0);
+        assert_eq!((&seen["plates"][0]["height"], &seen["plates"][0]["confidence"]), (&json!(0.0), &Value::Null));
     }
 }
