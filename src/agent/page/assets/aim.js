@@ -7,6 +7,9 @@ import { camera, heading, livePicture, onState, state } from "./state.js";
 
 const ASK_MS = 400;
 
+/** A plate that is out of sight stays on the screen for so long: it is read off a phone, not by a machine. */
+const HOLD_MS = 3000;
+
 /** A plate lower than this is seldom read, whatever the limit says (README). */
 const READABLE = 20;
 
@@ -51,6 +54,7 @@ export function aim(main) {
   let picture = livePicture();
   let areas = null;
   let drawn = "";
+  let held = null;
   let closed = false;
   let timer = 0;
 
@@ -66,6 +70,7 @@ export function aim(main) {
     picture.close();
     picture = livePicture();
     areas = null;
+    held = null;
     build();
   }
 
@@ -90,7 +95,8 @@ export function aim(main) {
       picture.stage.querySelector(".over")?.remove();
       picture.stage.append(overlay(areas, seen));
     }
-    const best = seen?.plates[0];
+    if (seen?.plates.length > 0) held = { plate: seen.plates[0], until: Date.now() + HOLD_MS };
+    const best = held && Date.now() < held.until ? held.plate : undefined;
     const least = seen?.min_plate_height ?? 0;
     setText(legend, least > 0 ? t("aim.gauge", { n: least }) : t("aim.nogauge", { n: READABLE }));
     figures.dataset.level = best ? judge(best.height, least) : "none";

@@ -158,9 +158,9 @@ export function zones(main) {
 
   function addLine() {
     const names = areas.lines.map((one) => one.name);
-    let number = 1;
-    while (names.includes(`line ${number}`)) number += 1;
-    areas.lines.push({ name: `line ${number}`, from: [0.1, 0.6], to: [0.9, 0.6] });
+    let next = 1;
+    while (names.includes(`line ${next}`)) next += 1;
+    areas.lines.push({ name: `line ${next}`, from: [0.1, 0.6], to: [0.9, 0.6] });
     choose(["lines", areas.lines.length - 1]);
   }
 
