@@ -20,6 +20,8 @@ pub mod media;
 pub mod telemetry;
 pub mod track;
 pub mod vision;
+#[cfg(any(feature = "uplink", feature = "server"))]
+pub mod web;
 pub mod wire;
 
 #[cfg(feature = "vision")]

@@ -28,7 +28,8 @@ const MAY_ENTER: &[(&str, &[&str])] = &[
     ("outbox", &["domain", "config", "media", "clock", "wire", "killpoint"]),
     ("uplink", &["domain", "config", "clock", "wire", "media", "outbox", "killpoint"]),
     ("health", &["domain", "config", "clock"]),
-    ("server", &["domain", "wire", "config", "clock", "telemetry", "supervise", "exit", "killpoint"]),
+    ("web", &[]),
+    ("server", &["domain", "wire", "config", "clock", "telemetry", "supervise", "exit", "killpoint", "web"]),
     (
         "agent",
         &[
@@ -50,6 +51,7 @@ const MAY_ENTER: &[(&str, &[&str])] = &[
             "outbox",
             "uplink",
             "health",
+            "web",
         ],
     ),
 ];
@@ -64,8 +66,9 @@ const BOUNDARIES: &[(&str, &[&str])] = &[
     ("tokio_native_tls", &["src/uplink/socket/own.rs"]),
     ("reqwest", &["src/uplink/rest.rs", "src/server/watch/webhook.rs"]),
     ("rusqlite", &["src/outbox/", "src/server/store"]),
-    ("axum", &["src/server/"]),
-    ("hyper", &["src/server/listen/"]),
+    ("axum", &["src/server/", "src/web/", "src/agent/page/"]),
+    ("hyper", &["src/server/listen/", "src/agent/page/listen.rs"]),
+    ("toml_edit", &["src/agent/page/edit.rs"]),
     ("tokio_rustls", &["src/server/listen/"]),
     ("socketioxide", &["src/server/"]),
     ("sysinfo", &["src/health/sample.rs"]),

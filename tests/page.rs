@@ -4,6 +4,10 @@
 
 #[path = "page/camera_wall.rs"]
 mod camera_wall;
+#[path = "common/dictionaries.rs"]
+mod dictionaries;
+#[path = "common/judge.rs"]
+mod judge;
 #[path = "page/keyboard.rs"]
 mod keyboard;
 #[path = "page/live.rs"]
@@ -41,7 +45,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use webdriver::Browser;
 
@@ -240,11 +244,4 @@ fn submit(browser: &Browser, values: &[(&str, &str)]) {
 /// The console is silent.
 fn assert_silent(browser: &Browser) {
     assert_eq!(browser.console(), Vec::<Value>::new(), "the console is silent");
-}
-
-/// Where `make setup-test` puts what a test needs.
-fn tool(path: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools").join(path);
-    assert!(path.exists(), "{} is missing: run `make setup-test`", path.display());
-    path
 }

@@ -1,12 +1,14 @@
 //! The media thread: an event becomes pictures on the disk, then a row of the outbox. In this order: a row never
 //! names a picture that is not there.
 
+use super::page::recent::Recent;
 use crate::config::EvidenceConfig;
 use crate::domain::PlateEvent;
 use crate::imaging::{self, ImagingError};
 use crate::media::{EvidenceRefs, EvidenceStore, MediaError};
 use crate::outbox::{OutboxError, OutboxHandle};
 use crate::uplink::plate_row;
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use tracing::{error, warn};
 
@@ -18,6 +20,8 @@ pub struct MediaLoop {
     pub config: EvidenceConfig,
     pub store: EvidenceStore,
     pub outbox: OutboxHandle,
+    /// Shown on the local page.
+    pub recent: Arc<Recent>,
 }
 
 impl MediaLoop {
@@ -50,6 +54,7 @@ impl MediaLoop {
                 crop.map(|crop| imaging::encode_jpeg(&crop, config.jpeg_quality, config.crop_max_bytes)).transpose()
             })
             .collect::<Result<Vec<_>, ImagingError>>()?;
+        self.recent.add(event, &crops);
         let (id, revision) = (event.event_id, event.pass.revision);
         Ok(self.store.save_revision(id, revision, event.frame.captured, Some(&frame), &crops)?)
     }

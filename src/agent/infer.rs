@@ -3,6 +3,7 @@
 
 use super::cameras::Camera;
 use super::motion::FrameGate;
+use super::page::live::LiveView;
 use super::unread::{self, UnreadPicture};
 use crate::capture::Slots;
 use crate::clock::Clock;
@@ -105,6 +106,7 @@ pub struct InferLoop {
     counters: Arc<Counters>,
     unread: Option<SyncSender<UnreadPicture>>,
     link: watch::Receiver<LinkStatus>,
+    live: Arc<LiveView>,
     clock: Arc<dyn Clock>,
     /// When it was last asked whether a silent camera holds an event back, milliseconds since boot.
     asked_ms: u64,
@@ -117,6 +119,8 @@ pub struct Outlets {
     pub unread: Option<SyncSender<UnreadPicture>>,
     /// How the link stands: provisional events are for servers that know revisions.
     pub link: watch::Receiver<LinkStatus>,
+    /// Frames for who watches them on the local page.
+    pub live: Arc<LiveView>,
 }
 
 /// How often that is asked.
@@ -132,8 +136,8 @@ impl InferLoop {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let lanes = cameras.iter().map(Lane::of).collect();
-        let Outlets { events, unread, link } = outlets;
-        Self { slots, pipeline, lanes, events, counters, unread, link, clock, asked_ms: 0 }
+        let Outlets { events, unread, link, live } = outlets;
+        Self { slots, pipeline, lanes, events, counters, unread, link, live, clock, asked_ms: 0 }
     }
 
     /// Runs until every source has ended; then everything in sight has passed.
@@ -173,6 +177,7 @@ impl InferLoop {
             if let Some(counts) = self.counters.cameras.get(camera) {
                 counts.gated.fetch_add(1, Ordering::Relaxed);
             }
+            self.live.offer_still(camera, frame);
             let passages = tracker.stand_still(frame.captured);
             self.report(camera, passages);
             return;
@@ -198,6 +203,7 @@ impl InferLoop {
             ms = reading.timing.total, age_ms = self.clock.stamp().mono_ms.saturating_sub(frame.captured.mono_ms),
             "frame read"
         );
+        self.live.offer(camera, frame, &reading.vehicles, &reading.plates);
         match lane.tracker.as_mut() {
             Some(tracker) => {
                 tracker.set_provisional(lane.settings.provisional && self.link.borrow().revisions);

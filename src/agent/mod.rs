@@ -12,6 +12,7 @@ mod link_file;
 #[cfg(feature = "vision")]
 mod motion;
 mod owner;
+pub mod page;
 #[cfg(feature = "vision")]
 mod reports;
 #[cfg(feature = "vision")]

@@ -2,6 +2,7 @@
 
 use super::cameras::Watched;
 use super::infer::Counters;
+use super::page::snapshot;
 use crate::capture::CameraState;
 use crate::clock::Clock;
 use crate::config::HealthConfig;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::sync::watch;
 use tracing::warn;
 
 /// What the reports are about.
@@ -26,6 +28,8 @@ pub struct Reporter {
     pub counters: Arc<Counters>,
     pub outbox: OutboxHandle,
     pub clock: Arc<dyn Clock>,
+    /// Always the newest report of every component.
+    pub latest: watch::Sender<Arc<Vec<HealthReport>>>,
 }
 
 impl Reporter {
@@ -39,8 +43,11 @@ impl Reporter {
                 () = stop.triggered() => return,
                 () = tokio::time::sleep(waited) => {}
             }
-            for report in self.reports(&mut sampler, &mut frames_before, waited) {
-                if let Err(error) = self.outbox.submit(health_row(&report)).await {
+            let reports = self.reports(&mut sampler, &mut frames_before, waited);
+            let rows: Vec<_> = reports.iter().map(health_row).collect();
+            self.latest.send_modify(|known| *known = Arc::new(snapshot::newest(known, reports)));
+            for row in rows {
+                if let Err(error) = self.outbox.submit(row).await {
                     warn!(%error, "health report lost: it cannot be stored");
                 }
             }

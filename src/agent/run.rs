@@ -7,6 +7,7 @@ use super::cameras::{self, Camera, Watched};
 use super::delivery::{self, LAST_BATCH, drained, open_storage, start_uplink};
 use super::evidence::MediaLoop;
 use super::infer::{Counters, InferLoop, Outlets};
+use super::page::{Page, Sources, Subject};
 use super::reports::Reporter;
 use super::unread::{self, UnreadPicture};
 use super::{Exit, Failure};
@@ -71,6 +72,7 @@ impl Agent {
         let (intake, link) = (Shutdown::default(), Shutdown::default());
         let cameras = Camera::all(&config, &clock, &intake)?;
         let (outbox, store) = open_storage(&config, &clock)?;
+        let page = Page::prepare(&config)?;
         let pipeline = load_models(&config)?;
         let runtime = delivery::runtime()?;
         let uplink = {
@@ -83,16 +85,18 @@ impl Agent {
         let printer = config.log.plates.then(|| runtime.spawn(print_deliveries(uplink.delivered.resubscribe())));
 
         let (events, received) = sync_channel(EVENT_QUEUE);
-        let media = MediaLoop { config: config.evidence.clone(), store, outbox: outbox.handle() };
+        let media =
+            MediaLoop { config: config.evidence.clone(), store, outbox: outbox.handle(), recent: page.recent.clone() };
         let media = supervise::spawn("media", move || media.run(received)).map_err(internal)?;
         let slots: Slots<Frame> = Slots::new(cameras.len());
         let counters = Arc::new(Counters::new(cameras.len()));
         let (unread, unread_keeper) = keep_unread(&config)?.unzip();
-        let outlets = Outlets { events, unread, link: link_status };
+        let outlets = Outlets { events, unread, link: link_status, live: page.live.clone() };
         let infer = InferLoop::new(&cameras, slots.clone(), pipeline, counters.clone(), outlets, clock.clone());
         let infer = supervise::spawn("infer", move || infer.run()).map_err(internal)?;
         let workers = cameras::start(&cameras, &slots)?;
 
+        let subjects = cameras.iter().zip(&workers).map(|(camera, worker)| Subject::new(camera, worker)).collect();
         let watched = (cameras.into_iter().zip(&workers))
             .map(|(camera, worker)| Watched {
                 key: camera.key,
@@ -106,8 +110,12 @@ impl Agent {
             cameras: watched,
             counters: counters.clone(),
             outbox: outbox.handle(),
-            clock,
+            clock: clock.clone(),
+            latest: page.latest.clone(),
         };
+        let (counted, link_shown) = (counters.clone(), uplink.status.clone());
+        let shown = Sources { cameras: subjects, counters: counted, outbox: outbox.handle(), link: link_shown, clock };
+        page.serve(&runtime, shown);
         runtime.spawn(reporter.run(intake.clone()));
         info!(cameras = workers.len(), server = %config.uplink.server_url, "lpr-agent is running");
         Ok(Agent { runtime, outbox, uplink, intake, link, workers, infer, media, unread_keeper, counters, printer })

@@ -2,7 +2,7 @@
 //! test holds the two together. An empty text means "not set".
 
 use super::road::{LineConfig, PipelineConfig, ZoneConfig};
-use super::{Fault, SourceSpec, UplinkConfig, road};
+use super::{Fault, PageConfig, SourceSpec, UplinkConfig, road};
 use crate::domain::{CameraId, CameraKey, CheckpointId};
 use crate::vision::Grammar;
 use serde::{Deserialize, Serialize};
@@ -25,7 +25,11 @@ pub struct AgentConfig {
     pub outbox: OutboxConfig,
     pub uplink: UplinkConfig,
     pub health: HealthConfig,
+    pub page: PageConfig,
     pub log: LogConfig,
+    /// Where this was read from; empty where it comes from no file.
+    #[serde(skip)]
+    pub file: PathBuf,
 }
 
 /// One `[[camera]]`.
@@ -150,7 +154,9 @@ impl Default for AgentConfig {
             outbox: OutboxConfig::default(),
             uplink: UplinkConfig::default(),
             health: HealthConfig::default(),
+            page: PageConfig::default(),
             log: LogConfig::default(),
+            file: PathBuf::new(),
         }
     }
 }
@@ -257,6 +263,7 @@ impl AgentConfig {
         self.check_cameras(&mut faults);
         self.check_ranges(&mut faults);
         self.uplink.check(&mut faults);
+        self.page.check(&mut faults);
         faults
     }
 

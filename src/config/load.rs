@@ -15,7 +15,7 @@ const SERVER_PREFIX: &str = "LPR_SERVER_";
 
 /// The agent's configuration: `path`, then `LPR_…` from `env`.
 pub fn load_agent(path: &Path, env: impl Iterator<Item = (String, String)>) -> Result<AgentConfig, ConfigError> {
-    agent_from(&read(path)?, &path.display().to_string(), env)
+    agent_from(&read(path)?, &path.display().to_string(), env).map(|config| AgentConfig { file: path.into(), ..config })
 }
 
 /// The server's configuration: `path` if given, else the defaults; then `LPR_SERVER_…` from `env`.

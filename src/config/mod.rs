@@ -6,6 +6,7 @@ mod agent;
 mod fault;
 mod load;
 mod locate;
+mod page;
 mod road;
 mod secret;
 mod server;
@@ -17,6 +18,7 @@ pub use access::{AuthConfig, LegacyIngest, LimitsConfig, Network, TlsConfig, par
 pub use agent::{AgentConfig, CameraConfig, EvidenceConfig, HealthConfig, LogConfig, ModelsConfig, OutboxConfig};
 pub use fault::{ConfigError, Fault};
 pub use load::{agent_from, load_agent, load_server, server_from};
+pub use page::PageConfig;
 pub use road::{LineConfig, PipelineConfig, ZoneConfig};
 pub use secret::Secret;
 pub use server::{RetentionConfig, ServerConfig};

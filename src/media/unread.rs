@@ -32,6 +32,27 @@ impl UnreadStore {
         let surplus = numbers.len().saturating_sub(self.keep);
         numbers[..surplus].iter().try_for_each(|old| fs::remove_file(folder.join(file_name(*old))))
     }
+
+    /// Are pictures kept at all?
+    pub fn keeps(&self) -> bool {
+        self.keep > 0
+    }
+
+    /// The numbers of a camera's pictures, rising, per reason in the order of its name. What cannot be read is not there.
+    pub fn list(&self, camera: &str) -> Vec<(String, Vec<u64>)> {
+        let folder = self.root.join(folder_name(camera));
+        let names =
+            fs::read_dir(&folder).into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let of = |reason: String| numbers(&folder.join(&reason)).ok().map(|numbers| (reason, numbers));
+        let mut reasons: Vec<_> = names.filter(|name| *name == folder_name(name)).filter_map(of).collect();
+        reasons.sort_unstable();
+        reasons
+    }
+
+    /// One picture.
+    pub fn picture(&self, camera: &str, reason: &str, number: u64) -> io::Result<Vec<u8>> {
+        fs::read(self.root.join(folder_name(camera)).join(folder_name(reason)).join(file_name(number)))
+    }
 }
 
 /// A camera's id may be any text: what could lead elsewhere becomes `_`.
@@ -74,6 +95,10 @@ mod tests {
         let kept: Vec<u8> =
             numbers(&folder).unwrap().iter().map(|n| fs::read(folder.join(file_name(*n))).unwrap()[0]).collect();
         assert_eq!(kept, [4, 5, 6]);
+        let store = UnreadStore::at(dir.path(), 3);
+        assert_eq!(store.list("gate 1"), [("blurred".to_owned(), vec![5, 6, 7]), ("too_small".to_owned(), vec![1])]);
+        assert_eq!(store.picture("gate 1", "blurred", 7).unwrap(), [6]);
+        assert!(store.picture("gate 1", "../gate_1/blurred", 7).is_err() && store.list("../gate 1").is_empty());
         assert_eq!(fs::read_dir(dir.path().join("unread/gate_1")).unwrap().count(), 2);
     }
 

@@ -46,12 +46,7 @@ impl Outcome {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NoPlate => "no_plate",
-            Self::Refused(Refusal::OutOfZone) => "out_of_zone",
-            Self::Refused(Refusal::TooSmall) => "too_small",
-            Self::Refused(Refusal::Blurred) => "blurred",
-            Self::Refused(Refusal::GlareOrDark) => "glare_or_dark",
-            Self::Refused(Refusal::LowConfidence) => "low_confidence",
-            Self::Refused(Refusal::Refused) => "refused",
+            Self::Refused(refusal) => refusal.as_str(),
             Self::Suppressed => "suppressed",
             Self::Sent => "sent",
         }

@@ -44,6 +44,18 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// As the counters and folders call it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OutOfZone => "out_of_zone",
+            Self::TooSmall => "too_small",
+            Self::Blurred => "blurred",
+            Self::GlareOrDark => "glare_or_dark",
+            Self::LowConfidence => "low_confidence",
+            Self::Refused => "refused",
+        }
+    }
+
     pub(super) const ALL: [Self; 6] =
         [Self::OutOfZone, Self::TooSmall, Self::Blurred, Self::GlareOrDark, Self::LowConfidence, Self::Refused];
 

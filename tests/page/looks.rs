@@ -1,12 +1,9 @@
 //! How the page looks: on a desk and a phone, by day and by night, in both languages, to eyes and to helpers of eyes.
 
 use super::*;
+use crate::judge::Judge;
 use crate::keyboard::settled;
 use crate::site::Site;
-
-/// The rules of WCAG 2.2 A and AA and axe's good practice.
-const AXE: &str = "return axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })
-    .then(({ violations }) => violations.map((one) => `${one.id}: ${one.help}: ${one.nodes.map((node) => node.target.join(' ')).slice(0, 4).join(' | ')}`))";
 
 /// Each screen: name, size, is it a phone, colours, language.
 const SCREENS: [(&str, u32, u32, bool, &str, &str); 8] = [
@@ -77,30 +74,6 @@ fn fill_as(server: &LprServer, who: &str) {
         &format!("/api/alerts/{}/ack", frozen["alert_id"].as_str().unwrap()),
         &json!({"note": "Technician is on the way"}),
     );
-}
-
-/// What stands in the way of using the page, and its picture.
-struct Judge {
-    axe: String,
-    shots: PathBuf,
-}
-
-impl Judge {
-    fn new() -> Self {
-        let shots = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/page");
-        fs::create_dir_all(&shots).unwrap();
-        Self { axe: fs::read_to_string(tool("node/node_modules/axe-core/axe.min.js")).unwrap(), shots }
-    }
-
-    fn check(&self, browser: &Browser, name: &str) {
-        let overflow = browser.run("return document.documentElement.scrollWidth - innerWidth");
-        assert!(overflow.as_i64().unwrap() <= 0, "{name}: the page is {overflow} px too wide");
-        browser.screenshot(&self.shots.join(format!("{name}.png")));
-        if browser.run("return typeof axe === 'undefined'") == true {
-            browser.run(&format!("{};", self.axe));
-        }
-        assert_eq!(browser.run(AXE), json!([]), "{name}");
-    }
 }
 
 fn crops_loaded(n: usize) -> String {

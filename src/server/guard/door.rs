@@ -1,12 +1,12 @@
 //! What every request passes before its handler: is it meant for us, who makes it, may they?
 
 use super::Guard;
-use super::origin::{self, Origin};
 use super::rules::{self, Need, Rule, Trail};
 use super::who::Who;
 use crate::server::app::App;
 use crate::server::fault::{Code, Fault};
 use crate::server::listen::Standing;
+use crate::web::origin::{self, Origin};
 use axum::body::{Body, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header};

@@ -9,7 +9,6 @@ mod book;
 mod cli;
 mod door;
 mod keeper;
-mod origin;
 mod pace;
 mod picture;
 mod rules;
