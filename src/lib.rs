@@ -19,6 +19,9 @@ pub mod telemetry;
 pub mod track;
 pub mod wire;
 
+#[cfg(any(feature = "uplink", feature = "server"))]
+pub mod supervise;
+
 #[cfg(feature = "vision")]
 pub mod capture;
 #[cfg(feature = "vision")]
@@ -40,8 +43,6 @@ pub mod agent;
 pub mod health;
 #[cfg(feature = "uplink")]
 pub mod outbox;
-#[cfg(feature = "uplink")]
-pub mod supervise;
 #[cfg(feature = "uplink")]
 pub mod uplink;
 
