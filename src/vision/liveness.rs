@@ -54,10 +54,12 @@ const CLEAR: f32 = 0.5;
 const LEAST_DETAIL: f32 = 1.0;
 /// The usual detail follows the present one over this time: dusk and fog take longer, a hand does not.
 const DETAIL_MS: f32 = 300_000.0;
+/// … and over this while it is learnt.
+const DETAIL_LEARN_MS: f32 = 30_000.0;
 /// The present view is averaged over this time, so that vehicles and rain do not count; the usual one follows over the other.
 const VIEW_MS: f32 = 20_000.0;
 const USUAL_MS: f32 = 1_800_000.0;
-/// The usual view is learnt for this long before anything is compared with it.
+/// What is usual is learnt for this long before anything is compared with it.
 const LEARN_MS: u64 = 120_000;
 /// Largest shift that is looked for, in cells.
 const REACH: i32 = 8;
@@ -105,7 +107,9 @@ pub struct Liveness {
     /// Of the last look; `None` before the first.
     looked_ms: Option<u64>,
     learnt_ms: u64,
+    /// The usual one, and how long it has been learnt.
     detail: f32,
+    detail_ms: u64,
     view: Vec<f32>,
     /// Edges of the usual view.
     usual: Vec<f32>,
@@ -125,6 +129,7 @@ impl Liveness {
             looked_ms: None,
             learnt_ms: 0,
             detail: 0.0,
+            detail_ms: 0,
             view: Vec::new(),
             usual: Vec::new(),
             covered: Lasting::default(),
@@ -175,14 +180,18 @@ impl Liveness {
     }
 
     fn is_covered(&mut self, detail: f32, passed_ms: u64, now_ms: u64) -> bool {
-        if self.detail == 0.0 {
-            self.detail = detail;
+        let follow = |time_ms: f32| 1.0 - (-(passed_ms as f32) / time_ms).exp();
+        // At the start a headlight may be all there is to see.
+        if self.detail_ms < LEARN_MS {
+            self.detail_ms += passed_ms;
+            self.detail += if self.detail == 0.0 { detail } else { follow(DETAIL_LEARN_MS) * (detail - self.detail) };
+            return false;
         }
         let limit = if self.covered.on { CLEAR } else { COVERED };
         // Where there has never been much to see, nothing can vanish.
         let vanished = self.detail >= LEAST_DETAIL && detail < limit * self.detail;
         if !vanished {
-            self.detail += (1.0 - (-(passed_ms as f32) / DETAIL_MS).exp()) * (detail - self.detail);
+            self.detail += follow(DETAIL_MS) * (detail - self.detail);
         }
         self.covered.is(vanished, now_ms, COVERED_FOR_MS)
     }
