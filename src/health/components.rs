@@ -267,6 +267,38 @@ mod tests {
         assert_eq!(status_of(&parts, "uplink").0, HealthStatus::Healthy, "mobile links come and go");
     }
 
+    #[test]
+    fn all_parts_together_cost_a_mobile_link_little_more_than_a_tenth_of_a_megabyte_a_day() {
+        use crate::domain::{BootId, EventKind};
+        use crate::wire::outgoing::{Envelope, Pictures, health_body, serialise};
+        let system = SystemSample {
+            cpu_usage: Some(61.3),
+            memory_usage: Some(41.7),
+            disk_usage: Some(23.4),
+            disk_free_bytes: Some(23_456_789_012),
+            temperature: Some(61.4),
+        };
+        let boot = BootId("0b1f2c9e-3b2f-4f5e-9c0e-0a1b2c3d4e5f".into());
+        let mut parts = well();
+        parts.wear = super::super::wear(1_000_000_000, std::time::Duration::from_secs(86_400), 20.0);
+        let on_the_wire = |report: &HealthReport| {
+            let (event_id, camera, at) = (report.event_id, &report.camera, report.at);
+            let envelope = Envelope {
+                event_id,
+                revision: 0,
+                kind: EventKind::Health,
+                camera,
+                epoch: event_id,
+                seq: 123_456,
+                boot: &boot,
+                at,
+            };
+            serialise(&envelope, &health_body(report), &Pictures::default(), None).to_string().len()
+        };
+        let a_day = 24 * reports(&system, &parts).iter().map(on_the_wire).sum::<usize>();
+        assert!((60_000..120_000).contains(&a_day), "{a_day} bytes");
+    }
+
     proptest! {
         /// A server takes a report of the outbox or the clock with certain words for a loss, or for a correction of times.
         #[test]
