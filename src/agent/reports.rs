@@ -42,6 +42,19 @@ struct Before {
     outbox_failed: u64,
     /// Since when no road has been open.
     down_since: Option<Duration>,
+    cpu_usage: Option<f64>,
+}
+
+/// The processor's usage is a mean over about this time: a vehicle that passes is no trouble.
+const CPU_MEMORY_S: f64 = 30.0;
+
+impl Before {
+    fn smooth_cpu(&mut self, usage: f64, waited: Duration) -> f64 {
+        let share = (waited.as_secs_f64() / CPU_MEMORY_S).min(1.0);
+        let smooth = self.cpu_usage.map_or(usage, |before| before + share * (usage - before));
+        self.cpu_usage = Some(smooth);
+        (smooth * 10.0).round() / 10.0
+    }
 }
 
 impl Reporter {
@@ -81,7 +94,8 @@ impl Reporter {
 
     fn reports(&self, sampler: &mut Sampler, before: &mut Before, waited: Duration) -> Vec<HealthReport> {
         let at = self.vitals.clock.stamp();
-        let system = sampler.sample();
+        let mut system = sampler.sample();
+        system.cpu_usage = system.cpu_usage.map(|usage| before.smooth_cpu(usage, waited));
         let mut reports = Vec::new();
         for (index, (watched, frames)) in self.vitals.cameras.iter().zip(&mut before.camera_frames).enumerate() {
             let counts = self.vitals.counters.cameras.get(index);
@@ -164,7 +178,7 @@ impl Reporter {
 }
 
 /// One line when a part's status changes. What capture and inference say of their own is not said twice, nor is the system's
-/// sum of its parts.
+/// sum of its parts; a busy processor needs nobody's hands.
 fn say(report: &HealthReport, due: Due) {
     let HealthReport { component, message, status, .. } = report;
     if matches!(component.as_str(), "camera" | "system" | "detector") {
@@ -172,6 +186,7 @@ fn say(report: &HealthReport, due: Due) {
     }
     match (due, status) {
         (Due::Again, _) | (Due::Changed(None), HealthStatus::Healthy) => {}
+        (Due::Changed(_), _) if component == "cpu" => info!(component, "{component}: {message}"),
         (Due::Changed(_), HealthStatus::Error) => error!(component, "{component}: {message}"),
         (Due::Changed(_), HealthStatus::Warning) => warn!(component, "{component}: {message}"),
         (Due::Changed(_), HealthStatus::Healthy) => info!(component, "{component} is well again: {message}"),

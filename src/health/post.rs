@@ -8,8 +8,6 @@ use std::time::Duration;
 const SLOW: Duration = Duration::from_secs(3600);
 /// While no server can be reached, a report that only repeats another is worth little by the time it arrives.
 const UNHEARD: Duration = Duration::from_secs(900);
-/// A part whose status flaps is reported no more often than this.
-const CALM: Duration = Duration::from_secs(10);
 
 /// Remembers what was sent last.
 #[derive(Debug)]
@@ -28,7 +26,7 @@ pub enum Due {
 }
 
 impl Post {
-    /// `interval`: of cameras and of the system as a whole.
+    /// `interval`: of cameras and of the system as a whole; and a part whose status flaps is reported no more often.
     pub fn new(interval: Duration) -> Self {
         Self { interval, sent: HashMap::new() }
     }
@@ -45,7 +43,7 @@ impl Post {
             None => Due::Changed(None),
             Some((status, at)) => {
                 let passed = now.saturating_sub(*at);
-                if *status != report.status && passed >= CALM.min(self.interval) {
+                if *status != report.status && passed >= self.interval {
                     Due::Changed(Some(*status))
                 } else if passed >= each {
                     Due::Again
@@ -93,9 +91,9 @@ mod tests {
         let mut post = Post::new(Duration::from_secs(30));
         let mut due = |status, second| post.due(&report("disk", status), Duration::from_secs(second), true);
         assert_eq!(due(HealthStatus::Healthy, 0), Some(Due::Changed(None)));
-        assert_eq!(due(HealthStatus::Error, 20), Some(Due::Changed(Some(HealthStatus::Healthy))));
-        assert_eq!(due(HealthStatus::Error, 40), None);
-        assert_eq!(due(HealthStatus::Error, 3620), Some(Due::Again));
+        assert_eq!(due(HealthStatus::Error, 40), Some(Due::Changed(Some(HealthStatus::Healthy))));
+        assert_eq!(due(HealthStatus::Error, 60), None);
+        assert_eq!(due(HealthStatus::Error, 3640), Some(Due::Again));
     }
 
     proptest! {
@@ -110,8 +108,8 @@ mod tests {
                     (sent, said) = (sent + 1, Some(status));
                 }
             }
-            prop_assert!(sent <= 1 + now / CALM.as_secs());
-            post.due(&report("cpu", status), Duration::from_secs(now + 10), true).inspect(|_| said = Some(status));
+            prop_assert!(sent <= 1 + now / 30);
+            post.due(&report("cpu", status), Duration::from_secs(now + 30), true).inspect(|_| said = Some(status));
             prop_assert_eq!(said, Some(status));
         }
     }
