@@ -252,6 +252,7 @@ mod tests {
             camera: "north \"1\"\\".into(),
             checkpoint: "gate".into(),
             up: true,
+            age_s: Some(0.1),
             funnel: Funnel { vehicles_seen: 9, plate_found: 7, sent: 7, ..Funnel::default() },
             ..CameraFigures::default()
         };
