@@ -69,7 +69,7 @@ impl Caretaker {
                 self.feel_heat();
                 status.tell(&self.vitals, now);
             }
-            self.look_after(now).await;
+            self.look_after(now);
             if watchdog.is_some() && self.guard.is_well() {
                 notify::say("WATCHDOG=1");
             }
@@ -92,13 +92,13 @@ impl Caretaker {
         }
     }
 
-    async fn look_after(&mut self, now: Duration) {
+    fn look_after(&mut self, now: Duration) {
         self.guard.tell_wall(self.vitals.clock.wall_us() / 1_000_000);
         let (orders, words) = self.guard.look(&self.seen(), now);
         words.into_iter().for_each(say);
         for order in orders {
             match order {
-                Order::Rebuild(place) => self.rebuild(place).await,
+                Order::Rebuild(place) => self.rebuild(place),
                 Order::Exit(place) => return self.exit(place, now),
             }
         }
@@ -117,20 +117,21 @@ impl Caretaker {
         seen
     }
 
-    async fn rebuild(&mut self, place: usize) {
+    /// Models take a while to load: systemd must hear of us meanwhile.
+    fn rebuild(&mut self, place: usize) {
         self.vitals.care.count_rebuild();
         let part = self.guard.name(place).to_owned();
-        let rebuilt = match place.checked_sub(CAMERAS_FROM) {
-            Some(camera) => self.workers.get(camera).map_or(Ok(()), Worker::rebuild).map_err(|error| error.to_string()),
+        match place.checked_sub(CAMERAS_FROM) {
+            Some(camera) => {
+                let rebuilt = self.workers.get(camera).map_or(Ok(()), Worker::rebuild);
+                say_rebuilt(&part, rebuilt.map_err(|error| error.to_string()));
+            }
             None => {
                 let host = self.host.clone();
-                let loaded = tokio::task::spawn_blocking(move || host.rebuild()).await;
-                loaded.map_or_else(|error| Err(error.to_string()), |built| built.map_err(|error| error.to_string()))
+                tokio::task::spawn_blocking(move || {
+                    say_rebuilt(&part, host.rebuild().map_err(|error| error.to_string()))
+                });
             }
-        };
-        match rebuilt {
-            Ok(()) => info!(part, "rebuilt"),
-            Err(error) => error!(part, %error, "cannot be rebuilt"),
         }
     }
 
@@ -140,7 +141,7 @@ impl Caretaker {
         let boot = self.vitals.outbox.boot().0.clone();
         let wall_s = self.vitals.clock.wall_us() / 1_000_000;
         let exited = Exited { part: part.clone(), boot, mono_s: now.as_secs(), wall_s };
-        if let Err(error) = self.guard.exits(exited).save(&self.exits_file) {
+        if let Err(error) = self.guard.note_exit(exited).save(&self.exits_file) {
             // Without the note it would be done for ever; the watchdog remains.
             error!(part, %error, file = %self.exits_file.display(), "the process does not end for it: that cannot be written down");
             return;
@@ -175,6 +176,13 @@ fn guard(config: &AgentConfig, vitals: &Vitals, exits_file: &Path) -> Guard {
 
 fn seen_of_outbox(outbox: &OutboxHandle) -> Seen {
     Seen { beats: Beats { count: outbox.turns(), idle: outbox.is_repairing() }, ..Seen::default() }
+}
+
+fn say_rebuilt(part: &str, rebuilt: Result<(), String>) {
+    match rebuilt {
+        Ok(()) => info!(part, "rebuilt"),
+        Err(error) => error!(part, error, "cannot be rebuilt"),
+    }
 }
 
 fn say(word: Word) {

@@ -50,11 +50,15 @@ enum State {
 pub struct Guard {
     parts: Vec<Part>,
     exits: ExitLog,
+    looked: Option<Duration>,
 }
+
+/// Who has not looked for so long was held up himself (the box slept, or was swamped), and the parts with him.
+const HELD_UP: Duration = Duration::from_secs(15);
 
 impl Guard {
     pub fn new(exits: ExitLog) -> Self {
-        Self { parts: Vec::new(), exits }
+        Self { parts: Vec::new(), exits, looked: None }
     }
 
     /// Watches a part that must get on within `deadline`; its place is the number of those before it.
@@ -66,6 +70,9 @@ impl Guard {
     /// Looks at all parts, `seen` in their order.
     pub fn look(&mut self, seen: &[Seen], now: Duration) -> (Vec<Order>, Vec<Word>) {
         let (mut orders, mut words) = (Vec::new(), Vec::new());
+        if self.looked.replace(now).is_some_and(|looked| now.saturating_sub(looked) >= HELD_UP) {
+            self.parts.iter_mut().for_each(|part| part.progress.forgive());
+        }
         for (place, (part, seen)) in self.parts.iter_mut().zip(seen).enumerate() {
             // Turns that lead nowhere are no progress.
             let beats = if seen.wedged { Beats { count: u64::MAX, idle: false } } else { seen.beats };
@@ -113,7 +120,7 @@ impl Guard {
     }
 
     /// Writes down that the process ends for want of anything better.
-    pub fn exits(&mut self, exited: Exited) -> &ExitLog {
+    pub fn note_exit(&mut self, exited: Exited) -> &ExitLog {
         self.exits.add(exited);
         &self.exits
     }
@@ -170,7 +177,7 @@ mod tests {
             hangs += words.len();
             if orders.contains(&Order::Exit(0)) {
                 exits.push(second);
-                guard.exits(exited(second));
+                guard.note_exit(exited(second));
             }
             fed.push(guard.is_well());
         }
@@ -179,6 +186,17 @@ mod tests {
         assert!(fed[2_999], "given up: the others work on");
         assert_eq!(guard.hanging(), [("infer".into(), true)]);
         assert_eq!(hangs, 2 + 2 + 1, "one line for each step, none for its repetition");
+    }
+
+    #[test]
+    fn a_box_that_slept_is_not_taken_for_one_that_hangs() {
+        let mut guard = guard();
+        let at = Duration::from_secs;
+        guard.look(&[seen(1), seen(1)], at(0));
+        assert_eq!(guard.look(&[seen(1), seen(1)], at(8 * 3600)), (vec![], vec![]));
+        guard.look(&[seen(1), seen(2)], at(8 * 3600 + 9));
+        let (orders, _) = guard.look(&[seen(1), seen(3)], at(8 * 3600 + 10));
+        assert_eq!(orders, [Order::Rebuild(0)], "one that hangs afterwards is");
     }
 
     #[test]

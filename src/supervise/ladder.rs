@@ -1,5 +1,6 @@
 //! What is done about a part that hangs: rebuild it → end the process, which systemd starts anew. (A camera that merely
-//! gives no frames is opened again by `capture`, without asking here.) Each rung has a budget, so that what is broken for good is left alone and said so, instead of starting the box anew for ever.
+//! gives no frames is opened again by `capture`, without asking here.) Each rung has a budget, so that what is broken for
+//! good is left alone and said so, instead of starting the process anew for ever.
 
 use super::ExitLog;
 use std::collections::VecDeque;
