@@ -24,6 +24,8 @@ pub enum Exit {
     Listen = 15,
     /// A fault of ours.
     Internal = 70,
+    /// A part hangs and only a new process helps.
+    Wedged = 71,
 }
 
 /// Why a command failed.

@@ -24,6 +24,9 @@ pub mod vision;
 pub mod web;
 pub mod wire;
 
+#[cfg(any(feature = "uplink", feature = "server"))]
+pub mod supervise;
+
 #[cfg(feature = "vision")]
 pub mod capture;
 #[cfg(feature = "vision")]
@@ -43,8 +46,6 @@ pub mod agent;
 pub mod health;
 #[cfg(feature = "uplink")]
 pub mod outbox;
-#[cfg(feature = "uplink")]
-pub mod supervise;
 #[cfg(feature = "uplink")]
 pub mod uplink;
 

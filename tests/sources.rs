@@ -366,6 +366,36 @@ fn a_camera_that_dies_is_failed_and_comes_back_by_itself() {
 }
 
 #[test]
+fn a_worker_whose_reads_hang_is_rebuilt_and_a_successor_counts_afresh_what_hangs() {
+    let mut options = options();
+    options.open_timeout = Duration::from_millis(300);
+    let (worker, slots) = worker("gst:nosuchelement ! queue", &options);
+    let stats = worker.stats();
+    until("four attempts that hang", || stats.snapshot().wedged);
+    worker.rebuild().unwrap();
+    assert!(!stats.snapshot().wedged);
+    until("an attempt of its successor", || stats.snapshot().hanging >= 1);
+    assert!(!slots.all_ended(), "its predecessor has ended the camera");
+    stop_within_two_seconds(worker, &options);
+}
+
+#[test]
+fn a_worker_that_is_rebuilt_while_it_works_goes_on_giving_frames() {
+    let options = options();
+    let (worker, slots) = worker(TEST_SOURCE, &options);
+    let stats = worker.stats();
+    for _ in 0..2 {
+        let before = stats.snapshot().frames;
+        until("frames", || stats.snapshot().frames >= before + 5);
+        worker.rebuild().unwrap();
+    }
+    let before = stats.snapshot().frames;
+    until("frames of the third thread", || stats.snapshot().frames >= before + 5);
+    assert!(!slots.all_ended());
+    stop_within_two_seconds(worker, &options);
+}
+
+#[test]
 fn a_worker_stops_in_time_even_while_its_pipeline_hangs() {
     let (pipeline, feeder) = stalling_pipeline();
     let options = options();

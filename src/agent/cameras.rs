@@ -1,7 +1,7 @@
 //! From configuration to running cameras.
 
 use super::{Exit, Failure};
-use crate::capture::{self, CameraStats, OpenOptions, Slots, Worker};
+use crate::capture::{self, CameraSnapshot, CameraState, CameraStats, OpenOptions, Slots, Worker};
 use crate::clock::Clock;
 use crate::config::{AgentConfig, CameraConfig, LineConfig, Secret, SourceSpec, ZoneConfig};
 use crate::domain::{CameraKey, Frame, Point};
@@ -127,4 +127,20 @@ pub struct Watched {
     pub key: CameraKey,
     pub stats: CameraStats,
     pub read_timeout_s: f64,
+    /// Of opening and reading together.
+    pub patience: Duration,
+}
+
+impl Watched {
+    pub fn of(camera: &Camera, worker: &Worker) -> Self {
+        let options = &camera.options;
+        let patience = options.open_timeout + options.read_timeout;
+        Self { key: camera.key.clone(), stats: worker.stats(), read_timeout_s: camera.read_timeout_s, patience }
+    }
+
+    /// It gives fresh frames, or is a file that has been read.
+    pub fn is_up(&self, now: &CameraSnapshot) -> bool {
+        let fresh = || now.last_frame_age.is_some_and(|age| age.as_secs_f64() <= self.read_timeout_s);
+        now.state == CameraState::Ended || (now.state == CameraState::Streaming && fresh())
+    }
 }

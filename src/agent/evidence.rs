@@ -7,6 +7,7 @@ use crate::domain::PlateEvent;
 use crate::imaging::{self, ImagingError};
 use crate::media::{EvidenceRefs, EvidenceStore, MediaError};
 use crate::outbox::{OutboxError, OutboxHandle};
+use crate::supervise::Pulse;
 use crate::uplink::plate_row;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -20,6 +21,7 @@ pub struct MediaLoop {
     pub config: EvidenceConfig,
     pub store: EvidenceStore,
     pub outbox: OutboxHandle,
+    pub pulse: Pulse,
     /// Shown on the local page.
     pub recent: Arc<Recent>,
 }
@@ -27,11 +29,15 @@ pub struct MediaLoop {
 impl MediaLoop {
     /// Runs until the last event is committed and its sender is gone.
     pub fn run(self, events: Receiver<PlateEvent>) {
+        self.pulse.rest();
         for event in events {
+            self.pulse.beat();
             if let Err(failure) = self.keep(&event) {
                 error!(camera = %event.camera, event_id = %event.event_id, error = %failure, "event lost: it cannot be stored");
             }
+            self.pulse.rest();
         }
+        self.pulse.end();
     }
 
     fn keep(&self, event: &PlateEvent) -> Result<(), OutboxError> {

@@ -2,17 +2,23 @@
 //! network: a live camera's event that finds the media thread's queue full is dropped and counted.
 
 use super::cameras::Camera;
+use super::care::Care;
+use super::eye::Eye;
+use super::infer_host::InferHost;
 use super::motion::FrameGate;
 use super::page::live::LiveView;
 use super::unread::{self, UnreadPicture};
 use crate::capture::Slots;
 use crate::clock::Clock;
 use crate::domain::{CameraKey, Frame, FrameReading, PassFacts, PlateEvent, new_event_id};
+use crate::health::rest_ms;
 use crate::inference::{Lookout, Pipeline};
+use crate::supervise::Pulse;
 use crate::track::{Funnel, Passage, TrackSettings, Tracker};
 use crate::uplink::LinkStatus;
+use crate::vision::Picture;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -40,7 +46,10 @@ pub struct Counters {
 pub struct CameraCounts {
     /// Frames in which nothing moved, so that nobody looked at them.
     pub gated: AtomicU64,
+    /// Frames that nobody looked at so that the box cools down.
+    pub left_for_heat: AtomicU64,
     funnel: Mutex<Funnel>,
+    picture: Mutex<Picture>,
 }
 
 impl Counters {
@@ -52,6 +61,15 @@ impl Counters {
 impl CameraCounts {
     pub fn funnel(&self) -> Funnel {
         *self.funnel.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the camera shows is like.
+    pub fn picture(&self) -> Picture {
+        *self.picture.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_picture(&self, picture: Picture) {
+        *self.picture.lock().unwrap_or_else(PoisonError::into_inner) = picture;
     }
 
     fn set_funnel(&self, funnel: Funnel) {
@@ -68,19 +86,22 @@ struct Lane {
     /// `None` where every frame is looked at.
     gate: Option<FrameGate>,
     lookout: Lookout,
+    /// `None` where the picture is not judged: only a live camera can freeze or be covered.
+    eye: Option<Eye>,
     live: bool,
     /// Ids of provisional events that wait for their final form, by track.
     announced: BTreeMap<u64, Uuid>,
 }
 
 impl Lane {
-    fn of(camera: &Camera) -> Self {
+    fn of(camera: &Camera, frozen_s: f64) -> Self {
         Self {
             key: camera.key.clone(),
             settings: camera.track.clone(),
             tracker: (!camera.is_stills()).then(|| Tracker::new(camera.track.clone())),
             gate: camera.is_gated().then(FrameGate::default),
             lookout: Lookout::default(),
+            eye: camera.spec.is_live().then(|| Eye::new((frozen_s * 1000.0) as u64)),
             live: camera.spec.is_live(),
             announced: BTreeMap::new(),
         }
@@ -108,11 +129,18 @@ pub struct InferLoop {
     link: watch::Receiver<LinkStatus>,
     live: Arc<LiveView>,
     clock: Arc<dyn Clock>,
+    pulse: Pulse,
+    care: Arc<Care>,
+    /// Another thread has taken this one's place: nothing more is said.
+    replaced: Arc<AtomicBool>,
+    /// Live frames are left alone until then, so that the box cools down; milliseconds since boot.
+    rest_until_ms: u64,
     /// When it was last asked whether a silent camera holds an event back, milliseconds since boot.
     asked_ms: u64,
 }
 
 /// Where what is made goes.
+#[derive(Clone)]
 pub struct Outlets {
     pub events: SyncSender<PlateEvent>,
     /// Pictures of what is not read, if they are wanted.
@@ -127,24 +155,38 @@ pub struct Outlets {
 const SILENCE_MS: u64 = 1000;
 
 impl InferLoop {
-    pub fn new(
-        cameras: &[Camera],
-        slots: Slots<Frame>,
-        pipeline: Pipeline,
-        counters: Arc<Counters>,
-        outlets: Outlets,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        let lanes = cameras.iter().map(Lane::of).collect();
+    pub fn new(host: &InferHost, pipeline: Pipeline, outlets: Outlets, replaced: Arc<AtomicBool>) -> Self {
+        let lanes = host.cameras.iter().map(|camera| Lane::of(camera, host.frozen_s)).collect();
         let Outlets { events, unread, link, live } = outlets;
-        Self { slots, pipeline, lanes, events, counters, unread, link, live, clock, asked_ms: 0 }
+        let (slots, counters, clock) = (host.slots.clone(), host.counters.clone(), host.clock.clone());
+        let (pulse, care) = (host.pulse.clone(), host.care.clone());
+        Self {
+            slots,
+            pipeline,
+            lanes,
+            events,
+            counters,
+            unread,
+            link,
+            live,
+            clock,
+            pulse,
+            care,
+            replaced,
+            rest_until_ms: 0,
+            asked_ms: 0,
+        }
     }
 
     /// Runs until every source has ended; then everything in sight has passed.
     pub fn run(mut self) {
         while !self.slots.all_ended() {
+            self.pulse.beat();
             if let Some((camera, frame)) = self.slots.take_next(PATIENCE) {
                 self.look_at(camera, &frame);
+            }
+            if self.is_replaced() {
+                return;
             }
             self.ask_silent_cameras();
         }
@@ -152,6 +194,11 @@ impl InferLoop {
             let passages = self.lanes[index].tracker.as_mut().map(Tracker::finish).unwrap_or_default();
             self.report(index, passages);
         }
+        self.pulse.end();
+    }
+
+    fn is_replaced(&self) -> bool {
+        self.replaced.load(Ordering::SeqCst)
     }
 
     /// What was in sight of a live camera that gives no frames any more has passed.
@@ -171,10 +218,20 @@ impl InferLoop {
 
     fn look_at(&mut self, camera: usize, frame: &Frame) {
         let Some(lane) = self.lanes.get_mut(camera) else { return };
+        let counts = self.counters.cameras.get(camera);
+        if let (Some(eye), Some(counts)) = (lane.eye.as_mut(), counts) {
+            counts.set_picture(eye.look(&lane.key, frame));
+        }
+        if lane.live && self.clock.stamp().mono_ms < self.rest_until_ms {
+            if let Some(counts) = counts {
+                counts.left_for_heat.fetch_add(1, Ordering::Relaxed);
+            }
+            return;
+        }
         if let (Some(gate), Some(tracker)) = (lane.gate.as_mut(), lane.tracker.as_mut())
             && !gate.is_open(frame, tracker.is_busy())
         {
-            if let Some(counts) = self.counters.cameras.get(camera) {
+            if let Some(counts) = counts {
                 counts.gated.fetch_add(1, Ordering::Relaxed);
             }
             self.live.offer_still(camera, frame);
@@ -183,11 +240,17 @@ impl InferLoop {
             return;
         }
         self.counters.frames.fetch_add(1, Ordering::Relaxed);
-        let read = match lane.tracker {
+        let begun = self.clock.monotonic();
+        let reading = match lane.tracker {
             Some(_) => self.pipeline.read_next(frame, &mut lane.lookout),
             None => self.pipeline.read(frame),
         };
-        let reading = match read {
+        let took_ms = self.clock.monotonic().saturating_sub(begun).as_secs_f64() * 1000.0;
+        self.rest_until_ms = self.clock.stamp().mono_ms + rest_ms(took_ms, self.care.duty_percent());
+        if self.replaced.load(Ordering::SeqCst) {
+            return;
+        }
+        let reading = match reading {
             Ok(reading) => reading,
             Err(error) => {
                 let failed = self.counters.failed_frames.fetch_add(1, Ordering::Relaxed) + 1;

@@ -92,9 +92,12 @@ fn frames_of_cameras_that_are_too_quick_are_dropped_evenly_and_each_is_counted()
     let config = agent_from(text, "test", std::iter::empty()).unwrap();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let cameras = Camera::all(&config, &clock, &Shutdown::default()).unwrap();
-    let (slots, counters) = (Slots::new(2), Arc::new(Counters::new(2)));
-    let outlets = Outlets { events: sync_channel(1).0, unread: None, link: watch::channel(LinkStatus::default()).1 };
-    let infer = InferLoop::new(&cameras, slots.clone(), pipeline, counters.clone(), outlets, clock);
+    let slots = Slots::new(2);
+    let link = watch::channel(LinkStatus::default()).1;
+    let outlets = Outlets { events: sync_channel(1).0, unread: None, link, live: LiveView::new(2) };
+    let host = InferHost::new(&config, cameras, slots.clone(), Arc::default(), outlets.clone(), clock);
+    let infer = InferLoop::new(&host, pipeline, outlets, Arc::default());
+    let counters = host.counters.clone();
     let infer = std::thread::spawn(move || infer.run());
 
     let (mut put, mut overwritten, mut looked_at) = ([0u64; 2], [0u64; 2], Vec::new());

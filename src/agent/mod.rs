@@ -2,13 +2,23 @@
 
 #[cfg(feature = "vision")]
 mod cameras;
+#[cfg(feature = "vision")]
+mod care;
+#[cfg(feature = "vision")]
+mod caretaker;
 pub mod cmds;
 pub mod delivery;
 #[cfg(feature = "vision")]
 mod evidence;
 #[cfg(feature = "vision")]
+mod eye;
+#[cfg(feature = "vision")]
 mod infer;
+#[cfg(feature = "vision")]
+mod infer_host;
 mod link_file;
+#[cfg(feature = "vision")]
+mod metrics;
 #[cfg(feature = "vision")]
 mod motion;
 mod owner;
@@ -19,8 +29,12 @@ mod reports;
 mod run;
 mod shrink;
 #[cfg(feature = "vision")]
+mod snapshot;
+#[cfg(feature = "vision")]
 mod unread;
 
 pub use crate::exit::{Exit, Failure};
+#[cfg(feature = "vision")]
+pub use metrics::{CameraFigures, Snapshot, prometheus_text, status_line};
 #[cfg(feature = "vision")]
 pub use run::{Agent, Ending};

@@ -1,87 +1,201 @@
-//! Health reports at an interval, by the same road as plates and at the lowest priority.
+//! Health reports: all parts are looked at every few seconds, and what is due goes the same road as plates, at the lowest
+//! priority (docs/health.md).
 
 use super::cameras::Watched;
-use super::infer::Counters;
-use super::page::snapshot;
+use super::eye;
+use super::page::snapshot::newest;
+use super::snapshot::Vitals;
 use crate::capture::CameraState;
-use crate::clock::Clock;
-use crate::config::HealthConfig;
-use crate::domain::{CameraKey, HealthReport};
-use crate::health::{CameraSample, Sampler, camera_report, system_report};
-use crate::outbox::OutboxHandle;
+use crate::config::{AgentConfig, HealthConfig};
+use crate::domain::{CameraKey, HealthReport, HealthStatus};
+use crate::health::{
+    CameraSample, ClockSample, DetectorSample, Due, LinkSample, OutboxSample, PartsSample, Post, Sampler,
+    camera_report, component_reports, system_report, wear, written_bytes,
+};
 use crate::supervise::Shutdown;
-use crate::uplink::health_row;
+use crate::uplink::{Link, health_row};
+use crate::vision::Picture;
 use serde_json::json;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use tokio::sync::watch;
-use tracing::warn;
+use tracing::{error, info, warn};
+
+/// Between two looks at the most.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// What the reports are about.
 pub struct Reporter {
     pub config: HealthConfig,
+    /// Of the outbox, at the most.
+    pub max_bytes: u64,
     pub data_dir: PathBuf,
-    pub cameras: Vec<Watched>,
-    /// Its cameras are in the order of `cameras`.
-    pub counters: Arc<Counters>,
-    pub outbox: OutboxHandle,
-    pub clock: Arc<dyn Clock>,
+    pub vitals: Vitals,
     /// Always the newest report of every component.
     pub latest: watch::Sender<Arc<Vec<HealthReport>>>,
 }
 
+/// What was counted at the last look.
+#[derive(Default)]
+struct Before {
+    camera_frames: Vec<u64>,
+    frames: u64,
+    failed_frames: u64,
+    dropped_events: u64,
+    outbox_failed: u64,
+    /// Since when no road has been open.
+    down_since: Option<Duration>,
+    cpu_usage: Option<f64>,
+}
+
+/// The processor's usage is a mean over about this time: a vehicle that passes is no trouble.
+const CPU_MEMORY_S: f64 = 30.0;
+
+impl Before {
+    fn smooth_cpu(&mut self, usage: f64, waited: Duration) -> f64 {
+        let share = (waited.as_secs_f64() / CPU_MEMORY_S).min(1.0);
+        let smooth = self.cpu_usage.map_or(usage, |before| before + share * (usage - before));
+        self.cpu_usage = Some(smooth);
+        (smooth * 10.0).round() / 10.0
+    }
+}
+
 impl Reporter {
+    pub fn new(config: &AgentConfig, vitals: Vitals, latest: watch::Sender<Arc<Vec<HealthReport>>>) -> Self {
+        let (health, data_dir) = (config.health.clone(), config.data_dir.clone());
+        Self { config: health, max_bytes: config.outbox.max_bytes, data_dir, vitals, latest }
+    }
+
     /// Reports until `stop`: first after a second, so that a new installation shows life at once.
     pub async fn run(self, stop: Shutdown) {
         let mut sampler = Sampler::new(&self.data_dir);
-        let mut frames_before = vec![0; self.cameras.len()];
-        let mut waited = Duration::from_secs(1).min(self.interval());
+        let mut before = Before { camera_frames: vec![0; self.vitals.cameras.len()], ..Before::default() };
+        let interval = Duration::from_secs_f64(self.config.interval_s);
+        let mut post = Post::new(interval);
+        let mut waited = Duration::from_secs(1).min(interval);
         loop {
             tokio::select! {
                 () = stop.triggered() => return,
                 () = tokio::time::sleep(waited) => {}
             }
-            let reports = self.reports(&mut sampler, &mut frames_before, waited);
-            let rows: Vec<_> = reports.iter().map(health_row).collect();
-            self.latest.send_modify(|known| *known = Arc::new(snapshot::newest(known, reports)));
-            for row in rows {
-                if let Err(error) = self.outbox.submit(row).await {
-                    warn!(%error, "health report lost: it cannot be stored");
-                }
-            }
-            waited = self.interval();
+            let reports = self.reports(&mut sampler, &mut before, waited);
+            self.send(&mut post, &reports, before.down_since.is_none()).await;
+            self.latest.send_modify(|known| *known = Arc::new(newest(known, reports)));
+            waited = LOOK.min(interval);
         }
     }
 
-    fn interval(&self) -> Duration {
-        Duration::from_secs_f64(self.config.interval_s)
+    async fn send(&self, post: &mut Post, reports: &[HealthReport], link_up: bool) {
+        let now = self.vitals.clock.monotonic();
+        for report in reports {
+            let Some(due) = post.due(report, now, link_up) else { continue };
+            say(report, due);
+            if let Err(error) = self.vitals.outbox.submit(health_row(report)).await {
+                warn!(%error, "health report lost: it cannot be stored");
+            }
+        }
     }
 
-    fn reports(&self, sampler: &mut Sampler, frames_before: &mut [u64], waited: Duration) -> Vec<HealthReport> {
-        let at = self.clock.stamp();
-        let system = sampler.sample();
+    fn reports(&self, sampler: &mut Sampler, before: &mut Before, waited: Duration) -> Vec<HealthReport> {
+        let at = self.vitals.clock.stamp();
+        let mut system = sampler.sample();
+        system.cpu_usage = system.cpu_usage.map(|usage| before.smooth_cpu(usage, waited));
         let mut reports = Vec::new();
-        for (index, (watched, before)) in self.cameras.iter().zip(frames_before).enumerate() {
-            let sample = camera_sample(watched, before, waited);
+        for (index, (watched, frames)) in self.vitals.cameras.iter().zip(&mut before.camera_frames).enumerate() {
+            let counts = self.vitals.counters.cameras.get(index);
+            let mut sample = camera_sample(watched, frames, waited);
+            if let Some(picture) = counts.map(|counts| counts.picture()).filter(|picture| *picture != Picture::Unknown)
+            {
+                sample.picture = picture.as_str().into();
+                sample.remedy = eye::remedy(picture);
+                sample.sees_nothing = picture >= Picture::Covered;
+            }
             let mut report = camera_report(&watched.key, at, &sample, watched.read_timeout_s, &system);
-            if let Some(counts) = self.counters.cameras.get(index) {
-                report.details.insert("frames_gated".into(), json!(counts.gated.load(Ordering::Relaxed)));
+            if let Some(counts) = counts {
+                report.details.insert("frames_gated".into(), json!(counts.gated.load(Relaxed)));
                 report.details.insert("funnel".into(), json!(counts.funnel()));
             }
             reports.push(report);
         }
         if let Some(first) = self.first_camera() {
-            let counts = self.outbox.counts();
+            let counts = self.vitals.outbox.counts();
             reports.push(system_report(&self.config, first, at, &system, counts.pending, counts.quarantined));
+            let parts = self.parts(before, waited);
+            reports.extend(component_reports(&self.config, first, at, &system, &parts));
         }
         reports
     }
 
+    fn parts(&self, before: &mut Before, waited: Duration) -> PartsSample {
+        let now = self.vitals.clock.monotonic();
+        let running = now.saturating_sub(self.vitals.started);
+        let counters = &self.vitals.counters;
+        let (frames, failed_frames) = (counters.frames.load(Relaxed), counters.failed_frames.load(Relaxed));
+        let dropped = counters.dropped_events.load(Relaxed);
+        let detector = DetectorSample {
+            fps: (frames - before.frames) as f64 / waited.as_secs_f64(),
+            frames,
+            failed_frames,
+            newly_failed: failed_frames - before.failed_frames,
+            newly_dropped: dropped - before.dropped_events,
+            duty_percent: self.vitals.care.duty_percent(),
+            left_for_heat: counters.cameras.iter().map(|camera| camera.left_for_heat.load(Relaxed)).sum(),
+            hanging: self.vitals.care.hanging(),
+        };
+        (before.frames, before.failed_frames, before.dropped_events) = (frames, failed_frames, dropped);
+        let counts = self.vitals.outbox.counts();
+        let outbox = OutboxSample {
+            pending: counts.pending,
+            pending_plates: counts.pending_plates,
+            quarantined: counts.quarantined,
+            bytes: counts.bytes,
+            max_bytes: self.max_bytes,
+            newly_failed: counts.failed.saturating_sub(before.outbox_failed),
+        };
+        before.outbox_failed = counts.failed;
+        let written = written_bytes();
+        PartsSample {
+            detector,
+            outbox,
+            link: self.link_sample(before, now),
+            wear: written.and_then(|written| wear(written, running, self.config.disk_life_tb)),
+            clock: ClockSample { synced: self.vitals.clock.synced(), running_s: running.as_secs() },
+        }
+    }
+
+    fn link_sample(&self, before: &mut Before, now: Duration) -> LinkSample {
+        let status = self.vitals.link.borrow().clone();
+        let down = matches!(status.link, Link::Down | Link::AuthPaused);
+        before.down_since = down.then(|| before.down_since.unwrap_or(now));
+        LinkSample {
+            state: status.link.as_str().into(),
+            down_s: before.down_since.map(|since| now.saturating_sub(since).as_secs_f64()),
+            refused: status.link == Link::AuthPaused,
+            trouble: status.trouble,
+        }
+    }
+
     /// The box has no id of its own on the wire: it reports as its first camera.
     fn first_camera(&self) -> Option<&CameraKey> {
-        self.cameras.first().map(|watched| &watched.key)
+        self.vitals.cameras.first().map(|watched| &watched.key)
+    }
+}
+
+/// One line when a part's status changes. What capture and inference say of their own is not said twice, nor is the system's
+/// sum of its parts; a busy processor needs nobody's hands.
+fn say(report: &HealthReport, due: Due) {
+    let HealthReport { component, message, status, .. } = report;
+    if matches!(component.as_str(), "camera" | "system" | "detector") {
+        return;
+    }
+    match (due, status) {
+        (Due::Again, _) | (Due::Changed(None), HealthStatus::Healthy) => {}
+        (Due::Changed(_), _) if component == "cpu" => info!(component, "{component}: {message}"),
+        (Due::Changed(_), HealthStatus::Error) => error!(component, "{component}: {message}"),
+        (Due::Changed(_), HealthStatus::Warning) => warn!(component, "{component}: {message}"),
+        (Due::Changed(_), HealthStatus::Healthy) => info!(component, "{component} is well again: {message}"),
     }
 }
 
@@ -103,5 +217,6 @@ fn camera_sample(watched: &Watched, frames_before: &mut u64, waited: Duration) -
         reopened: snapshot.reopened,
         state: state.to_owned(),
         fault: snapshot.last_error,
+        ..CameraSample::default()
     }
 }

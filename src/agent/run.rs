@@ -4,11 +4,15 @@
 //! (evidence and commit) → a last batch with a deadline → uplink → outbox.
 
 use super::cameras::{self, Camera, Watched};
+use super::care::Care;
+use super::caretaker::Caretaker;
 use super::delivery::{self, LAST_BATCH, drained, open_storage, start_uplink};
 use super::evidence::MediaLoop;
-use super::infer::{Counters, InferLoop, Outlets};
+use super::infer::{Counters, Outlets};
+use super::infer_host::InferHost;
 use super::page::{Page, Sources, Subject};
 use super::reports::Reporter;
+use super::snapshot::Vitals;
 use super::unread::{self, UnreadPicture};
 use super::{Exit, Failure};
 use crate::capture::{CameraState, Slots, Worker};
@@ -18,7 +22,7 @@ use crate::domain::Frame;
 use crate::inference::Pipeline;
 use crate::media::UnreadStore;
 use crate::outbox::Outbox;
-use crate::supervise::{self, Shutdown};
+use crate::supervise::{self, Pulse, Shutdown, notify};
 use crate::uplink::{self, Uplink};
 use std::io::Write;
 use std::sync::Arc;
@@ -36,7 +40,7 @@ const EVENT_QUEUE: usize = 8;
 const UNREAD_QUEUE: usize = 8;
 
 /// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
     /// By a signal.
     Stopped,
@@ -46,6 +50,8 @@ pub enum Ending {
     OnlyQuarantined(u64),
     /// All is confirmed, but a source could not be read to its end.
     SourceFailed,
+    /// For the sake of this part, which hangs.
+    Wedged(String),
 }
 
 /// A started agent.
@@ -58,7 +64,8 @@ pub struct Agent {
     /// Stops the uplink.
     link: Shutdown,
     workers: Vec<Worker>,
-    infer: JoinHandle<()>,
+    infer: Arc<InferHost>,
+    care: Arc<Care>,
     media: JoinHandle<()>,
     unread_keeper: Option<JoinHandle<()>>,
     counters: Arc<Counters>,
@@ -69,6 +76,7 @@ impl Agent {
     /// Starts everything. Cameras and server may be absent: the agent waits for them. Storage, models and files may not.
     pub fn start(config: AgentConfig) -> Result<Agent, Failure> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let started = clock.monotonic();
         let (intake, link) = (Shutdown::default(), Shutdown::default());
         let cameras = Camera::all(&config, &clock, &intake)?;
         let (outbox, store) = open_storage(&config, &clock)?;
@@ -85,46 +93,73 @@ impl Agent {
         let printer = config.log.plates.then(|| runtime.spawn(print_deliveries(uplink.delivered.resubscribe())));
 
         let (events, received) = sync_channel(EVENT_QUEUE);
-        let media =
-            MediaLoop { config: config.evidence.clone(), store, outbox: outbox.handle(), recent: page.recent.clone() };
+        let media_pulse = Pulse::default();
+        let media = MediaLoop {
+            config: config.evidence.clone(),
+            store,
+            outbox: outbox.handle(),
+            pulse: media_pulse.clone(),
+            recent: page.recent.clone(),
+        };
         let media = supervise::spawn("media", move || media.run(received)).map_err(internal)?;
         let slots: Slots<Frame> = Slots::new(cameras.len());
-        let counters = Arc::new(Counters::new(cameras.len()));
         let (unread, unread_keeper) = keep_unread(&config)?.unzip();
-        let outlets = Outlets { events, unread, link: link_status, live: page.live.clone() };
-        let infer = InferLoop::new(&cameras, slots.clone(), pipeline, counters.clone(), outlets, clock.clone());
-        let infer = supervise::spawn("infer", move || infer.run()).map_err(internal)?;
-        let workers = cameras::start(&cameras, &slots)?;
+        let outlets = Outlets { events, unread, link: link_status.clone(), live: page.live.clone() };
+        let care = Arc::<Care>::default();
+        let infer = InferHost::new(&config, cameras, slots, care.clone(), outlets, clock.clone());
+        let (counters, infer) = (infer.counters.clone(), Arc::new(infer));
+        infer.start(pipeline)?;
+        notify::say("READY=1\nSTATUS=running");
+        let workers = cameras::start(&infer.cameras, &infer.slots)?;
 
-        let subjects = cameras.iter().zip(&workers).map(|(camera, worker)| Subject::new(camera, worker)).collect();
-        let watched = (cameras.into_iter().zip(&workers))
-            .map(|(camera, worker)| Watched {
-                key: camera.key,
-                stats: worker.stats(),
-                read_timeout_s: camera.read_timeout_s,
-            })
-            .collect();
-        let reporter = Reporter {
-            config: config.health.clone(),
-            data_dir: config.data_dir.clone(),
+        let watched = infer.cameras.iter().zip(&workers).map(|(camera, worker)| Watched::of(camera, worker)).collect();
+        let vitals = Vitals {
             cameras: watched,
             counters: counters.clone(),
             outbox: outbox.handle(),
-            clock: clock.clone(),
-            latest: page.latest.clone(),
+            link: link_status,
+            care: care.clone(),
+            clock,
+            started,
         };
-        let (counted, link_shown) = (counters.clone(), uplink.status.clone());
-        let shown = Sources { cameras: subjects, counters: counted, outbox: outbox.handle(), link: link_shown, clock };
-        page.serve(&runtime, shown);
-        runtime.spawn(reporter.run(intake.clone()));
+        let caretaker =
+            Caretaker::new(&config, vitals.clone(), infer.clone(), media_pulse, workers.clone(), intake.clone());
+        runtime.spawn(caretaker.run());
+        runtime.spawn(Reporter::new(&config, vitals.clone(), page.latest.clone()).run(intake.clone()));
+        page.serve(&runtime, Sources { subjects: infer.cameras.iter().map(Subject::of).collect(), vitals });
         info!(cameras = workers.len(), server = %config.uplink.server_url, "lpr-agent is running");
-        Ok(Agent { runtime, outbox, uplink, intake, link, workers, infer, media, unread_keeper, counters, printer })
+        Ok(Agent {
+            runtime,
+            outbox,
+            uplink,
+            intake,
+            link,
+            workers,
+            infer,
+            care,
+            media,
+            unread_keeper,
+            counters,
+            printer,
+        })
     }
 
     /// Runs until a signal; with `until_drained` also until all is read and confirmed.
     pub fn run(self, until_drained: bool) -> Result<Ending, Failure> {
-        let Agent { runtime, outbox, uplink, intake, link, workers, infer, media, unread_keeper, counters, printer } =
-            self;
+        let Agent {
+            runtime,
+            outbox,
+            uplink,
+            intake,
+            link,
+            workers,
+            infer,
+            care,
+            media,
+            unread_keeper,
+            counters,
+            printer,
+        } = self;
         let stopper = intake.clone();
         let stop_on_signal = runtime.spawn(async move {
             if let Ok(signal) = supervise::stop_signal().await {
@@ -135,12 +170,18 @@ impl Agent {
 
         let stats: Vec<_> = workers.iter().map(Worker::stats).collect();
         let sources_ended = wait_for_sources(&workers, &intake, until_drained);
+        notify::say("STOPPING=1");
         intake.trigger();
         for worker in workers {
             worker.join();
         }
-        join("infer", infer);
-        join("media", media);
+        if infer.join().is_err() {
+            warn!(thread = "infer", "thread ended by a panic");
+        }
+        // A thread that hangs and was replaced holds the media thread's queue open.
+        if care.rebuilds() == 0 || finishes(&media, LAST_BATCH) {
+            join("media", media);
+        }
         if let Some(keeper) = unread_keeper {
             join("unread", keeper);
         }
@@ -172,7 +213,7 @@ impl Agent {
         runtime.shutdown_timeout(Duration::from_secs(1));
         log_summary(&counters, &handle.counts());
         outbox.close().map_err(|error| Failure::new(Exit::Storage, error))?;
-        Ok(ending)
+        Ok(care.exit().map_or(ending, Ending::Wedged))
     }
 }
 
@@ -214,6 +255,15 @@ fn wait_for_sources(workers: &[Worker], intake: &Shutdown, until_drained: bool) 
         std::thread::sleep(Duration::from_millis(50));
     }
     false
+}
+
+/// Does the thread end within `limit`?
+fn finishes(thread: &JoinHandle<()>, limit: Duration) -> bool {
+    let until = std::time::Instant::now() + limit;
+    while !thread.is_finished() && std::time::Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    thread.is_finished()
 }
 
 fn join(name: &str, thread: JoinHandle<()>) {

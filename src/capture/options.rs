@@ -23,6 +23,8 @@ pub struct OpenOptions {
     pub stop: Arc<AtomicBool>,
     /// Threads of this camera that were abandoned in a read and have not come back.
     pub(super) hanging: Arc<AtomicUsize>,
+    /// Likewise, for one thread alone: another has taken its place.
+    pub(super) replaced: Arc<AtomicBool>,
 }
 
 impl OpenOptions {
@@ -35,11 +37,21 @@ impl OpenOptions {
             clock,
             stop: Arc::default(),
             hanging: Arc::default(),
+            replaced: Arc::default(),
         }
     }
 
     pub(super) fn stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        self.stop.load(Ordering::Relaxed) || self.is_replaced()
+    }
+
+    pub(super) fn is_replaced(&self) -> bool {
+        self.replaced.load(Ordering::Relaxed)
+    }
+
+    /// For a thread that takes the place of one with these: what that has left behind counts no more.
+    pub(super) fn for_successor(&self) -> Self {
+        Self { hanging: Arc::default(), replaced: Arc::default(), ..self.clone() }
     }
 }
 

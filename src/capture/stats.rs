@@ -1,8 +1,9 @@
 //! What a camera's worker tells about itself: read by health, the status page and the log.
 
+use super::grabber::MAX_HANGING;
 use crate::clock::Clock;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How a camera is.
@@ -29,6 +30,10 @@ struct Shared {
     overwritten: AtomicU64,
     reopened: AtomicU64,
     skipped: AtomicU64,
+    turns: AtomicU64,
+    waiting: AtomicBool,
+    /// Of the worker's present thread; see [`OpenOptions`].
+    hanging: Mutex<Arc<AtomicUsize>>,
     /// Milliseconds since boot; `u64::MAX` before the first frame.
     last_frame_ms: AtomicU64,
     condition: Mutex<(CameraState, Option<String>)>,
@@ -46,6 +51,14 @@ pub struct CameraSnapshot {
     pub reopened: u64,
     /// Unreadable images of a folder.
     pub skipped: u64,
+    /// Turns of the worker: each is progress, with a frame or without.
+    pub turns: u64,
+    /// The worker waits for its frame to be taken, or has ended: no turns are expected.
+    pub waiting: bool,
+    /// Reads that were left behind with their thread and have not come back: no more than [`MAX_HANGING`].
+    pub hanging: usize,
+    /// So many hang that no further attempt is made.
+    pub wedged: bool,
     /// Since the last frame was handed over; `None` before the first.
     pub last_frame_age: Option<Duration>,
     /// What went wrong last, without credentials; `None` while all is well.
@@ -53,12 +66,15 @@ pub struct CameraSnapshot {
 }
 
 impl CameraStats {
-    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(clock: Arc<dyn Clock>, hanging: Arc<AtomicUsize>) -> Self {
         let shared = Shared {
             frames: AtomicU64::new(0),
             overwritten: AtomicU64::new(0),
             reopened: AtomicU64::new(0),
             skipped: AtomicU64::new(0),
+            turns: AtomicU64::new(0),
+            waiting: AtomicBool::new(false),
+            hanging: Mutex::new(hanging),
             last_frame_ms: AtomicU64::new(u64::MAX),
             condition: Mutex::new((CameraState::Opening, None)),
         };
@@ -67,6 +83,7 @@ impl CameraStats {
 
     pub fn snapshot(&self) -> CameraSnapshot {
         let (state, last_error) = self.shared.condition.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let hanging = self.hanging().load(Ordering::Relaxed);
         let last_ms = self.shared.last_frame_ms.load(Ordering::Relaxed);
         let now = self.clock.monotonic();
         CameraSnapshot {
@@ -75,9 +92,31 @@ impl CameraStats {
             overwritten: self.shared.overwritten.load(Ordering::Relaxed),
             reopened: self.shared.reopened.load(Ordering::Relaxed),
             skipped: self.shared.skipped.load(Ordering::Relaxed),
+            turns: self.shared.turns.load(Ordering::Relaxed),
+            waiting: self.shared.waiting.load(Ordering::Relaxed),
+            hanging,
+            wedged: hanging >= MAX_HANGING,
             last_frame_age: (last_ms != u64::MAX).then(|| now.saturating_sub(Duration::from_millis(last_ms))),
             last_error,
         }
+    }
+
+    fn hanging(&self) -> MutexGuard<'_, Arc<AtomicUsize>> {
+        self.shared.hanging.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A new thread takes over: what its predecessor left behind is no longer counted.
+    pub(super) fn hand_on(&self, hanging: Arc<AtomicUsize>) {
+        *self.hanging() = hanging;
+    }
+
+    pub(super) fn count_turn(&self) {
+        self.shared.waiting.store(false, Ordering::Relaxed);
+        self.shared.turns.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn wait(&self) {
+        self.shared.waiting.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn count_frame(&self) {

@@ -6,15 +6,36 @@ use crate::config::SourceSpec;
 use crate::domain::{CameraKey, Frame};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// A running camera. Raise `stop` of its [`OpenOptions`] and [`Worker::join`] it: the thread ends within a second, even
-/// when the camera's driver hangs.
+/// A running camera; clones share it. Raise `stop` of its [`OpenOptions`] and [`Worker::join`] it: the thread ends within a
+/// second, even when the camera's driver hangs.
+#[derive(Clone)]
 pub struct Worker {
     stats: CameraStats,
-    thread: JoinHandle<()>,
+    running: Arc<Mutex<Running>>,
 }
+
+/// The thread, and what a successor needs.
+struct Running {
+    thread: Option<JoinHandle<()>>,
+    setup: Setup,
+}
+
+#[derive(Clone)]
+struct Setup {
+    index: usize,
+    key: CameraKey,
+    spec: SourceSpec,
+    options: OpenOptions,
+    slots: Slots<Frame>,
+}
+
+/// How long the end of a thread is waited for.
+const FAREWELL: Duration = Duration::from_secs(3);
 
 impl Worker {
     /// Starts the thread `capture-INDEX`, which puts frames into slot `index`.
@@ -29,10 +50,25 @@ impl Worker {
         options: OpenOptions,
         slots: Slots<Frame>,
     ) -> io::Result<Self> {
-        let stats = CameraStats::new(options.clock.clone());
-        let camera = Camera { index, key, spec, options, slots, stats: stats.clone(), silence: Silence::default() };
-        let thread = thread::Builder::new().name(format!("capture-{index}")).spawn(move || camera.run())?;
-        Ok(Self { stats, thread })
+        let stats = CameraStats::new(options.clock.clone(), options.hanging.clone());
+        let setup = Setup { index, key, spec, options, slots };
+        let thread = Some(setup.spawn(&stats)?);
+        Ok(Self { stats, running: Arc::new(Mutex::new(Running { thread, setup })) })
+    }
+
+    fn running(&self) -> MutexGuard<'_, Running> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Leaves the thread behind, however it hangs, and starts another with everything new. The counters go on.
+    pub fn rebuild(&self) -> io::Result<()> {
+        let mut running = self.running();
+        let successor = Setup { options: running.setup.options.for_successor(), ..running.setup.clone() };
+        let thread = successor.spawn(&self.stats)?;
+        running.setup.options.replaced.store(true, Ordering::Relaxed);
+        self.stats.hand_on(successor.options.hanging.clone());
+        *running = Running { thread: Some(thread), setup: successor };
+        Ok(())
     }
 
     /// The camera's counters.
@@ -42,13 +78,30 @@ impl Worker {
 
     /// Has the source ended, or failed for good?
     pub fn has_ended(&self) -> bool {
-        self.thread.is_finished()
+        self.running().thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    /// Waits for the thread's end: at the end of a file source, or after `stop` was raised.
+    /// Waits for the thread's end: at the end of a file source, or after `stop` was raised. One that hangs is left behind.
     pub fn join(self) {
-        // A panic aborts the process in a release build, and has been printed in any other.
-        let _ = self.thread.join();
+        let mut until = None;
+        while !self.has_ended() && until.is_none_or(|until| Instant::now() < until) {
+            if self.running().setup.options.stopped() {
+                until = until.or(Some(Instant::now() + FAREWELL));
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        if let Some(thread) = self.running().thread.take_if(|thread| thread.is_finished()) {
+            // A panic aborts the process in a release build, and has been printed in any other.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Setup {
+    fn spawn(&self, stats: &CameraStats) -> io::Result<JoinHandle<()>> {
+        let Setup { index, key, spec, options, slots } = self.clone();
+        let camera = Camera { index, key, spec, options, slots, stats: stats.clone(), silence: Silence::default() };
+        thread::Builder::new().name(format!("capture-{index}")).spawn(move || camera.run())
     }
 }
 
@@ -99,7 +152,16 @@ impl Camera {
                 }
             }
         }
-        self.slots.end(self.index);
+        if !self.options.is_replaced() {
+            self.stats.wait();
+            self.slots.end(self.index);
+        }
+    }
+
+    fn count_turn(&self) {
+        if !self.options.is_replaced() {
+            self.stats.count_turn();
+        }
     }
 
     /// Opens the source and hands over its frames until it ends, is lost, or we are stopped.
@@ -114,7 +176,9 @@ impl Camera {
             if self.options.stopped() {
                 return Ending::Stopped;
             }
-            match source.next() {
+            let next = source.next();
+            self.count_turn();
+            match next {
                 Ok(Some(frame)) => {
                     self.note_streaming(&frame);
                     if !self.hand_over(frame, source.is_live()) {
@@ -136,11 +200,18 @@ impl Camera {
 
     /// False where we were stopped before the frame could be handed over.
     fn hand_over(&self, frame: Frame, live: bool) -> bool {
+        if self.options.is_replaced() {
+            return false;
+        }
         if live {
             let overwrote = self.slots.put(self.index, frame);
             self.stats.count_overwritten(u64::from(overwrote));
-        } else if !self.slots.put_waiting(self.index, frame, &self.options.stop) {
-            return false;
+        } else {
+            self.stats.wait();
+            if !self.slots.put_waiting(self.index, frame, &self.options.stop) {
+                return false;
+            }
+            self.count_turn();
         }
         self.stats.count_frame();
         true
@@ -183,6 +254,7 @@ impl Camera {
             if left.is_zero() {
                 return true;
             }
+            self.count_turn();
             thread::sleep(left.min(Duration::from_millis(100)));
         }
         false

@@ -127,8 +127,14 @@ pub struct HealthConfig {
     pub error_percent: f64,
     /// °C of the hottest sensor that is a warning.
     pub warning_celsius: f64,
-    /// And one that is an error.
+    /// And one that is an error. From the warning on fewer frames are looked at, at the error a quarter.
     pub error_celsius: f64,
+    /// Seconds of pictures that are the same to the last bit after which a camera counts as frozen, 0–86400; 0: never.
+    pub frozen_s: f64,
+    /// Seconds without a server that are a warning, 1–86400.
+    pub link_down_s: f64,
+    /// Terabytes that the disk takes in its life, 0.1–100000.
+    pub disk_life_tb: f64,
 }
 
 /// `[log]`.
@@ -229,6 +235,9 @@ impl Default for HealthConfig {
             error_percent: 95.0,
             warning_celsius: 75.0,
             error_celsius: 85.0,
+            frozen_s: 120.0,
+            link_down_s: 300.0,
+            disk_life_tb: 20.0,
         }
     }
 }
@@ -313,6 +322,9 @@ impl AgentConfig {
                 faults.push(Fault::new("models.regions", error.to_string()));
             }
         }
+        range(faults, "health.frozen_s", self.health.frozen_s, 0.0, 86_400.0);
+        range(faults, "health.link_down_s", self.health.link_down_s, 1.0, 86_400.0);
+        range(faults, "health.disk_life_tb", self.health.disk_life_tb, 0.1, 1e5);
         const PROVIDERS: [&str; 3] = ["cpu", "cuda", "tensorrt"];
         for name in &self.models.providers {
             if !PROVIDERS.contains(&name.as_str()) {

@@ -20,6 +20,11 @@ pub struct CameraSample {
     pub state: String,
     /// Why it gives no frames, where it does not.
     pub fault: Option<String>,
+    /// What its picture is like, in a word, and what to do about it where something is to be done.
+    pub picture: String,
+    pub remedy: Option<&'static str>,
+    /// The picture shows nothing of the road.
+    pub sees_nothing: bool,
 }
 
 /// The box as a whole: usages, temperature, outbox.
@@ -70,7 +75,13 @@ pub fn camera_report(
         (_, "ended") => (HealthStatus::Healthy, "Source has ended".to_owned()),
         (Some(fault), _) => (HealthStatus::Error, fault.clone()),
         (None, _) if stale => (HealthStatus::Warning, "No fresh frame".to_owned()),
-        (None, _) => (HealthStatus::Healthy, "Camera working normally".to_owned()),
+        (None, _) => match sample.remedy {
+            Some(remedy) if sample.sees_nothing => {
+                (HealthStatus::Error, format!("picture {}: {remedy}", sample.picture))
+            }
+            Some(remedy) => (HealthStatus::Warning, format!("picture {}: {remedy}", sample.picture)),
+            None => (HealthStatus::Healthy, "Camera working normally".to_owned()),
+        },
     };
     let mut details = Map::new();
     put(&mut details, "fps", Some(json!((sample.fps * 10.0).round() / 10.0)));
@@ -79,6 +90,7 @@ pub fn camera_report(
     put(&mut details, "frames_overwritten", Some(json!(sample.overwritten)));
     put(&mut details, "reopened", Some(json!(sample.reopened)));
     put(&mut details, "state", Some(json!(sample.state)));
+    put(&mut details, "picture", (!sample.picture.is_empty()).then(|| json!(sample.picture)));
     // First-generation dashboards look for the usages in the camera's own report.
     put(&mut details, "cpu_usage", system.cpu_usage.map(Value::from));
     put(&mut details, "memory_usage", system.memory_usage.map(Value::from));
@@ -86,7 +98,7 @@ pub fn camera_report(
     report(camera, at, "camera", status, message, details)
 }
 
-fn level(value: f64, warning: f64, error: f64) -> HealthStatus {
+pub(super) fn level(value: f64, warning: f64, error: f64) -> HealthStatus {
     if value >= error {
         HealthStatus::Error
     } else if value >= warning {
@@ -106,13 +118,13 @@ fn worst(found: Vec<(HealthStatus, String)>, healthy: &str) -> (HealthStatus, St
     (status, words.join(", "))
 }
 
-fn put(details: &mut Map<String, Value>, key: &str, value: Option<Value>) {
+pub(super) fn put(details: &mut Map<String, Value>, key: &str, value: Option<Value>) {
     if let Some(value) = value {
         details.insert(key.to_owned(), value);
     }
 }
 
-fn report(
+pub(super) fn report(
     camera: &CameraKey,
     at: CaptureTime,
     component: &str,

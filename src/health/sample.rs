@@ -16,6 +16,13 @@ pub struct SystemSample {
     pub temperature: Option<f64>,
 }
 
+/// °C of this box's hottest sensor; `None` where it has none.
+pub fn temperature() -> Option<f64> {
+    hottest(Path::new(THERMAL))
+}
+
+const THERMAL: &str = "/sys/class/thermal";
+
 /// Looks at the box each time it is asked.
 pub struct Sampler {
     system: Option<System>,
@@ -26,7 +33,7 @@ pub struct Sampler {
 impl Sampler {
     /// `data_dir` tells which disk counts.
     pub fn new(data_dir: &Path) -> Self {
-        Self::with_thermal(data_dir, Path::new("/sys/class/thermal"))
+        Self::with_thermal(data_dir, Path::new(THERMAL))
     }
 
     fn with_thermal(data_dir: &Path, thermal: &Path) -> Self {

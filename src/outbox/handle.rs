@@ -229,6 +229,16 @@ impl OutboxHandle {
         self.counts.clone()
     }
 
+    /// Turns of the outbox thread: it makes one every few seconds at the least.
+    pub fn turns(&self) -> u64 {
+        self.shared.turns()
+    }
+
+    /// A damaged file is being carried into a new one, which takes as long as it takes.
+    pub fn is_repairing(&self) -> bool {
+        self.shared.is_repairing()
+    }
+
     /// Of the outbox file. Changes when a damaged file is replaced while the agent runs.
     pub fn epoch(&self) -> Uuid {
         self.shared.epoch()

@@ -298,7 +298,10 @@ impl Writer {
     pub(super) fn repair(&mut self, why: &str) {
         let last_id = self.store.head.last_id;
         self.store.let_go();
-        match recover::rebuild(&self.dir, &self.store.boot().clone(), self.clock.stamp(), why, last_id) {
+        self.shared.set_repairing(true);
+        let rebuilt = recover::rebuild(&self.dir, &self.store.boot().clone(), self.clock.stamp(), why, last_id);
+        self.shared.set_repairing(false);
+        match rebuilt {
             Ok(store) => {
                 // Numbers of another file mean nothing in this one.
                 self.shared.forget_pins();

@@ -14,7 +14,7 @@ use crate::killpoint::hit;
 use crate::media::{EvidencePath, EvidenceStore};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -74,12 +74,22 @@ pub(super) struct Shared {
     file: PathBuf,
     /// Health reports dropped since the thread last took note.
     dropped: AtomicU64,
+    turns: AtomicU64,
+    repairing: AtomicBool,
 }
 
 impl Shared {
     pub(super) fn new(store: &Store, file: PathBuf) -> Self {
         let newest = AtomicI64::new(store.head.last_id);
-        Self { pins: Mutex::default(), newest, epoch: Mutex::new(store.epoch()), file, dropped: AtomicU64::new(0) }
+        Self {
+            pins: Mutex::default(),
+            newest,
+            epoch: Mutex::new(store.epoch()),
+            file,
+            dropped: AtomicU64::new(0),
+            turns: AtomicU64::new(0),
+            repairing: AtomicBool::new(false),
+        }
     }
 
     fn pins(&self) -> MutexGuard<'_, HashSet<RowId>> {
@@ -125,6 +135,22 @@ impl Shared {
     pub(super) fn file(&self) -> &Path {
         &self.file
     }
+
+    fn count_turn(&self) {
+        self.turns.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn turns(&self) -> u64 {
+        self.turns.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_repairing(&self, repairing: bool) {
+        self.repairing.store(repairing, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_repairing(&self) -> bool {
+        self.repairing.load(Ordering::Relaxed)
+    }
 }
 
 /// The thread's state.
@@ -151,6 +177,7 @@ impl Writer {
     pub(super) async fn run(mut self) {
         let mut next = None;
         loop {
+            self.shared.count_turn();
             let command = match next.take() {
                 Some(command) => command,
                 None => match self.receive().await {
@@ -187,6 +214,7 @@ impl Writer {
                 Ok(command) => return command,
                 Err(_) => self.keep_house(),
             }
+            self.shared.count_turn();
         }
     }
 

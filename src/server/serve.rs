@@ -3,8 +3,8 @@
 use super::app::App;
 use super::guard;
 use super::images::ImageStore;
+use super::keep_alive::keep_alive;
 use super::listen::{self, Certificates, Desk, Seats};
-use super::notify;
 use super::retention;
 use super::routes;
 use super::socket::Hub;
@@ -13,6 +13,7 @@ use super::{cameras, sweep, watch};
 use crate::clock::SystemClock;
 use crate::config::{ServerConfig, load_server};
 use crate::exit::{Exit, Failure};
+use crate::supervise::notify;
 use jiff::tz::TimeZone;
 use rustix::fs::{FlockOperation, Mode, flock};
 use std::fs::{self, File};
@@ -167,7 +168,7 @@ async fn run(app: Arc<App>, listen: SocketAddr, certificates: Option<Arc<Certifi
     tokio::spawn(sweep::run(app.store.clone(), app.images.clone(), app.now_us()));
     tokio::spawn(inspect(app.store.clone()));
     notify::say(&format!("READY=1\nSTATUS=listening on {address}"));
-    tokio::spawn(notify::keep_alive(app.store.clone()));
+    tokio::spawn(keep_alive(app.store.clone()));
     tokio::spawn(retention::run(app.clone()));
 
     let hub = Arc::new(Hub::default());

@@ -1,4 +1,16 @@
-//! Starting and stopping: one shutdown signal for threads and tasks, and threads with names.
+//! Starting, watching and stopping: one shutdown signal for threads and tasks, threads with names, their pulses, what is
+//! done about one that hangs, and what systemd is told. Watching is judged by an explicit `now` ([`Guard`]).
+
+mod exits;
+mod guard;
+mod ladder;
+pub mod notify;
+mod pulse;
+
+pub use exits::{ExitLog, Exited};
+pub use guard::{Guard, Order, Seen, Word};
+pub use ladder::{Allowance, Budget, Ladder, Rung};
+pub use pulse::{Beats, Progress, Pulse};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,10 +1,20 @@
-//! Logs: structured, one line an event, to stderr. Under systemd the journal adds time and priority, so we leave
-//! the time out there.
+//! Logs: structured, one line an event, to stderr; under systemd to the journal, with priority and fields.
 
+mod journal;
+mod limit;
+mod limited;
+mod line;
+
+pub use limit::{Limiter, Verdict};
+
+use journal::{Entries, Journal};
+use limited::Limited;
 use std::fmt::{self, Write as _};
 use std::io::IsTerminal;
+use std::sync::Arc;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::time::SystemTime;
+use tracing_subscriber::prelude::*;
 
 /// Why logging could not start.
 #[derive(Debug, thiserror::Error)]
@@ -42,18 +52,33 @@ impl fmt::Write for Escaping<'_, '_> {
 
 /// Starts logging for this process; `level` is a level or a tracing filter. A second call changes nothing.
 pub fn start(level: &str) -> Result<(), TelemetryError> {
+    start_as(level, false)
+}
+
+/// [`start`] for a program that nobody watches: warnings of one kind that come again and again are written a few times and
+/// then seldom, with their number (see [`Limiter`]).
+pub fn start_limited(level: &str) -> Result<(), TelemetryError> {
+    start_as(level, true)
+}
+
+fn start_as(level: &str, limited: bool) -> Result<(), TelemetryError> {
     let filter = EnvFilter::try_new(quieted(level))
         .map_err(|error| TelemetryError::Level { level: level.to_owned(), reason: error.to_string() })?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
+    let journal = Journal::of_stderr().map(Arc::new);
+    let limit = limited.then(|| Limited::new(journal.clone()));
+    let text = journal.is_none().then(|| {
+        let text = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+        let text = text.with_ansi(std::io::stderr().is_terminal());
+        // A journal that could not be reached adds the time itself.
+        let text = if std::env::var_os("JOURNAL_STREAM").is_some() {
+            text.without_time().boxed()
+        } else {
+            text.with_timer(SystemTime).boxed()
+        };
+        text
+    });
     // Another subscriber (a test's) may be installed already: then it stays.
-    let _ = if std::env::var_os("JOURNAL_STREAM").is_some() {
-        builder.without_time().try_init()
-    } else {
-        builder.with_timer(SystemTime).try_init()
-    };
+    let _ = tracing_subscriber::registry().with(filter).with(limit).with(journal.map(Entries)).with(text).try_init();
     Ok(())
 }
 

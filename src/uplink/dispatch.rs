@@ -62,7 +62,7 @@ impl Driver {
         let limit = if by_socket || small { server_limit.min(self.config.max_socket_bytes) } else { server_limit };
         let now = self.clock.monotonic();
         let Some(mut parcel) = self.packer.pack(&row, limit).await else {
-            tracing::error!(event = %row.event_id, "an event cannot be packed; it is tried again later");
+            tracing::error!(event_id = %row.event_id, "an event cannot be packed; it is tried again later");
             self.plan.not_ready(row.id, now);
             return self.outbox.unpin(vec![row.id]);
         };

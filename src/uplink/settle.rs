@@ -75,7 +75,7 @@ impl Driver {
         crate::killpoint::hit("uplink.receipt");
         let Receipt { duplicate, record_id, commit, .. } = receipt;
         let plates = pack::plates(&row);
-        tracing::debug!(event = %row.event_id, kind = row.kind.as_str(), via = via.as_str(), duplicate, ?plates, "delivered");
+        tracing::debug!(event_id = %row.event_id, kind = row.kind.as_str(), via = via.as_str(), duplicate, ?plates, "delivered");
         // The other end lives as long as this driver.
         let _ = self.receipts.send(Settled { id: row.id, duplicate, checkpoint: commit.checkpoint });
         let _ = self.delivered.send(Delivered {
@@ -108,7 +108,7 @@ impl Driver {
     }
 
     async fn quarantine(&mut self, row: Row, reason: String) {
-        tracing::warn!(event = %row.event_id, camera = %row.camera, %reason, "the server refuses an event; it is quarantined");
+        tracing::warn!(event_id = %row.event_id, camera = %row.camera, %reason, "the server refuses an event; it is quarantined");
         if let Err(error) = self.outbox.quarantine(row.id, reason).await {
             tracing::error!(%error, "an event cannot be quarantined");
             self.outbox.unpin(vec![row.id]);
@@ -140,11 +140,12 @@ impl Driver {
             if old.link != new.link {
                 let reason = new.trouble.as_deref().unwrap_or("");
                 match link {
+                    // Mobile links come and go; one that stays away is the health report's to say.
                     Link::Down => {
-                        tracing::warn!(%server, reason, "the server cannot be reached; events wait in the outbox")
+                        tracing::info!(%server, link = link.as_str(), reason, "the server cannot be reached; events wait in the outbox")
                     }
-                    Link::Rest => tracing::info!(%server, reason, "sending by REST"),
-                    Link::Socket => tracing::info!(%server, "sending by Socket.IO"),
+                    Link::Rest => tracing::info!(%server, link = link.as_str(), reason, "sending by REST"),
+                    Link::Socket => tracing::info!(%server, link = link.as_str(), "sending by Socket.IO"),
                     // Said where it happens, with what to do.
                     Link::Probing | Link::AuthPaused => {}
                 }

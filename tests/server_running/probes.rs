@@ -132,6 +132,8 @@ fn the_documentation_names_every_metric_and_no_rule_asks_for_another() {
         .lines()
         .filter(|line| line.starts_with("| `lpr_") || line.starts_with("| `process_"))
         .flat_map(names)
+        // The agent's are held against its own page (src/agent/metrics.rs).
+        .filter(|name| !name.starts_with("lpr_agent_"))
         .collect();
     assert_eq!(is, documented);
     let asked: BTreeSet<String> = names(&read("docs/alerting/prometheus-rules.yml"));

@@ -18,10 +18,13 @@ pub struct Args {
 
 pub fn execute(args: &Args) -> Result<ExitCode, Failure> {
     let config = load_agent(&args.config, std::env::vars())?;
-    telemetry::start(&config.log.level).map_err(|error| Failure::new(Exit::Config, error))?;
+    telemetry::start_limited(&config.log.level).map_err(|error| Failure::new(Exit::Config, error))?;
     match Agent::start(config)?.run(args.until_drained)? {
         Ending::Stopped | Ending::Drained => Ok(ExitCode::SUCCESS),
         Ending::SourceFailed => Err(Failure::new(Exit::Source, "a source could not be read to its end; see above")),
+        Ending::Wedged(part) => {
+            Err(Failure::new(Exit::Wedged, format!("{part} hangs and only a new process helps; see above")))
+        }
         Ending::OnlyQuarantined(count) => {
             eprintln!("lpr-agent: {count} event(s) were refused by the server and are kept in quarantine");
             Ok(Exit::Quarantined.into())

@@ -5,7 +5,8 @@ use super::edit::{self, Areas};
 use super::live::BOUNDARY;
 use super::routes::Shared;
 use super::save::SaveError;
-use super::{metrics as text, snapshot};
+use super::snapshot;
+use crate::agent::metrics::prometheus_text;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -92,21 +93,21 @@ pub async fn state(State(desk): Shared) -> Result<Json<Value>, Fault> {
 }
 
 pub async fn metrics(State(desk): Shared) -> Result<Response, Fault> {
-    let text = aside(move || text::text(&desk.facts())).await?;
+    let text = aside(move || prometheus_text(&desk.figures())).await?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
 }
 
 pub async fn seen(State(desk): Shared, Path(camera): Path<usize>) -> Result<Json<Value>, Fault> {
-    let subject = desk.sources.cameras.get(camera).ok_or_else(Fault::missing)?;
+    let subject = desk.sources.subjects.get(camera).ok_or_else(Fault::missing)?;
     let Some(seen) = desk.live.seen(camera) else { return Ok(Json(Value::Null)) };
-    let now = u64::try_from(desk.sources.clock.monotonic().as_millis()).unwrap_or(u64::MAX);
+    let now = u64::try_from(desk.sources.vitals.clock.monotonic().as_millis()).unwrap_or(u64::MAX);
     let age_ms = now.saturating_sub(seen.frame.captured.mono_ms);
     let (width, height) = (seen.frame.width(), seen.frame.height());
     Ok(Json(snapshot::seen(width, height, &seen.reading, &subject.settings, age_ms)))
 }
 
 pub async fn live(State(desk): Shared, Path(camera): Path<usize>) -> Result<Response, Fault> {
-    desk.sources.cameras.get(camera).ok_or_else(Fault::missing)?;
+    desk.sources.subjects.get(camera).ok_or_else(Fault::missing)?;
     let busy =
         || Fault::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "too many are watching; close another page first");
     let pictures = desk.live.watch(camera).ok_or_else(busy)?;
@@ -122,12 +123,12 @@ pub async fn crop(State(desk): Shared, Path((event, plate)): Path<(Uuid, usize)>
 /// The pictures of what was not read, per camera and reason; newest first.
 pub async fn unread(State(desk): Shared) -> Result<Json<Value>, Fault> {
     let list = move || {
-        let cameras = desk.sources.cameras.iter().enumerate().map(|(index, camera)| {
-            let reasons = desk.unread.list(&camera.camera).into_iter().map(|(reason, numbers)| {
+        let cameras = desk.sources.subjects.iter().enumerate().map(|(index, camera)| {
+            let reasons = desk.unread.list(&camera.id).into_iter().map(|(reason, numbers)| {
                 let paths = numbers.iter().rev().map(|number| format!("unread/{index}/{reason}/{number}"));
                 json!({"reason": reason, "pictures": paths.collect::<Vec<_>>()})
             });
-            json!({"camera": camera.camera, "reasons": reasons.collect::<Vec<_>>()})
+            json!({"camera": camera.id, "reasons": reasons.collect::<Vec<_>>()})
         });
         json!({"kept": desk.unread.keeps(), "cameras": cameras.collect::<Vec<_>>()})
     };
@@ -139,15 +140,15 @@ pub async fn unread_picture(
     Path((camera, reason, number)): Path<(usize, String, u64)>,
 ) -> Result<Response, Fault> {
     let jpeg = aside(move || {
-        let camera = desk.sources.cameras.get(camera)?;
-        desk.unread.picture(&camera.camera, &reason, number).ok()
+        let camera = desk.sources.subjects.get(camera)?;
+        desk.unread.picture(&camera.id, &reason, number).ok()
     });
     Ok(([JPEG], jpeg.await?.ok_or_else(Fault::missing)?).into_response())
 }
 
 /// What the file says of a camera now.
 pub async fn areas(State(desk): Shared, Path(camera): Path<usize>) -> Result<Json<Value>, Fault> {
-    desk.sources.cameras.get(camera).ok_or_else(Fault::missing)?;
+    desk.sources.subjects.get(camera).ok_or_else(Fault::missing)?;
     let said = aside(move || {
         let said = desk.file.said(camera, &environment())?;
         Ok::<_, SaveError>((said, desk.file.is_writable(), desk.file.path().display().to_string()))
@@ -168,7 +169,7 @@ pub async fn save_areas(
     Path(camera): Path<usize>,
     Json(wanted): Json<Wanted>,
 ) -> Result<Json<Value>, Fault> {
-    desk.sources.cameras.get(camera).ok_or_else(Fault::missing)?;
+    desk.sources.subjects.get(camera).ok_or_else(Fault::missing)?;
     let areas = wanted.areas.rounded();
     let snippet = edit::snippet(&areas);
     let saved = aside(move || {

@@ -6,17 +6,15 @@ use super::recent::Recent;
 use super::save::ConfigFile;
 use super::snapshot::{CameraFacts, Facts};
 use super::{listen, routes};
-use crate::agent::cameras::Camera;
-use crate::agent::infer::Counters;
+use crate::agent::cameras::{Camera, Watched};
+use crate::agent::metrics::Snapshot;
+use crate::agent::snapshot::Vitals;
 use crate::agent::{Exit, Failure};
-use crate::capture::{CameraState, CameraStats, Worker};
-use crate::clock::Clock;
+use crate::capture::CameraState;
 use crate::config::{AgentConfig, PageConfig, Secret};
 use crate::domain::HealthReport;
 use crate::media::UnreadStore;
-use crate::outbox::OutboxHandle;
 use crate::track::TrackSettings;
-use crate::uplink::LinkStatus;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -45,21 +43,17 @@ pub struct Page {
 
 /// A camera as the page shows it.
 pub struct Subject {
-    pub camera: String,
-    pub checkpoint: String,
+    pub id: String,
     /// Without credentials.
     pub source: String,
     pub settings: TrackSettings,
-    pub stats: CameraStats,
 }
 
 /// What the page looks at.
 pub struct Sources {
-    pub cameras: Vec<Subject>,
-    pub counters: Arc<Counters>,
-    pub outbox: OutboxHandle,
-    pub link: watch::Receiver<LinkStatus>,
-    pub clock: Arc<dyn Clock>,
+    /// In the order of the cameras of `vitals`.
+    pub subjects: Vec<Subject>,
+    pub vitals: Vitals,
 }
 
 /// What the routes answer from.
@@ -108,53 +102,47 @@ impl Page {
 }
 
 impl Subject {
-    pub fn new(camera: &Camera, worker: &Worker) -> Self {
-        Self {
-            camera: camera.key.camera.to_string(),
-            checkpoint: camera.key.checkpoint.to_string(),
-            source: camera.spec.to_string(),
-            settings: camera.track.clone(),
-            stats: worker.stats(),
-        }
+    pub fn of(camera: &Camera) -> Self {
+        Self { id: camera.key.camera.to_string(), source: camera.spec.to_string(), settings: camera.track.clone() }
     }
 }
 
 impl Desk {
     /// How everything stands now.
     pub fn facts(&self) -> Facts {
-        let counters = &self.sources.counters;
-        let file = self.file.path();
+        let Sources { subjects, vitals } = &self.sources;
+        let (counters, file) = (&vitals.counters, self.file.path());
+        let cameras = vitals.cameras.iter().zip(subjects).enumerate();
         Facts {
-            at_us: self.sources.clock.wall_us(),
-            cameras: self
-                .sources
-                .cameras
-                .iter()
-                .enumerate()
-                .map(|(index, camera)| self.camera(index, camera))
-                .collect(),
+            at_us: vitals.clock.wall_us(),
+            cameras: cameras.map(|(index, (watched, subject))| self.camera(index, watched, subject)).collect(),
             frames_read: counters.frames.load(Ordering::Relaxed),
             frames_failed: counters.failed_frames.load(Ordering::Relaxed),
             events: counters.events.load(Ordering::Relaxed),
             events_dropped: counters.dropped_events.load(Ordering::Relaxed),
-            outbox: self.sources.outbox.counts(),
-            link: self.sources.link.borrow().clone(),
+            outbox: vitals.outbox.counts(),
+            link: vitals.link.borrow().clone(),
             health: self.health.borrow().clone(),
             reads: self.recent.all(),
             watchers: self.live.watchers(),
-            pictures: self.live.encoded(),
             config: file.display().to_string(),
             config_writable: file != Path::new("") && self.file.is_writable(),
         }
     }
 
-    fn camera(&self, index: usize, camera: &Subject) -> CameraFacts {
-        let snapshot = camera.stats.snapshot();
-        let counts = self.sources.counters.cameras.get(index);
+    /// The same in figures, for Prometheus.
+    pub fn figures(&self) -> Snapshot {
+        let now = self.sources.vitals.snapshot(&self.health.borrow());
+        Snapshot { watchers: self.live.watchers(), pictures: self.live.encoded(), ..now }
+    }
+
+    fn camera(&self, index: usize, watched: &Watched, subject: &Subject) -> CameraFacts {
+        let snapshot = watched.stats.snapshot();
+        let counts = self.sources.vitals.counters.cameras.get(index);
         CameraFacts {
-            camera: camera.camera.clone(),
-            checkpoint: camera.checkpoint.clone(),
-            source: camera.source.clone(),
+            camera: watched.key.camera.to_string(),
+            checkpoint: watched.key.checkpoint.to_string(),
+            source: subject.source.clone(),
             state: match snapshot.state {
                 CameraState::Opening => "opening",
                 CameraState::Streaming => "streaming",
@@ -167,7 +155,7 @@ impl Desk {
             reopened: snapshot.reopened,
             gated: counts.map_or(0, |counts| counts.gated.load(Ordering::Relaxed)),
             frame_age_ms: snapshot.last_frame_age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
-            min_plate_height: camera.settings.min_plate_height,
+            min_plate_height: subject.settings.min_plate_height,
             funnel: counts.map(|counts| counts.funnel()).unwrap_or_default(),
         }
     }

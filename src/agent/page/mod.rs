@@ -1,12 +1,11 @@
 //! The agent's own page (docs/local-page.md): what an installer or a technician sees of this machine, without a server.
 //!
-//! `access` (who may), `edit` (the configuration's text), `snapshot` and `metrics` (facts to text) are pure; `save` has the
+//! `access` (who may), `edit` (the configuration's text), `snapshot` (facts to text) are pure; `save` has the
 //! files, `live` the pictures, `recent` the last reads, `routes` and `listen` the network. Nothing here is waited for by the
 //! pipeline.
 
 pub mod access;
 pub mod edit;
-pub mod metrics;
 pub mod recent;
 pub mod save;
 pub mod snapshot;

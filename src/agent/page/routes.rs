@@ -44,7 +44,7 @@ pub fn router(desk: Arc<Desk>) -> Router {
 async fn guard(State(desk): Shared, request: Request, next: Next) -> Response {
     let judged = {
         let access = desk.access.lock().unwrap_or_else(PoisonError::into_inner);
-        access.judge(&head(&request), desk.sources.clock.monotonic())
+        access.judge(&head(&request), desk.sources.vitals.clock.monotonic())
     };
     let mut response = match judged {
         Ok(()) => next.run(request).await,
@@ -86,7 +86,7 @@ async fn me(State(desk): Shared) -> Json<Value> {
 async fn sign_in(State(desk): Shared, Json(body): Json<Value>) -> Result<Response, Fault> {
     let token = body["token"].as_str().unwrap_or_default();
     let session = Uuid::new_v4().simple().to_string();
-    let now = desk.sources.clock.monotonic();
+    let now = desk.sources.vitals.clock.monotonic();
     let signed_in = desk.access.lock().unwrap_or_else(PoisonError::into_inner).sign_in(token, &session, now);
     if let Err(Refusal::WrongToken) = signed_in {
         tracing::warn!("a wrong token was tried on the local page");
@@ -97,7 +97,7 @@ async fn sign_in(State(desk): Shared, Json(body): Json<Value>) -> Result<Respons
 
 async fn sign_out(State(desk): Shared, headers: HeaderMap) -> Response {
     let cookies = headers.get(header::COOKIE).and_then(|value| value.to_str().ok());
-    let now = desk.sources.clock.monotonic();
+    let now = desk.sources.vitals.clock.monotonic();
     desk.access.lock().unwrap_or_else(PoisonError::into_inner).sign_out(cookies, now);
     with_cookie("", 0)
 }

@@ -41,9 +41,8 @@ pub struct Facts {
     pub link: LinkStatus,
     pub health: Arc<Vec<HealthReport>>,
     pub reads: Vec<RecentRead>,
-    /// Who looks at pictures just now, and how many were made for them since the start.
+    /// Who looks at live pictures just now.
     pub watchers: usize,
-    pub pictures: u64,
     pub config: String,
     pub config_writable: bool,
 }

@@ -1,12 +1,11 @@
-//! What systemd is told (sd_notify), where it started us: that we are ready, that we stop, that we are alive.
+//! What systemd is told (sd_notify), where it started us: that we are ready, that we stop, how we are, that we are alive.
 
-use super::store::Store;
+use std::ffi::OsStr;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
-use std::sync::Arc;
 use std::time::Duration;
 
-/// Says `state` (`READY=1`, …) to who started us, if they want to hear it.
+/// Says `state` (`READY=1`, …) to who started us, if they want to hear it. Never waits.
 pub fn say(state: &str) {
     let Some(path) = std::env::var_os("NOTIFY_SOCKET") else { return };
     if let Err(error) = send(&path, state) {
@@ -14,28 +13,23 @@ pub fn say(state: &str) {
     }
 }
 
-fn send(path: &std::ffi::OsStr, state: &str) -> std::io::Result<()> {
+fn send(path: &OsStr, state: &str) -> std::io::Result<()> {
     let bytes = path.as_encoded_bytes();
     let address = match bytes.strip_prefix(b"@") {
         Some(name) => SocketAddr::from_abstract_name(name)?,
         None => SocketAddr::from_pathname(path)?,
     };
-    UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &address).map(drop)
+    let socket = UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    socket.send_to_addr(state.as_bytes(), &address).map(drop)
 }
 
-/// Says at each third of the watchdog's time that the writer answers. A disk that is full is an answer; only a thread that
-/// is stuck is none.
-pub async fn keep_alive(store: Arc<Store>) {
-    let Some(limit) = watchdog(std::env::var("WATCHDOG_USEC").ok().as_deref()) else { return };
-    let mut ticks = tokio::time::interval(limit / 3);
-    loop {
-        ticks.tick().await;
-        let _ = store.write(|_| Ok(())).await;
-        say("WATCHDOG=1");
-    }
+/// How long systemd waits for a sign of life before it starts us anew; `None` where it does not.
+pub fn watchdog() -> Option<Duration> {
+    limit(std::env::var("WATCHDOG_USEC").ok().as_deref())
 }
 
-fn watchdog(usec: Option<&str>) -> Option<Duration> {
+fn limit(usec: Option<&str>) -> Option<Duration> {
     let usec: u64 = usec?.parse().ok()?;
     (usec >= 300).then(|| Duration::from_micros(usec))
 }
@@ -61,8 +55,8 @@ mod tests {
 
     #[test]
     fn without_a_watchdog_nothing_is_kept_alive() {
-        assert_eq!(watchdog(None), None);
-        assert_eq!(watchdog(Some("0")), None);
-        assert_eq!(watchdog(Some("30000000")), Some(Duration::from_secs(30)));
+        assert_eq!(limit(None), None);
+        assert_eq!(limit(Some("0")), None);
+        assert_eq!(limit(Some("30000000")), Some(Duration::from_secs(30)));
     }
 }
