@@ -11,6 +11,7 @@ use crate::track::{Line, TrackSettings, Zone, ZoneKind};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// One configured camera.
 pub struct Camera {
@@ -20,6 +21,8 @@ pub struct Camera {
     pub read_timeout_s: f64,
     /// What makes an event of it.
     pub track: TrackSettings,
+    /// What is to make an event of it from now on, where that has changed.
+    pub wanted: watch::Sender<TrackSettings>,
     motion_gate: bool,
 }
 
@@ -29,7 +32,8 @@ impl Camera {
         config.camera.iter().map(|camera| Camera::one(config, camera, clock, shutdown)).collect()
     }
 
-    fn one(
+    /// One of them.
+    pub fn one(
         config: &AgentConfig,
         camera: &CameraConfig,
         clock: &Arc<dyn Clock>,
@@ -55,12 +59,14 @@ impl Camera {
         options.max_fps = camera.max_fps;
         options.stop = shutdown.flag();
         options.credentials = credentials(&key, &camera.credentials_file)?;
+        let track = track_settings(config, camera);
         Ok(Camera {
             key,
             spec,
             options,
             read_timeout_s: camera.read_timeout_s,
-            track: track_settings(config, camera),
+            wanted: watch::Sender::new(track.clone()),
+            track,
             motion_gate: config.pipeline.motion_gate,
         })
     }

@@ -62,6 +62,8 @@ impl CameraCounts {
 struct Lane {
     key: CameraKey,
     settings: TrackSettings,
+    /// Settings that a changed configuration brings.
+    wanted: watch::Receiver<TrackSettings>,
     /// `None` for still pictures: each frame stands for itself.
     tracker: Option<Tracker>,
     /// `None` where every frame is looked at.
@@ -76,10 +78,19 @@ impl Lane {
         Self {
             key: camera.key.clone(),
             settings: camera.track.clone(),
+            wanted: camera.wanted.subscribe(),
             tracker: (!camera.is_stills()).then(|| Tracker::new(camera.track.clone())),
             gate: camera.is_gated().then(FrameGate::default),
             live: camera.spec.is_live(),
             announced: BTreeMap::new(),
+        }
+    }
+
+    /// Takes up a changed configuration.
+    fn take_up_changes(&mut self) {
+        if self.wanted.has_changed().unwrap_or(false) {
+            self.settings = self.wanted.borrow_and_update().clone();
+            self.tracker.iter_mut().for_each(|tracker| tracker.set_settings(self.settings.clone()));
         }
     }
 
@@ -165,6 +176,7 @@ impl InferLoop {
 
     fn look_at(&mut self, camera: usize, frame: &Frame) {
         let Some(lane) = self.lanes.get_mut(camera) else { return };
+        lane.take_up_changes();
         if let (Some(gate), Some(tracker)) = (lane.gate.as_mut(), lane.tracker.as_mut())
             && !gate.is_open(frame, tracker.is_busy())
         {

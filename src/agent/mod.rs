@@ -4,14 +4,21 @@
 mod cameras;
 pub mod cmds;
 pub mod delivery;
+pub mod doctor;
+mod edit_config;
 #[cfg(feature = "vision")]
 mod evidence;
+#[cfg(feature = "vision")]
+mod hours;
+mod import_env;
 #[cfg(feature = "vision")]
 mod infer;
 mod link_file;
 #[cfg(feature = "vision")]
 mod motion;
 mod owner;
+#[cfg(feature = "vision")]
+mod reload;
 #[cfg(feature = "vision")]
 mod reports;
 #[cfg(feature = "vision")]

@@ -15,11 +15,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::sync::watch;
 use tracing::warn;
 
 /// What the reports are about.
 pub struct Reporter {
-    pub config: HealthConfig,
+    pub config: watch::Receiver<HealthConfig>,
     pub data_dir: PathBuf,
     pub cameras: Vec<Watched>,
     /// Its cameras are in the order of `cameras`.
@@ -30,16 +31,19 @@ pub struct Reporter {
 
 impl Reporter {
     /// Reports until `stop`: first after a second, so that a new installation shows life at once.
-    pub async fn run(self, stop: Shutdown) {
+    pub async fn run(mut self, stop: Shutdown) {
         let mut sampler = Sampler::new(&self.data_dir);
         let mut frames_before = vec![0; self.cameras.len()];
         let mut waited = Duration::from_secs(1).min(self.interval());
         loop {
+            let begun = self.clock.monotonic();
             tokio::select! {
                 () = stop.triggered() => return,
                 () = tokio::time::sleep(waited) => {}
+                Ok(()) = self.config.changed() => {}
             }
-            for report in self.reports(&mut sampler, &mut frames_before, waited) {
+            let elapsed = self.clock.monotonic().saturating_sub(begun).max(Duration::from_millis(1));
+            for report in self.reports(&mut sampler, &mut frames_before, elapsed) {
                 if let Err(error) = self.outbox.submit(health_row(&report)).await {
                     warn!(%error, "health report lost: it cannot be stored");
                 }
@@ -49,7 +53,7 @@ impl Reporter {
     }
 
     fn interval(&self) -> Duration {
-        Duration::from_secs_f64(self.config.interval_s)
+        Duration::from_secs_f64(self.config.borrow().interval_s)
     }
 
     fn reports(&self, sampler: &mut Sampler, frames_before: &mut [u64], waited: Duration) -> Vec<HealthReport> {
@@ -67,7 +71,7 @@ impl Reporter {
         }
         if let Some(first) = self.first_camera() {
             let counts = self.outbox.counts();
-            reports.push(system_report(&self.config, first, at, &system, counts.pending, counts.quarantined));
+            reports.push(system_report(&self.config.borrow(), first, at, &system, counts.pending, counts.quarantined));
         }
         reports
     }
@@ -85,12 +89,17 @@ fn camera_sample(watched: &Watched, frames_before: &mut u64, waited: Duration) -
     let state = match snapshot.state {
         CameraState::Opening => "opening",
         CameraState::Streaming => "streaming",
+        CameraState::Resting => "resting",
         CameraState::Ended => "ended",
         CameraState::Failed => "failed",
     };
     CameraSample {
         fps: new as f64 / waited.as_secs_f64(),
-        frame_age_ms: snapshot.last_frame_age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
+        // A camera that rests has no frame to grow old.
+        frame_age_ms: snapshot
+            .last_frame_age
+            .filter(|_| snapshot.state != CameraState::Resting)
+            .map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
         frames: snapshot.frames,
         overwritten: snapshot.overwritten,
         reopened: snapshot.reopened,

@@ -6,7 +6,9 @@
 use super::cameras::{self, Camera, Watched};
 use super::delivery::{self, LAST_BATCH, drained, open_storage, start_uplink};
 use super::evidence::MediaLoop;
+use super::hours;
 use super::infer::{Counters, InferLoop, Outlets};
+use super::reload::Live;
 use super::reports::Reporter;
 use super::unread::{self, UnreadPicture};
 use super::{Exit, Failure};
@@ -20,6 +22,7 @@ use crate::outbox::Outbox;
 use crate::supervise::{self, Shutdown};
 use crate::uplink::{self, Uplink};
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -62,6 +65,7 @@ pub struct Agent {
     unread_keeper: Option<JoinHandle<()>>,
     counters: Arc<Counters>,
     printer: Option<tokio::task::JoinHandle<()>>,
+    live: Live,
 }
 
 impl Agent {
@@ -91,6 +95,9 @@ impl Agent {
         let outlets = Outlets { events, unread, link: link_status };
         let infer = InferLoop::new(&cameras, slots.clone(), pipeline, counters.clone(), outlets, clock.clone());
         let infer = supervise::spawn("infer", move || infer.run()).map_err(internal)?;
+        let live = Live::new(&config, &cameras);
+        let rests = cameras.iter().map(|camera| camera.options.rest.clone()).collect();
+        runtime.spawn(hours::keep(live.hours(), rests, clock.clone()));
         let workers = cameras::start(&cameras, &slots)?;
 
         let watched = (cameras.into_iter().zip(&workers))
@@ -101,7 +108,7 @@ impl Agent {
             })
             .collect();
         let reporter = Reporter {
-            config: config.health.clone(),
+            config: live.health(),
             data_dir: config.data_dir.clone(),
             cameras: watched,
             counters: counters.clone(),
@@ -110,13 +117,39 @@ impl Agent {
         };
         runtime.spawn(reporter.run(intake.clone()));
         info!(cameras = workers.len(), server = %config.uplink.server_url, "lpr-agent is running");
-        Ok(Agent { runtime, outbox, uplink, intake, link, workers, infer, media, unread_keeper, counters, printer })
+        Ok(Agent {
+            runtime,
+            outbox,
+            uplink,
+            intake,
+            link,
+            workers,
+            infer,
+            media,
+            unread_keeper,
+            counters,
+            printer,
+            live,
+        })
     }
 
-    /// Runs until a signal; with `until_drained` also until all is read and confirmed.
-    pub fn run(self, until_drained: bool) -> Result<Ending, Failure> {
-        let Agent { runtime, outbox, uplink, intake, link, workers, infer, media, unread_keeper, counters, printer } =
-            self;
+    /// Runs until a signal; with `until_drained` also until all is read and confirmed. SIGHUP has `config` read anew.
+    pub fn run(self, until_drained: bool, config: &Path) -> Result<Ending, Failure> {
+        let Agent {
+            runtime,
+            outbox,
+            uplink,
+            intake,
+            link,
+            workers,
+            infer,
+            media,
+            unread_keeper,
+            counters,
+            printer,
+            live,
+        } = self;
+        let reader = runtime.spawn(live.follow(config.to_owned()));
         let stopper = intake.clone();
         let stop_on_signal = runtime.spawn(async move {
             if let Ok(signal) = supervise::stop_signal().await {
@@ -153,6 +186,7 @@ impl Agent {
             }
         });
         stop_on_signal.abort();
+        reader.abort();
         link.trigger();
         if runtime.block_on(uplink.task).is_err() {
             warn!("the uplink ended by a panic");

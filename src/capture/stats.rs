@@ -11,6 +11,8 @@ pub enum CameraState {
     /// Not open yet, for the first time.
     Opening,
     Streaming,
+    /// Closed, outside its hours.
+    Resting,
     /// A file source that is through.
     Ended,
     /// No frames: a live source waits for its next attempt, a file source has given up.

@@ -68,6 +68,7 @@ pub fn camera_report(
     let stale = sample.frame_age_ms.is_none_or(|age| age as f64 > read_timeout_s * 1000.0);
     let (status, message) = match (&sample.fault, sample.state.as_str()) {
         (_, "ended") => (HealthStatus::Healthy, "Source has ended".to_owned()),
+        (_, "resting") => (HealthStatus::Healthy, "Resting outside its hours".to_owned()),
         (Some(fault), _) => (HealthStatus::Error, fault.clone()),
         (None, _) if stale => (HealthStatus::Warning, "No fresh frame".to_owned()),
         (None, _) => (HealthStatus::Healthy, "Camera working normally".to_owned()),

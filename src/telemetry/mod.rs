@@ -3,6 +3,7 @@
 
 use std::fmt::{self, Write as _};
 use std::io::IsTerminal;
+use std::sync::OnceLock;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::time::SystemTime;
 
@@ -42,19 +43,39 @@ impl fmt::Write for Escaping<'_, '_> {
 
 /// Starts logging for this process; `level` is a level or a tracing filter. A second call changes nothing.
 pub fn start(level: &str) -> Result<(), TelemetryError> {
-    let filter = EnvFilter::try_new(quieted(level))
-        .map_err(|error| TelemetryError::Level { level: level.to_owned(), reason: error.to_string() })?;
+    let filter = filter(level)?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
-    // Another subscriber (a test's) may be installed already: then it stays.
+    // Another subscriber (a test's) may be installed already: then it stays, and so does its level.
     let _ = if std::env::var_os("JOURNAL_STREAM").is_some() {
-        builder.without_time().try_init()
+        let builder = builder.without_time().with_filter_reloading();
+        let filter = builder.reload_handle();
+        builder.try_init().map(|()| CHANGE.set(Box::new(move |new| drop(filter.reload(new)))))
     } else {
-        builder.with_timer(SystemTime).try_init()
+        let builder = builder.with_timer(SystemTime).with_filter_reloading();
+        let filter = builder.reload_handle();
+        builder.try_init().map(|()| CHANGE.set(Box::new(move |new| drop(filter.reload(new)))))
     };
     Ok(())
+}
+
+/// Changes the filter of what [`start`] has started.
+static CHANGE: OnceLock<Box<dyn Fn(EnvFilter) + Send + Sync>> = OnceLock::new();
+
+/// Another level, or filter, from now on.
+pub fn set_level(level: &str) -> Result<(), TelemetryError> {
+    let filter = filter(level)?;
+    if let Some(change) = CHANGE.get() {
+        change(filter);
+    }
+    Ok(())
+}
+
+fn filter(level: &str) -> Result<EnvFilter, TelemetryError> {
+    EnvFilter::try_new(quieted(level))
+        .map_err(|error| TelemetryError::Level { level: level.to_owned(), reason: error.to_string() })
 }
 
 /// The libraries below us log every packet at debug; they stay at warn unless the filter names them.
