@@ -36,6 +36,41 @@ fn every_fault_is_reported_at_once() {
 }
 
 #[test]
+fn faults_of_keys_and_of_values_come_together_in_the_files_order() {
+    let text =
+        "[[camera]]\nsource = \"rtsp://cam/1\"\nmax_fps = 999\n[evidence]\njpeg_qualty = 3\n[uplink]\nwindow = 0\n";
+    let faults = faults_of(text);
+    let lines: Vec<&str> = faults.lines().map(|line| line.split(": ").nth(1).unwrap()).collect();
+    assert_eq!(lines, ["line 3", "line 5", "line 7"], "{faults}");
+}
+
+#[test]
+fn a_misspelt_key_is_not_blamed_for_its_default_too() {
+    let faults = faults_of("[[camera]]\nsorce = \"rtsp://cam/1\"\n[models]\nthreads = \"two\"\n");
+    assert_eq!(faults.lines().count(), 2, "{faults}");
+}
+
+#[test]
+fn a_key_in_the_wrong_table_is_told_where_it_belongs() {
+    let faults = faults_of(&format!("window = 3\n{MINIMAL}[uplink]\nmax_fps = 3\n"));
+    assert!(faults.contains("line 1: window: unknown key; it belongs into [uplink]"), "{faults}");
+    assert!(faults.contains("uplink.max_fps: unknown key; it belongs into [[camera]]"), "{faults}");
+}
+
+#[test]
+fn every_line_that_is_no_toml_is_named_at_once() {
+    let faults = faults_of("a = = 1\nb = 2\nc = [1,\nd = \"x\"\ne 3\n");
+    assert!(faults.lines().count() >= 2 && faults.contains("line 1"), "{faults}");
+}
+
+#[test]
+fn hours_are_checked() {
+    let faults = faults_of(&format!("{MINIMAL}hours = [\"06:00-22:00\", \"6-22\"]\n"));
+    assert_eq!(faults.lines().count(), 1, "{faults}");
+    assert!(faults.contains("line 3: camera[1].hours: \"6-22\" are no hours"), "{faults}");
+}
+
+#[test]
 fn broken_toml_names_its_line() {
     assert!(faults_of("a = 1\nb = = 2\n").starts_with("agent.toml: line 2: not valid TOML"));
 }

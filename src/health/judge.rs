@@ -182,6 +182,14 @@ mod tests {
     }
 
     #[test]
+    fn a_camera_outside_its_hours_rests_and_is_well() {
+        let sample = CameraSample { state: "resting".into(), ..CameraSample::default() };
+        let report = camera_report(&key(), CaptureTime::default(), &sample, 10.0, &SystemSample::default());
+        assert_eq!(report.status, HealthStatus::Healthy);
+        assert!(!report.details.contains_key("frame_age_ms"), "the server would call it frozen");
+    }
+
+    #[test]
     fn an_old_frame_is_a_warning_and_a_fresh_one_is_fine() {
         let status = |age| {
             let sample = CameraSample { frame_age_ms: Some(age), ..CameraSample::default() };

@@ -62,7 +62,8 @@ impl Guard {
             tokio::task::spawn_blocking(move || TokenFile::open(&path, false)?.redeem(&hash, unnamed, trail));
         let redeemed = redeemed.await.map_err(|_| StoreError::Closed)??;
         let Some(row) = redeemed else { return Err(self.wrong_code(address)) };
-        self.book_mut().take_tokens(app.store.read(tokens).await?);
+        let known = app.store.read(tokens).await?;
+        self.book_mut().take_tokens(known);
         tracing::info!(name = row.name, token = row.token_id, %address, "a device has fetched its token");
         Ok((row, fresh.text.reveal().to_owned()))
     }
