@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// The scene, and the frame of it in which a car is near: `the_drawn_plate_is_large_and_whole` looks.
 const SCENE: &str = "sim:seed=7;seconds=8;fps=5;vehicles=4;noise=0.1;blur=0";
-const FRAME: u64 = 12;
+const FRAME: u64 = 23;
 
 /// What became of the models.
 pub struct Loaded {
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn the_drawn_plate_is_large_and_whole() {
         let (frame, written) = golden_frame().unwrap();
-        assert!(!written.is_empty(), "no plate in frame {FRAME}");
+        assert!(written.contains(&"FAJ9R45".to_owned()), "{written:?}");
         assert_eq!((frame.width(), frame.height()), (1280, 720));
     }
 }

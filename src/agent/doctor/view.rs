@@ -1,4 +1,4 @@
-//! Cameras and models: both at once, then the plates in what the cameras saw.
+//! Cameras, then models, then the plates in what the cameras saw.
 
 use super::cameras::{Look, look};
 use super::line::{Check, Line};
@@ -12,10 +12,13 @@ use crate::imaging::encode_jpeg;
 use crate::inference::Pipeline;
 use crate::supervise::Shutdown;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 const CAMERA: Duration = Duration::from_secs(30);
-const MODELS: Duration = Duration::from_secs(40);
+/// Together with the cameras' head start.
+const MODELS: Duration = Duration::from_secs(44);
+const HEAD_START: Duration = Duration::from_secs(10);
 /// After both.
 const PLATES: Duration = Duration::from_secs(12);
 
@@ -60,13 +63,25 @@ impl View {
 
     /// `runs`: the service works with its cameras now.
     pub fn start(self, runs: bool) -> Looking {
-        let settings = self.config.models.clone();
-        let models = within::start("models", MODELS, move || load(&settings).map_err(|error| error.to_string()));
+        let (looking, all_seen) = channel::<()>();
         let begin = |prepared: Prepared| {
             let (spec, options) = (prepared.camera.spec.clone(), prepared.camera.options.clone());
-            (prepared, within::start("camera", CAMERA, move || look(&spec, &options, runs)))
+            let looking = looking.clone();
+            let looked = move || {
+                let seen = look(&spec, &options, runs);
+                drop(looking);
+                seen
+            };
+            (prepared, within::start("camera", CAMERA, looked))
         };
         let cameras = self.cameras.into_iter().map(|camera| camera.map(begin)).collect();
+        drop(looking);
+        let settings = self.config.models.clone();
+        let models = within::start("models", MODELS, move || {
+            // Ends when the last camera has been looked at: loading would slow down the frames that are counted.
+            let _ = all_seen.recv_timeout(HEAD_START);
+            load(&settings).map_err(|error| error.to_string())
+        });
         Looking { cameras, models, has_regions: !self.config.models.regions.is_empty() }
     }
 }
