@@ -56,6 +56,9 @@ fn seen_lines(source: &str, seen: &Seen) -> Vec<Line> {
         "{source}: {width}x{height}, {fps:.1} frames a second, opened in {ms} ms",
         "{source}: {width}x{height} {fps:.1} ภาพต่อวินาที เปิดใน {ms} ms"
     );
+    // A single picture has no pace.
+    let said =
+        if seen.frames.len() > 1 { said } else { words!("{source}: {width}x{height}", "{source}: {width}x{height}") };
     let slow = seen.moving != Moving::Unknown && fps < LEAST_FPS;
     let camera = if let Some(error) = &seen.lost {
         let error_text = error.to_string();
