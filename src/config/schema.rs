@@ -24,7 +24,7 @@ impl Checked {
         let mut table = match text.parse::<Table>() {
             Ok(table) if errors.is_empty() => table,
             Err(error) if errors.is_empty() => return Err(vec![syntax_fault(text, &error)]),
-            _ => return Err(errors.iter().map(|error| syntax_fault(text, error)).collect()),
+            _ => return Err(syntax_faults(text, &errors)),
         };
         let mut checked = Self { table: Table::new(), faults: Vec::new(), doubted: Vec::new() };
         checked.check_keys(&mut table, schema, schema, "");
@@ -145,6 +145,14 @@ impl Checked {
         }
         self.faults.push(Fault::new(name, unknown_key(rest, schema, schema).1));
     }
+}
+
+/// One of each line: what follows on it follows from it.
+fn syntax_faults(text: &str, errors: &[toml::de::Error]) -> Vec<Fault> {
+    let mut faults: Vec<Fault> = errors.iter().map(|error| syntax_fault(text, error)).collect();
+    faults.sort_by_key(|fault| fault.line);
+    faults.dedup_by_key(|fault| fault.line);
+    faults
 }
 
 fn syntax_fault(text: &str, error: &toml::de::Error) -> Fault {
