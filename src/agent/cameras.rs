@@ -11,6 +11,7 @@ use crate::track::{Line, TrackSettings, Zone, ZoneKind};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// One configured camera.
 pub struct Camera {
@@ -18,8 +19,8 @@ pub struct Camera {
     pub spec: SourceSpec,
     pub options: OpenOptions,
     pub read_timeout_s: f64,
-    /// What makes an event of it.
-    pub track: TrackSettings,
+    /// What makes an event of it; may change while it runs.
+    pub wanted: watch::Sender<TrackSettings>,
     motion_gate: bool,
 }
 
@@ -29,7 +30,8 @@ impl Camera {
         config.camera.iter().map(|camera| Camera::one(config, camera, clock, shutdown)).collect()
     }
 
-    fn one(
+    /// One of them.
+    pub fn one(
         config: &AgentConfig,
         camera: &CameraConfig,
         clock: &Arc<dyn Clock>,
@@ -60,7 +62,7 @@ impl Camera {
             spec,
             options,
             read_timeout_s: camera.read_timeout_s,
-            track: track_settings(config, camera),
+            wanted: watch::Sender::new(track_settings(config, camera)),
             motion_gate: config.pipeline.motion_gate,
         })
     }
@@ -141,6 +143,6 @@ impl Watched {
     /// It gives fresh frames, or is a file that has been read.
     pub fn is_up(&self, now: &CameraSnapshot) -> bool {
         let fresh = || now.last_frame_age.is_some_and(|age| age.as_secs_f64() <= self.read_timeout_s);
-        now.state == CameraState::Ended || (now.state == CameraState::Streaming && fresh())
+        matches!(now.state, CameraState::Ended | CameraState::Resting) || (now.state == CameraState::Streaming && fresh())
     }
 }

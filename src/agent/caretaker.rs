@@ -12,6 +12,7 @@ use crate::supervise::{self, Beats, Budget, ExitLog, Exited, Guard, Order, Pulse
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 /// Between two looks at the parts.
@@ -35,6 +36,8 @@ pub struct Caretaker {
     workers: Vec<Worker>,
     guard: Guard,
     governor: Governor,
+    /// For the limits of the heat.
+    health: watch::Receiver<HealthConfig>,
     exits_file: PathBuf,
     /// Stops the agent.
     intake: Shutdown,
@@ -43,6 +46,7 @@ pub struct Caretaker {
 impl Caretaker {
     pub fn new(
         config: &AgentConfig,
+        health: watch::Receiver<HealthConfig>,
         vitals: Vitals,
         host: Arc<InferHost>,
         media: Pulse,
@@ -51,9 +55,8 @@ impl Caretaker {
     ) -> Self {
         let exits_file = config.data_dir.join("exits.json");
         let guard = guard(config, &vitals, &exits_file);
-        let HealthConfig { warning_celsius, error_celsius, .. } = config.health;
-        let governor = Governor::new(warning_celsius, error_celsius);
-        Self { vitals, host, media, workers, guard, governor, exits_file, intake }
+        let governor = governor(&config.health);
+        Self { vitals, host, media, workers, guard, governor, health, exits_file, intake }
     }
 
     /// Works until the agent stops.
@@ -81,6 +84,9 @@ impl Caretaker {
     }
 
     fn feel_heat(&mut self) {
+        if self.health.has_changed().unwrap_or_default() {
+            self.governor = governor(&self.health.borrow_and_update());
+        }
         let celsius = health::temperature();
         let (before, percent) = (self.vitals.care.duty_percent(), self.governor.allow(celsius));
         self.vitals.care.set_duty(percent, celsius);
@@ -161,6 +167,10 @@ impl Caretaker {
 
 /// Cameras follow the other parts.
 const CAMERAS_FROM: usize = 3;
+
+fn governor(config: &HealthConfig) -> Governor {
+    Governor::new(config.warning_celsius, config.error_celsius)
+}
 
 fn guard(config: &AgentConfig, vitals: &Vitals, exits_file: &Path) -> Guard {
     let mut guard = Guard::new(ExitLog::load(exits_file, vitals.outbox.boot().0.clone()));

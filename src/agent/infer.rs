@@ -81,6 +81,8 @@ impl CameraCounts {
 struct Lane {
     key: CameraKey,
     settings: TrackSettings,
+    /// Settings that a changed configuration brings.
+    wanted: watch::Receiver<TrackSettings>,
     /// `None` for still pictures: each frame stands for itself.
     tracker: Option<Tracker>,
     /// `None` where every frame is looked at.
@@ -95,15 +97,27 @@ struct Lane {
 
 impl Lane {
     fn of(camera: &Camera, frozen_s: f64) -> Self {
+        // A thread that takes another's place begins with what was changed meanwhile.
+        let wanted = camera.wanted.subscribe();
+        let settings = wanted.borrow().clone();
         Self {
             key: camera.key.clone(),
-            settings: camera.track.clone(),
-            tracker: (!camera.is_stills()).then(|| Tracker::new(camera.track.clone())),
+            tracker: (!camera.is_stills()).then(|| Tracker::new(settings.clone())),
+            settings,
+            wanted,
             gate: camera.is_gated().then(FrameGate::default),
             lookout: Lookout::default(),
             eye: camera.spec.is_live().then(|| Eye::new((frozen_s * 1000.0) as u64)),
             live: camera.spec.is_live(),
             announced: BTreeMap::new(),
+        }
+    }
+
+    /// Takes up a changed configuration.
+    fn take_up_changes(&mut self) {
+        if self.wanted.has_changed().unwrap_or(false) {
+            self.settings = self.wanted.borrow_and_update().clone();
+            self.tracker.iter_mut().for_each(|tracker| tracker.set_settings(self.settings.clone()));
         }
     }
 
@@ -218,6 +232,7 @@ impl InferLoop {
 
     fn look_at(&mut self, camera: usize, frame: &Frame) {
         let Some(lane) = self.lanes.get_mut(camera) else { return };
+        lane.take_up_changes();
         let counts = self.counters.cameras.get(camera);
         if let (Some(eye), Some(counts)) = (lane.eye.as_mut(), counts) {
             counts.set_picture(eye.look(&lane.key, frame));
@@ -226,6 +241,7 @@ impl InferLoop {
             if let Some(counts) = counts {
                 counts.left_for_heat.fetch_add(1, Ordering::Relaxed);
             }
+            self.live.offer_still(camera, frame);
             return;
         }
         if let (Some(gate), Some(tracker)) = (lane.gate.as_mut(), lane.tracker.as_mut())

@@ -1,6 +1,8 @@
 //! What the inference thread does when it cannot keep up, with an engine that runs only when the test says so.
 
 use super::*;
+use crate::agent::infer_host::InferHost;
+use crate::agent::page::live::LiveView;
 use crate::clock::SystemClock;
 use crate::config::{ModelsConfig, agent_from};
 use crate::domain::CaptureTime;

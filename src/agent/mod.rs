@@ -8,10 +8,15 @@ mod care;
 mod caretaker;
 pub mod cmds;
 pub mod delivery;
+pub mod doctor;
+mod edit_config;
 #[cfg(feature = "vision")]
 mod evidence;
 #[cfg(feature = "vision")]
 mod eye;
+#[cfg(feature = "vision")]
+mod hours;
+mod import_env;
 #[cfg(feature = "vision")]
 mod infer;
 #[cfg(feature = "vision")]
@@ -23,6 +28,8 @@ mod metrics;
 mod motion;
 mod owner;
 pub mod page;
+#[cfg(feature = "vision")]
+mod reload;
 #[cfg(feature = "vision")]
 mod reports;
 #[cfg(feature = "vision")]

@@ -28,7 +28,7 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// What the reports are about.
 pub struct Reporter {
-    pub config: HealthConfig,
+    pub config: watch::Receiver<HealthConfig>,
     /// Of the outbox, at the most.
     pub max_bytes: u64,
     pub data_dir: PathBuf,
@@ -63,27 +63,35 @@ impl Before {
 }
 
 impl Reporter {
-    pub fn new(config: &AgentConfig, vitals: Vitals, latest: watch::Sender<Arc<Vec<HealthReport>>>) -> Self {
-        let (health, data_dir) = (config.health.clone(), config.data_dir.clone());
-        Self { config: health, max_bytes: config.outbox.max_bytes, data_dir, vitals, latest }
+    pub fn new(
+        config: &AgentConfig,
+        health: watch::Receiver<HealthConfig>,
+        vitals: Vitals,
+        latest: watch::Sender<Arc<Vec<HealthReport>>>,
+    ) -> Self {
+        let (max_bytes, data_dir) = (config.outbox.max_bytes, config.data_dir.clone());
+        Self { config: health, max_bytes, data_dir, vitals, latest }
     }
 
     /// Reports until `stop`: first after a second, so that a new installation shows life at once.
-    pub async fn run(self, stop: Shutdown) {
+    pub async fn run(mut self, stop: Shutdown) {
         let mut sampler = Sampler::new(&self.data_dir);
         let mut before = Before { camera_frames: vec![0; self.vitals.cameras.len()], ..Before::default() };
-        let interval = Duration::from_secs_f64(self.config.interval_s);
-        let mut post = Post::new(interval);
-        let mut waited = Duration::from_secs(1).min(interval);
+        let mut post = Post::new(self.interval());
+        let mut waited = Duration::from_secs(1).min(self.interval());
         loop {
+            let begun = self.vitals.clock.monotonic();
             tokio::select! {
                 () = stop.triggered() => return,
                 () = tokio::time::sleep(waited) => {}
+                Ok(()) = self.config.changed() => {}
             }
-            let reports = self.reports(&mut sampler, &mut before, waited);
+            let elapsed = self.vitals.clock.monotonic().saturating_sub(begun).max(Duration::from_millis(1));
+            let reports = self.reports(&mut sampler, &mut before, elapsed);
+            post.set_interval(self.interval());
             self.send(&mut post, &reports, before.down_since.is_none()).await;
             self.latest.send_modify(|known| *known = Arc::new(newest(known, reports)));
-            waited = LOOK.min(interval);
+            waited = LOOK.min(self.interval());
         }
     }
 
@@ -96,6 +104,10 @@ impl Reporter {
                 warn!(%error, "health report lost: it cannot be stored");
             }
         }
+    }
+
+    fn interval(&self) -> Duration {
+        Duration::from_secs_f64(self.config.borrow().interval_s)
     }
 
     fn reports(&self, sampler: &mut Sampler, before: &mut Before, waited: Duration) -> Vec<HealthReport> {
@@ -120,15 +132,15 @@ impl Reporter {
             reports.push(report);
         }
         if let Some(first) = self.first_camera() {
-            let counts = self.vitals.outbox.counts();
-            reports.push(system_report(&self.config, first, at, &system, counts.pending, counts.quarantined));
-            let parts = self.parts(before, waited);
-            reports.extend(component_reports(&self.config, first, at, &system, &parts));
+            let (counts, config) = (self.vitals.outbox.counts(), self.config.borrow().clone());
+            reports.push(system_report(&config, first, at, &system, counts.pending, counts.quarantined));
+            let parts = self.parts(before, waited, &config);
+            reports.extend(component_reports(&config, first, at, &system, &parts));
         }
         reports
     }
 
-    fn parts(&self, before: &mut Before, waited: Duration) -> PartsSample {
+    fn parts(&self, before: &mut Before, waited: Duration, config: &HealthConfig) -> PartsSample {
         let now = self.vitals.clock.monotonic();
         let running = now.saturating_sub(self.vitals.started);
         let counters = &self.vitals.counters;
@@ -160,7 +172,7 @@ impl Reporter {
             detector,
             outbox,
             link: self.link_sample(before, now),
-            wear: written.and_then(|written| wear(written, running, self.config.disk_life_tb)),
+            wear: written.and_then(|written| wear(written, running, config.disk_life_tb)),
             clock: ClockSample { synced: self.vitals.clock.synced(), running_s: running.as_secs() },
         }
     }
@@ -203,19 +215,17 @@ fn camera_sample(watched: &Watched, frames_before: &mut u64, waited: Duration) -
     let snapshot = watched.stats.snapshot();
     let new = snapshot.frames.saturating_sub(*frames_before);
     *frames_before = snapshot.frames;
-    let state = match snapshot.state {
-        CameraState::Opening => "opening",
-        CameraState::Streaming => "streaming",
-        CameraState::Ended => "ended",
-        CameraState::Failed => "failed",
-    };
     CameraSample {
         fps: new as f64 / waited.as_secs_f64(),
-        frame_age_ms: snapshot.last_frame_age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
+        // A camera that rests has no frame to grow old.
+        frame_age_ms: snapshot
+            .last_frame_age
+            .filter(|_| snapshot.state != CameraState::Resting)
+            .map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
         frames: snapshot.frames,
         overwritten: snapshot.overwritten,
         reopened: snapshot.reopened,
-        state: state.to_owned(),
+        state: snapshot.state.as_str().to_owned(),
         fault: snapshot.last_error,
         ..CameraSample::default()
     }

@@ -8,9 +8,11 @@ use super::care::Care;
 use super::caretaker::Caretaker;
 use super::delivery::{self, LAST_BATCH, drained, open_storage, start_uplink};
 use super::evidence::MediaLoop;
+use super::hours;
 use super::infer::{Counters, Outlets};
 use super::infer_host::InferHost;
 use super::page::{Page, Sources, Subject};
+use super::reload::Live;
 use super::reports::Reporter;
 use super::snapshot::Vitals;
 use super::unread::{self, UnreadPicture};
@@ -25,6 +27,7 @@ use crate::outbox::Outbox;
 use crate::supervise::{self, Pulse, Shutdown, notify};
 use crate::uplink::{self, Uplink};
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -70,6 +73,7 @@ pub struct Agent {
     unread_keeper: Option<JoinHandle<()>>,
     counters: Arc<Counters>,
     printer: Option<tokio::task::JoinHandle<()>>,
+    live: Live,
 }
 
 impl Agent {
@@ -106,6 +110,9 @@ impl Agent {
         let (unread, unread_keeper) = keep_unread(&config)?.unzip();
         let outlets = Outlets { events, unread, link: link_status.clone(), live: page.live.clone() };
         let care = Arc::<Care>::default();
+        let live = Live::new(&config, &cameras);
+        let rests = cameras.iter().map(|camera| camera.options.rest.clone()).collect();
+        runtime.spawn(hours::keep(live.hours(), rests, clock.clone()));
         let infer = InferHost::new(&config, cameras, slots, care.clone(), outlets, clock.clone());
         let (counters, infer) = (infer.counters.clone(), Arc::new(infer));
         infer.start(pipeline)?;
@@ -122,10 +129,12 @@ impl Agent {
             clock,
             started,
         };
+        let (host, stop) = (infer.clone(), intake.clone());
         let caretaker =
-            Caretaker::new(&config, vitals.clone(), infer.clone(), media_pulse, workers.clone(), intake.clone());
+            Caretaker::new(&config, live.health(), vitals.clone(), host, media_pulse, workers.clone(), stop);
         runtime.spawn(caretaker.run());
-        runtime.spawn(Reporter::new(&config, vitals.clone(), page.latest.clone()).run(intake.clone()));
+        let reporter = Reporter::new(&config, live.health(), vitals.clone(), page.latest.clone());
+        runtime.spawn(reporter.run(intake.clone()));
         page.serve(&runtime, Sources { subjects: infer.cameras.iter().map(Subject::of).collect(), vitals });
         info!(cameras = workers.len(), server = %config.uplink.server_url, "lpr-agent is running");
         Ok(Agent {
@@ -141,11 +150,12 @@ impl Agent {
             unread_keeper,
             counters,
             printer,
+            live,
         })
     }
 
-    /// Runs until a signal; with `until_drained` also until all is read and confirmed.
-    pub fn run(self, until_drained: bool) -> Result<Ending, Failure> {
+    /// Runs until a signal; with `until_drained` also until all is read and confirmed. SIGHUP has `config` read anew.
+    pub fn run(self, until_drained: bool, config: &Path) -> Result<Ending, Failure> {
         let Agent {
             runtime,
             outbox,
@@ -159,7 +169,9 @@ impl Agent {
             unread_keeper,
             counters,
             printer,
+            live,
         } = self;
+        let reader = runtime.spawn(live.follow(config.to_owned()));
         let stopper = intake.clone();
         let stop_on_signal = runtime.spawn(async move {
             if let Ok(signal) = supervise::stop_signal().await {
@@ -202,6 +214,7 @@ impl Agent {
             }
         });
         stop_on_signal.abort();
+        reader.abort();
         link.trigger();
         if runtime.block_on(uplink.task).is_err() {
             warn!("the uplink ended by a panic");

@@ -28,6 +28,12 @@ enum Command {
     Eval(cmds::eval::Args),
     /// Check a configuration file
     CheckConfig(cmds::check_config::Args),
+    /// Make a configuration from the env file of a first-generation agent
+    ImportEnv(cmds::import_env::Args),
+    /// Fetch this device's token with a code from the server's admin
+    Provision(cmds::provision::Args),
+    /// Look at cameras, models, box and server, and say what is wrong
+    Doctor(cmds::doctor::Args),
     /// List, fetch or verify the models and the ONNX Runtime library
     #[cfg(feature = "vision")]
     Models(cmds::models::Args),
@@ -53,6 +59,9 @@ fn main() -> ExitCode {
         #[cfg(feature = "vision")]
         Command::Eval(args) => cmds::eval::execute(&args),
         Command::CheckConfig(args) => cmds::check_config::execute(&args),
+        Command::ImportEnv(args) => cmds::import_env::execute(&args),
+        Command::Provision(args) => cmds::provision::execute(&args),
+        Command::Doctor(args) => cmds::doctor::execute(&args),
         #[cfg(feature = "vision")]
         Command::Models(args) => cmds::models::execute(&args),
         #[cfg(feature = "vision")]

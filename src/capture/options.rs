@@ -21,6 +21,8 @@ pub struct OpenOptions {
     pub clock: Arc<dyn Clock>,
     /// Raise it, and `open` and `next` return [`super::CaptureError::Stopped`] within a quarter of a second.
     pub stop: Arc<AtomicBool>,
+    /// Raise it, and a [`super::Worker`] closes its live source and rests until it is lowered.
+    pub rest: Arc<AtomicBool>,
     /// Threads of this camera that were abandoned in a read and have not come back.
     pub(super) hanging: Arc<AtomicUsize>,
     /// Likewise, for one thread alone: another has taken its place.
@@ -36,9 +38,14 @@ impl OpenOptions {
             max_fps: 0.0,
             clock,
             stop: Arc::default(),
+            rest: Arc::default(),
             hanging: Arc::default(),
             replaced: Arc::default(),
         }
+    }
+
+    pub(super) fn rests(&self) -> bool {
+        self.rest.load(Ordering::Relaxed)
     }
 
     pub(super) fn stopped(&self) -> bool {

@@ -12,10 +12,25 @@ pub enum CameraState {
     /// Not open yet, for the first time.
     Opening,
     Streaming,
+    /// Closed, outside its hours.
+    Resting,
     /// A file source that is through.
     Ended,
     /// No frames: a live source waits for its next attempt, a file source has given up.
     Failed,
+}
+
+impl CameraState {
+    /// As health reports and the local page say it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Opening => "opening",
+            Self::Streaming => "streaming",
+            Self::Resting => "resting",
+            Self::Ended => "ended",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// A camera's counters; clones share them.

@@ -122,6 +122,8 @@ struct Camera {
 enum Ending {
     Ended,
     Stopped,
+    /// Its hours are over.
+    Resting,
     Lost(CaptureError),
 }
 
@@ -129,6 +131,9 @@ impl Camera {
     fn run(mut self) {
         let mut backoff = Backoff::default();
         loop {
+            if !self.rest() {
+                break;
+            }
             let frames_before = self.stats.snapshot().frames;
             match self.stream() {
                 Ending::Ended => {
@@ -137,6 +142,7 @@ impl Camera {
                     break;
                 }
                 Ending::Stopped => break,
+                Ending::Resting => {}
                 Ending::Lost(error) => {
                     if self.stats.snapshot().frames > frames_before {
                         backoff.reset();
@@ -175,6 +181,9 @@ impl Camera {
         loop {
             if self.options.stopped() {
                 return Ending::Stopped;
+            }
+            if self.is_to_rest() {
+                return Ending::Resting;
             }
             let next = source.next();
             self.count_turn();
@@ -233,6 +242,28 @@ impl Camera {
         }
         self.silence = Silence::default();
         self.stats.set(CameraState::Streaming, None);
+    }
+
+    /// Whoever hands over a file wants it read, at whatever hour.
+    fn is_to_rest(&self) -> bool {
+        self.options.rests() && !matches!(self.spec, SourceSpec::Path(_))
+    }
+
+    /// Rests for as long as it is told to; false where we were stopped meanwhile.
+    fn rest(&mut self) -> bool {
+        if !self.is_to_rest() {
+            return true;
+        }
+        self.stats.set(CameraState::Resting, None);
+        tracing::info!(camera = %self.key, "camera rests: its hours are over");
+        while self.is_to_rest() {
+            if !self.pause(Duration::from_millis(200)) {
+                return false;
+            }
+        }
+        self.stats.set(CameraState::Opening, None);
+        tracing::info!(camera = %self.key, "camera is looked at again");
+        true
     }
 
     /// One warning when a camera is lost, then one in ten minutes; the state always knows the last error.

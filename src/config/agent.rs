@@ -2,7 +2,7 @@
 //! test holds the two together. An empty text means "not set".
 
 use super::road::{LineConfig, PipelineConfig, ZoneConfig};
-use super::{Fault, PageConfig, SourceSpec, UplinkConfig, road};
+use super::{Fault, PageConfig, SourceSpec, UplinkConfig, hours, road};
 use crate::domain::{CameraId, CameraKey, CheckpointId};
 use crate::vision::Grammar;
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,8 @@ pub struct CameraConfig {
     pub max_fps: f64,
     /// A plate lower than this makes no event, pixels; 0: no limit.
     pub min_plate_height: f64,
+    /// Hours at which it is looked at, local time, `HH:MM-HH:MM`; none: always. Files are always read.
+    pub hours: Vec<String>,
     pub zone: Vec<ZoneConfig>,
     pub line: Vec<LineConfig>,
 }
@@ -178,6 +180,7 @@ impl Default for CameraConfig {
             read_timeout_s: 10.0,
             max_fps: 0.0,
             min_plate_height: 0.0,
+            hours: Vec::new(),
             zone: Vec::new(),
             line: Vec::new(),
         }
@@ -296,6 +299,7 @@ impl AgentConfig {
             range(faults, &at("read_timeout_s"), camera.read_timeout_s, 1.0, 120.0);
             range(faults, &at("max_fps"), camera.max_fps, 0.0, 240.0);
             range(faults, &at("min_plate_height"), camera.min_plate_height, 0.0, 1000.0);
+            hours::check_hours(faults, &at("hours"), &camera.hours);
             road::check_zones(faults, &at("zone"), &camera.zone);
             road::check_lines(faults, &at("line"), &camera.line);
         }

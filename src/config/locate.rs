@@ -1,6 +1,6 @@
 //! Where in the file does a faulty value stand?
 
-use super::{ConfigError, Fault};
+use super::Fault;
 use std::collections::BTreeMap;
 
 /// Where a configuration's values come from.
@@ -18,17 +18,20 @@ impl Origin<'_> {
         let name = format!("{}{name}", self.prefix);
         if self.env.iter().any(|(variable, _)| *variable == name) { None } else { line_of(self.text, key) }
     }
+
+    /// Each fault with its line, in the order of the file; those of no line come last.
+    pub(super) fn located(&self, mut faults: Vec<Fault>) -> Vec<Fault> {
+        for fault in faults.iter_mut().filter(|fault| fault.line.is_none()) {
+            fault.line = self.line_of(&fault.key);
+        }
+        faults.sort_by_key(|fault| fault.line.unwrap_or(usize::MAX));
+        faults
+    }
 }
 
-/// The configuration, or what is wrong with it, each fault with its line.
-pub(super) fn finish<T>(config: T, mut faults: Vec<Fault>, origin: &Origin<'_>) -> Result<T, ConfigError> {
-    if faults.is_empty() {
-        return Ok(config);
-    }
-    for fault in faults.iter_mut().filter(|fault| fault.line.is_none()) {
-        fault.line = origin.line_of(&fault.key);
-    }
-    Err(ConfigError::Faults { origin: origin.name.to_owned(), faults })
+/// The line (from 1) of a byte.
+pub(super) fn line_of_offset(text: &str, offset: usize) -> usize {
+    text.get(..offset).unwrap_or(text).matches('\n').count() + 1
 }
 
 /// The line (from 1) of `key`, written as faults write it: `pipeline.track_limit_s`, `camera[2].zone[1].points`; where the

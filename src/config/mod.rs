@@ -3,11 +3,14 @@
 
 mod access;
 mod agent;
+mod changes;
 mod fault;
+mod hours;
 mod load;
 mod locate;
 mod page;
 mod road;
+mod schema;
 mod secret;
 mod server;
 mod source;
@@ -16,7 +19,9 @@ mod watch;
 
 pub use access::{AuthConfig, LegacyIngest, LimitsConfig, Network, TlsConfig, parse_camera};
 pub use agent::{AgentConfig, CameraConfig, EvidenceConfig, HealthConfig, LogConfig, ModelsConfig, OutboxConfig};
+pub use changes::Changes;
 pub use fault::{ConfigError, Fault};
+pub use hours::is_looked_at;
 pub use load::{agent_from, load_agent, load_server, server_from};
 pub use page::PageConfig;
 pub use road::{LineConfig, PipelineConfig, ZoneConfig};

@@ -63,7 +63,7 @@ pub struct LineConfig {
 pub(super) fn example_camera() -> CameraConfig {
     let zone = ZoneConfig { kind: "exclude".into(), points: vec![[0.0, 0.0]] };
     let line = LineConfig { name: String::new(), from: vec![0.0, 0.0], to: vec![1.0, 1.0] };
-    CameraConfig { zone: vec![zone], line: vec![line], ..CameraConfig::default() }
+    CameraConfig { zone: vec![zone], line: vec![line], hours: vec![String::new()], ..CameraConfig::default() }
 }
 
 impl PipelineConfig {

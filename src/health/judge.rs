@@ -73,6 +73,7 @@ pub fn camera_report(
     let stale = sample.frame_age_ms.is_none_or(|age| age as f64 > read_timeout_s * 1000.0);
     let (status, message) = match (&sample.fault, sample.state.as_str()) {
         (_, "ended") => (HealthStatus::Healthy, "Source has ended".to_owned()),
+        (_, "resting") => (HealthStatus::Healthy, "Resting outside its hours".to_owned()),
         (Some(fault), _) => (HealthStatus::Error, fault.clone()),
         (None, _) if stale => (HealthStatus::Warning, "No fresh frame".to_owned()),
         (None, _) => match sample.remedy {
@@ -190,6 +191,14 @@ mod tests {
         let sample = CameraSample { fault: Some("connection refused".into()), ..CameraSample::default() };
         let report = camera_report(&key(), CaptureTime::default(), &sample, 10.0, &SystemSample::default());
         assert_eq!((report.status, report.message.as_str()), (HealthStatus::Error, "connection refused"));
+    }
+
+    #[test]
+    fn a_camera_outside_its_hours_rests_and_is_well() {
+        let sample = CameraSample { state: "resting".into(), ..CameraSample::default() };
+        let report = camera_report(&key(), CaptureTime::default(), &sample, 10.0, &SystemSample::default());
+        assert_eq!(report.status, HealthStatus::Healthy);
+        assert!(!report.details.contains_key("frame_age_ms"), "the server would call it frozen");
     }
 
     #[test]

@@ -31,6 +31,11 @@ impl Post {
         Self { interval, sent: HashMap::new() }
     }
 
+    /// Another interval from now on.
+    pub fn set_interval(&mut self, interval: Duration) {
+        self.interval = interval;
+    }
+
     /// Is this report to be sent at `now`? What is said to be due counts as sent.
     pub fn due(&mut self, report: &HealthReport, now: Duration, link_up: bool) -> Option<Due> {
         let each = match report.component.as_str() {

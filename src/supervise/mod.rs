@@ -68,6 +68,11 @@ pub async fn stop_signal() -> std::io::Result<&'static str> {
     })
 }
 
+/// Every SIGHUP from now on: the configuration is to be read anew.
+pub fn hangups() -> std::io::Result<tokio::signal::unix::Signal> {
+    signal(SignalKind::hangup())
+}
+
 /// Starts an OS thread whose name shows in `top -H` and in a core dump.
 pub fn spawn<T: Send + 'static>(
     name: &str,

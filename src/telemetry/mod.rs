@@ -11,8 +11,8 @@ use journal::{Entries, Journal};
 use limited::Limited;
 use std::fmt::{self, Write as _};
 use std::io::IsTerminal;
-use std::sync::Arc;
-use tracing_subscriber::EnvFilter;
+use std::sync::{Arc, OnceLock};
+use tracing_subscriber::{EnvFilter, Registry, reload};
 use tracing_subscriber::fmt::time::SystemTime;
 use tracing_subscriber::prelude::*;
 
@@ -62,8 +62,7 @@ pub fn start_limited(level: &str) -> Result<(), TelemetryError> {
 }
 
 fn start_as(level: &str, limited: bool) -> Result<(), TelemetryError> {
-    let filter = EnvFilter::try_new(quieted(level))
-        .map_err(|error| TelemetryError::Level { level: level.to_owned(), reason: error.to_string() })?;
+    let (filter, change) = reload::Layer::new(filter(level)?);
     let journal = Journal::of_stderr().map(Arc::new);
     let limit = limited.then(|| Limited::new(journal.clone()));
     let text = journal.is_none().then(|| {
@@ -77,9 +76,30 @@ fn start_as(level: &str, limited: bool) -> Result<(), TelemetryError> {
         };
         text
     });
-    // Another subscriber (a test's) may be installed already: then it stays.
-    let _ = tracing_subscriber::registry().with(filter).with(limit).with(journal.map(Entries)).with(text).try_init();
+    // Another subscriber (a test's) may be installed already: then it stays, and so does its level.
+    let started = tracing_subscriber::registry().with(filter).with(limit).with(journal.map(Entries)).with(text).try_init();
+    if started.is_ok() {
+        let _ = CHANGE.set(change);
+    }
     Ok(())
+}
+
+/// Changes the filter of what [`start`] has started.
+static CHANGE: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
+
+/// Another level, or filter, from now on.
+pub fn set_level(level: &str) -> Result<(), TelemetryError> {
+    let filter = filter(level)?;
+    if let Some(change) = CHANGE.get() {
+        // It fails only where the subscriber is gone, and its lines with it.
+        let _ = change.reload(filter);
+    }
+    Ok(())
+}
+
+fn filter(level: &str) -> Result<EnvFilter, TelemetryError> {
+    EnvFilter::try_new(quieted(level))
+        .map_err(|error| TelemetryError::Level { level: level.to_owned(), reason: error.to_string() })
 }
 
 /// The libraries below us log every packet at debug; they stay at warn unless the filter names them.

@@ -88,6 +88,11 @@ impl Tracker {
         std::mem::take(&mut self.unread)
     }
 
+    /// Other settings hold from the next frame on; what is in sight stays.
+    pub fn set_settings(&mut self, settings: TrackSettings) {
+        self.settings = settings;
+    }
+
     /// Are provisional passages welcome from now on?
     pub fn set_provisional(&mut self, welcome: bool) {
         self.settings.provisional = welcome;

@@ -4,6 +4,7 @@
 mod detect;
 mod detect_more;
 mod error;
+mod exposure;
 mod fuse;
 mod grammar;
 mod letterbox;
@@ -15,6 +16,7 @@ mod text;
 
 pub use detect::{Candidate, DetectLayout, Detector};
 pub use error::DecodeError;
+pub use exposure::{Exposure, PictureFault, changed};
 pub use fuse::{better_framed, fuse_looks, mean_of, prominence, same_plate};
 pub use grammar::{Grammar, GrammarError, Judged};
 pub use letterbox::{Fit, Letterbox};

@@ -50,7 +50,7 @@ fn a_zone_is_drawn_saved_checked_and_used_after_a_restart() {
     browser.screenshot(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/page/local-editor.png"));
     click(&browser, "[data-act=save]:not(:disabled)");
     wait_saved(&browser);
-    assert!(browser.text().contains("restart"), "{}", browser.text());
+    assert!(browser.text().contains("reload"), "{}", browser.text());
     assert_eq!(browser.console(), Vec::<Value>::new(), "the console is silent");
 
     let after = fs::read_to_string(&file).unwrap();

@@ -86,5 +86,5 @@ fn pictures_come_while_someone_watches_and_none_is_made_afterwards() {
     let settled = later(frames(&metrics()) + 12.0);
     let after = later(frames(&settled) + 24.0);
     assert_eq!(metric(&after, "lpr_agent_page_pictures_total"), metric(&settled, "lpr_agent_page_pictures_total"));
-    assert!(metric(&after, "lpr_agent_frames_read_total") > 0.0);
+    assert!(metric(&after, "lpr_agent_frames_total") > 0.0);
 }

@@ -19,7 +19,7 @@ pub struct Args {
 pub fn execute(args: &Args) -> Result<ExitCode, Failure> {
     let config = load_agent(&args.config, std::env::vars())?;
     telemetry::start_limited(&config.log.level).map_err(|error| Failure::new(Exit::Config, error))?;
-    match Agent::start(config)?.run(args.until_drained)? {
+    match Agent::start(config)?.run(args.until_drained, &args.config)? {
         Ending::Stopped | Ending::Drained => Ok(ExitCode::SUCCESS),
         Ending::SourceFailed => Err(Failure::new(Exit::Source, "a source could not be read to its end; see above")),
         Ending::Wedged(part) => {

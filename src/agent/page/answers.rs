@@ -103,7 +103,7 @@ pub async fn seen(State(desk): Shared, Path(camera): Path<usize>) -> Result<Json
     let now = u64::try_from(desk.sources.vitals.clock.monotonic().as_millis()).unwrap_or(u64::MAX);
     let age_ms = now.saturating_sub(seen.frame.captured.mono_ms);
     let (width, height) = (seen.frame.width(), seen.frame.height());
-    Ok(Json(snapshot::seen(width, height, &seen.reading, &subject.settings, age_ms)))
+    Ok(Json(snapshot::seen(width, height, &seen.reading, &subject.settings.borrow(), age_ms)))
 }
 
 pub async fn live(State(desk): Shared, Path(camera): Path<usize>) -> Result<Response, Fault> {
@@ -180,7 +180,7 @@ pub async fn save_areas(
     match saved.await? {
         Ok((backup, said)) => Ok(Json(json!({
             "success": true, "backup": backup.display().to_string(), "areas": said.areas, "version": said.version,
-            "then": "restart",
+            "then": "reload",
         }))),
         Err(error) => {
             let by_hand = matches!(error, SaveError::ReadOnly { .. } | SaveError::NoFile | SaveError::Edit(_));

@@ -10,7 +10,6 @@ use crate::agent::cameras::{Camera, Watched};
 use crate::agent::metrics::Snapshot;
 use crate::agent::snapshot::Vitals;
 use crate::agent::{Exit, Failure};
-use crate::capture::CameraState;
 use crate::config::{AgentConfig, PageConfig, Secret};
 use crate::domain::HealthReport;
 use crate::media::UnreadStore;
@@ -46,7 +45,8 @@ pub struct Subject {
     pub id: String,
     /// Without credentials.
     pub source: String,
-    pub settings: TrackSettings,
+    /// What it goes by now.
+    pub settings: watch::Receiver<TrackSettings>,
 }
 
 /// What the page looks at.
@@ -103,7 +103,7 @@ impl Page {
 
 impl Subject {
     pub fn of(camera: &Camera) -> Self {
-        Self { id: camera.key.camera.to_string(), source: camera.spec.to_string(), settings: camera.track.clone() }
+        Self { id: camera.key.camera.to_string(), source: camera.spec.to_string(), settings: camera.wanted.subscribe() }
     }
 }
 
@@ -143,19 +143,14 @@ impl Desk {
             camera: watched.key.camera.to_string(),
             checkpoint: watched.key.checkpoint.to_string(),
             source: subject.source.clone(),
-            state: match snapshot.state {
-                CameraState::Opening => "opening",
-                CameraState::Streaming => "streaming",
-                CameraState::Ended => "ended",
-                CameraState::Failed => "failed",
-            },
+            state: snapshot.state.as_str(),
             fault: snapshot.last_error,
             frames: snapshot.frames,
             overwritten: snapshot.overwritten,
             reopened: snapshot.reopened,
             gated: counts.map_or(0, |counts| counts.gated.load(Ordering::Relaxed)),
             frame_age_ms: snapshot.last_frame_age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
-            min_plate_height: subject.settings.min_plate_height,
+            min_plate_height: subject.settings.borrow().min_plate_height,
             funnel: counts.map(|counts| counts.funnel()).unwrap_or_default(),
         }
     }

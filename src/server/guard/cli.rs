@@ -1,13 +1,13 @@
-//! `lpr-server token create | list | revoke`, also while the server runs.
+//! `lpr-server token create | code | list | revoke`, also while the server runs.
 
-use super::token;
 use super::who::Role;
+use super::{code, token};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{ServerConfig, parse_camera};
 use crate::domain::CameraKey;
 use crate::exit::{Exit, Failure};
 use crate::server::serve;
-use crate::server::store::{AuditRow, StoreError, TokenFile, TokenRow};
+use crate::server::store::{AuditRow, CodeRow, StoreError, TokenFile, TokenRow};
 use crate::wire::timestamp;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -41,6 +41,18 @@ enum Action {
         #[arg(long)]
         name: String,
     },
+    /// Make a code with which a device fetches its token, once: lpr-agent provision --server URL --code CODE
+    Code {
+        /// A camera that the device may write; may be given several times
+        #[arg(long = "camera", value_name = "CHECKPOINT/CAMERA", value_parser = camera, required = true)]
+        cameras: Vec<CameraKey>,
+        /// Whose it is: the device
+        #[arg(long)]
+        name: String,
+        /// Minutes until it is over, if it was not used
+        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=10_080))]
+        minutes: u32,
+    },
     /// Show every token but its secret
     List,
     /// Take a token back; its connections are closed within 5 s
@@ -65,7 +77,7 @@ impl Command {
 pub fn execute(command: &Command, config: &ServerConfig) -> Result<String, Failure> {
     let path = config.data_dir.join("lpr-server.db");
     // A list of a folder that is not the server's would be empty, and say nothing.
-    if !matches!(command.action, Action::Create { .. }) && !path.is_file() {
+    if !matches!(command.action, Action::Create { .. } | Action::Code { .. }) && !path.is_file() {
         let message =
             format!("{} is missing; name the server's folder with --data-dir, or its --config", path.display());
         return Err(Failure::new(Exit::Storage, message));
@@ -102,6 +114,19 @@ pub fn execute(command: &Command, config: &ServerConfig) -> Result<String, Failu
                 fresh.id
             );
             Ok(format!("{}\n", fresh.text.reveal()))
+        }
+        Action::Code { cameras, name, minutes } => {
+            let name = checked(name, "device", cameras)?;
+            let fresh =
+                code::make().map_err(|error| Failure::new(Exit::Internal, format!("no randomness: {error}")))?;
+            let hash = code::hash(fresh.reveal()).unwrap_or_default().to_vec();
+            let expires_us = now_us.saturating_add(i64::from(*minutes) * 60_000_000);
+            let what = format!("device \"{name}\" {}, for {minutes} min", list(cameras));
+            let row = CodeRow { hash, name: name.clone(), cameras: cameras.clone(), created_us: now_us, expires_us };
+            file.add_code(&row, &trail("token code created", what)).map_err(failed)?;
+            eprintln!("code for \"{name}\", good once and for {minutes} min; on the device:");
+            eprintln!("  sudo lpr-agent provision --server URL --code CODE");
+            Ok(format!("{}\n", fresh.reveal()))
         }
         Action::List => Ok(table(&file.list().map_err(failed)?)),
         Action::Revoke { id } => match file.revoke(id, &trail("token revoked", id.clone())).map_err(failed)? {

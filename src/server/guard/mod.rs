@@ -7,10 +7,12 @@
 mod audit;
 mod book;
 mod cli;
+mod code;
 mod door;
 mod keeper;
 mod pace;
 mod picture;
+mod provision;
 mod rules;
 mod signin;
 mod token;
@@ -21,10 +23,10 @@ pub use door::{Visitor, address_of, door};
 pub use keeper::{before_listening, keep};
 pub use pace::block_of;
 pub use rules::Need;
-pub use signin::router;
 pub use who::{Role, Who};
 
 use super::fault::{Code, Fault};
+use super::routes::Shared;
 use super::store::AuditRow;
 use crate::clock::Clock;
 use crate::config::{LegacyIngest, Network, ServerConfig, parse_camera};
@@ -38,6 +40,11 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use who::By;
+
+/// Signing in, the audit trail, and tokens for devices.
+pub fn router() -> axum::Router<Shared> {
+    signin::router().merge(provision::router())
+}
 
 /// What an event of one device may cost in the long run, where nothing else is configured.
 const USUAL_EVENTS_PER_S: u64 = 200;

@@ -52,6 +52,8 @@ pub const RULES: &[Rule] = &[
     rule("GET", "/manifest.webmanifest", Nothing, Silent),
     rule("POST", "/api/signin", Nothing, Silent),
     rule("POST", "/api/signout", Nothing, Silent),
+    // Who has a code is a device that has no token yet.
+    rule("POST", "/api/provision", Nothing, Silent),
     rule("GET", "/api/me", View, Silent),
     rule("GET", "/api/openapi.json", Nothing, Silent),
     rule("GET", "/healthz", Nothing, Silent),

@@ -94,6 +94,7 @@ export const en = {
   "audit.watchlist entry added": "added a plate", "audit.watchlist entry changed": "changed a plate", "audit.watchlist entry removed": "removed a plate",
   "audit.watchlist imported": "imported plates", "audit.watchlist exported": "exported plates", "audit.alert acknowledged": "acknowledged an alert",
   "audit.token created": "made a token", "audit.token revoked": "revoked a token",
+  "audit.token code created": "made a code for a device", "audit.token fetched": "a device fetched its token", "audit.code refused": "code refused",
   // Signing in
   "signin.token": "Access token", "signin.button": "Sign in", "signin.wrong": "This token is not known or was revoked.",
   "signin.failed": "Signing in failed: {why}", "signin.hint": "The administrator makes one with “lpr-server token create”.",

@@ -94,6 +94,7 @@ export const th = {
   "audit.watchlist entry added": "เพิ่มป้าย", "audit.watchlist entry changed": "แก้ไขป้าย", "audit.watchlist entry removed": "ลบป้าย",
   "audit.watchlist imported": "นำเข้าป้าย", "audit.watchlist exported": "ส่งออกป้าย", "audit.alert acknowledged": "รับทราบแจ้งเตือน",
   "audit.token created": "สร้างรหัสเข้าใช้", "audit.token revoked": "ยกเลิกรหัสเข้าใช้",
+  "audit.token code created": "สร้างรหัสครั้งเดียวให้อุปกรณ์", "audit.token fetched": "อุปกรณ์รับรหัสเข้าใช้", "audit.code refused": "รหัสครั้งเดียวไม่ถูกต้อง",
   // เข้าสู่ระบบ
   "signin.token": "รหัสเข้าใช้ (โทเคน)", "signin.button": "เข้าสู่ระบบ", "signin.wrong": "ไม่พบรหัสนี้ หรือถูกยกเลิกแล้ว",
   "signin.failed": "เข้าสู่ระบบไม่สำเร็จ: {why}", "signin.hint": "ผู้ดูแลระบบสร้างรหัสด้วยคำสั่ง “lpr-server token create”",

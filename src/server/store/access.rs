@@ -73,7 +73,7 @@ pub fn tokens(conn: &Connection) -> Result<Vec<TokenRow>> {
 }
 
 impl TokenRow {
-    fn insert(&self, conn: &Connection) -> Result<()> {
+    pub(super) fn insert(&self, conn: &Connection) -> Result<()> {
         conn.execute(
             "INSERT INTO tokens (token_id, hash, role, name, created_us) VALUES (?1, ?2, ?3, ?4, ?5)",
             params![self.token_id, self.hash, self.role, self.name, self.created_us],
@@ -225,6 +225,10 @@ impl TokenFile {
             Ok(Self(conn))
         };
         open().map_err(|error: StoreError| error.named(path))
+    }
+
+    pub(super) fn connection(&mut self) -> &mut Connection {
+        &mut self.0
     }
 
     pub fn list(&self) -> std::result::Result<Vec<TokenRow>, StoreError> {

@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema_4.sql"),
     include_str!("schema_5.sql"),
     include_str!("schema_6.sql"),
+    include_str!("schema_7.sql"),
 ];
 
 /// FULL, in a log that is folded in at 32 MB: a page that many commits touch is written to its place once.
@@ -95,7 +96,7 @@ pub fn look(conn: &Connection) -> Result<(String, i64), StoreError> {
         conn.query_row(&format!("SELECT max(seq), max(rowid) FROM {table}"), [], |_| Ok(()))?;
     }
     let large = ["receipts", "images", "plates", "camera_hours", "watch_entries", "alerts", "webhook_queue"];
-    for table in large.into_iter().chain(["tokens", "sessions", "audit"]) {
+    for table in large.into_iter().chain(["tokens", "token_codes", "token_code_cameras", "sessions", "audit"]) {
         conn.query_row(&format!("SELECT count(*) FROM (SELECT * FROM {table} LIMIT 1)"), [], |_| Ok(()))?;
     }
     let meta = conn.query_row("SELECT store_id, checkpoint FROM meta", [], |row| Ok((row.get(0)?, row.get(1)?)));

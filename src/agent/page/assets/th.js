@@ -24,7 +24,7 @@ export const th = {
   "light.dark": "มืดเกินไป", "light.glare": "แสงจ้า",
   // กล้อง
   "camera.choose": "กล้อง", "camera.opening": "กำลังเปิดกล้อง", "camera.streaming": "มีภาพ",
-  "camera.ended": "แหล่งภาพสิ้นสุดแล้ว", "camera.failed": "กล้องขัดข้อง", "camera.silent": "ไม่มีภาพใหม่มาหลายวินาทีแล้ว",
+  "camera.ended": "แหล่งภาพสิ้นสุดแล้ว", "camera.resting": "กล้องพักอยู่ นอกเวลาทำงาน", "camera.failed": "กล้องขัดข้อง", "camera.silent": "ไม่มีภาพใหม่มาหลายวินาทีแล้ว",
   "camera.source": "แหล่งภาพ", "camera.fps": "ภาพต่อวินาที", "camera.frames": "จำนวนภาพ", "camera.gated": "ไม่มีการเคลื่อนไหว",
   "camera.overwritten": "ข้ามไป", "camera.reopened": "เปิดใหม่",
   // อ่านได้
@@ -71,7 +71,7 @@ export const th = {
   "zones.save": "บันทึก", "zones.undo": "ยกเลิกการแก้ไข", "zones.saved": "บันทึกแล้ว", "zones.backup": "ไฟล์เดิมเก็บไว้ที่ {path}",
   "zones.snippet": "คัดลอกข้อความนี้ไปไว้ใน [[camera]] ลำดับที่ {n} ของไฟล์ แทนค่าเดิมของคีย์เหล่านี้",
   "zones.readonly": "โปรแกรมนี้เขียน {path} ไม่ได้ เมื่อกดบันทึกจะแสดงข้อความที่ต้องคัดลอก",
-  "then.restart": "มีผลเมื่อเริ่มโปรแกรมใหม่: sudo systemctl restart lpr-agent",
+  "then.reload": "มีผลเมื่อสั่ง: sudo systemctl reload lpr-agent",
   "then.reload": "มีผลเมื่อโปรแกรมอ่านไฟล์ใหม่: sudo systemctl reload lpr-agent",
   "refused.read_only": "เขียนไฟล์ไม่ได้", "refused.changed": "ไฟล์ถูกแก้ไขระหว่างนั้น ให้ยกเลิกการแก้ไขแล้ววาดใหม่",
   "refused.invalid": "ค่านี้ใช้ไม่ได้", "refused.overridden": "ตัวแปรสภาพแวดล้อมกำหนดค่านี้ไว้และมีผลเหนือกว่า", "refused.other": "บันทึกไม่สำเร็จ",

@@ -186,7 +186,7 @@ export function zones(main) {
     return h("div", { class: "panel block bad" }, h("p", {}, h("b", {}, words)),
       h("p", { class: "mono small" }, refusal.status === 0 ? t("away") : refusal.message),
       snippet && [field(t("zones.snippet", { n: number(camera() + 1) }), h("textarea", { readonly: true, rows: Math.min(16, snippet.split("\n").length), name: "snippet", value: snippet, class: "mono" })),
-        h("p", {}, t("then.restart"))]);
+        h("p", {}, t("then.reload"))]);
   }
 
   function take(said, newVersion) {
