@@ -24,11 +24,13 @@ pub fn execute(args: &Args, command: clap::Command) -> Result<(), Failure> {
 
 fn write(out: &Path, mut command: clap::Command) -> std::io::Result<()> {
     fs::create_dir_all(out)?;
+    // `help` needs no page of its own.
+    clap_mangen::generate_to(command.clone().disable_help_subcommand(true), out)?;
     let name = command.get_name().to_owned();
     for shell in SHELLS {
         clap_complete::generate_to(shell, &mut command, &name, out)?;
     }
-    clap_mangen::generate_to(command, out)
+    Ok(())
 }
 
 #[cfg(test)]
