@@ -143,6 +143,7 @@ impl Watched {
     /// It gives fresh frames, or is a file that has been read.
     pub fn is_up(&self, now: &CameraSnapshot) -> bool {
         let fresh = || now.last_frame_age.is_some_and(|age| age.as_secs_f64() <= self.read_timeout_s);
-        matches!(now.state, CameraState::Ended | CameraState::Resting) || (now.state == CameraState::Streaming && fresh())
+        matches!(now.state, CameraState::Ended | CameraState::Resting)
+            || (now.state == CameraState::Streaming && fresh())
     }
 }

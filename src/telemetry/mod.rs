@@ -12,9 +12,9 @@ use limited::Limited;
 use std::fmt::{self, Write as _};
 use std::io::IsTerminal;
 use std::sync::{Arc, OnceLock};
-use tracing_subscriber::{EnvFilter, Registry, reload};
 use tracing_subscriber::fmt::time::SystemTime;
 use tracing_subscriber::prelude::*;
+use tracing_subscriber::{EnvFilter, Registry, reload};
 
 /// Why logging could not start.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +77,8 @@ fn start_as(level: &str, limited: bool) -> Result<(), TelemetryError> {
         text
     });
     // Another subscriber (a test's) may be installed already: then it stays, and so does its level.
-    let started = tracing_subscriber::registry().with(filter).with(limit).with(journal.map(Entries)).with(text).try_init();
+    let started =
+        tracing_subscriber::registry().with(filter).with(limit).with(journal.map(Entries)).with(text).try_init();
     if started.is_ok() {
         let _ = CHANGE.set(change);
     }
