@@ -177,6 +177,9 @@ impl InferLoop {
             self.report(camera, passages);
             return;
         }
+        if let (Some(gate), Some(tracker)) = (&lane.gate, &lane.tracker) {
+            lane.lookout.set_still(!tracker.is_busy() && !gate.sees_motion(frame));
+        }
         self.counters.frames.fetch_add(1, Ordering::Relaxed);
         let read = match lane.tracker {
             Some(_) => self.pipeline.read_next(frame, &mut lane.lookout),
