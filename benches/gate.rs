@@ -68,6 +68,7 @@ fn empty(pipeline: &mut Pipeline, size: &str, fps: u64) -> (u64, f64) {
         cost += timed(|| {
             // The gate learns the background first; that is not what an empty road costs in the long run.
             if eye.is_open(&frame) && frame.captured.mono_ms >= WARM_UP_MS {
+                lookout.set_still(!eye.gate.sees_motion(frame.captured.mono_ms));
                 drop(pipeline.read_next(&frame, &mut lookout).unwrap());
                 looked_at += 1;
             }

@@ -255,6 +255,9 @@ impl InferLoop {
             self.report(camera, passages);
             return;
         }
+        if let (Some(gate), Some(tracker)) = (&lane.gate, &lane.tracker) {
+            lane.lookout.set_still(!tracker.is_busy() && !gate.sees_motion(frame));
+        }
         self.counters.frames.fetch_add(1, Ordering::Relaxed);
         let begun = self.clock.monotonic();
         let reading = match lane.tracker {

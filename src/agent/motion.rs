@@ -24,6 +24,11 @@ impl FrameGate {
         self.gate.is_open(&self.grid, frame.captured.mono_ms, held)
     }
 
+    /// Does something move, as of that frame?
+    pub fn sees_motion(&self, frame: &Frame) -> bool {
+        self.gate.sees_motion(frame.captured.mono_ms)
+    }
+
     fn reduce(&mut self, frame: &Frame) -> Result<(), crate::imaging::WarpError> {
         let resampler = match &mut self.resampler {
             Some(resampler) => resampler,

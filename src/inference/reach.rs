@@ -20,12 +20,18 @@ const FAR_EVERY: u64 = 3;
 pub struct Lookout {
     /// Frames in a row without a plate.
     empty: u64,
+    still: bool,
 }
 
 impl Lookout {
     /// How far the next frame is to be searched.
     pub fn reach(&self) -> Reach {
-        if self.empty.is_multiple_of(FAR_EVERY) { Reach::Far } else { Reach::Near }
+        if !self.still && self.empty.is_multiple_of(FAR_EVERY) { Reach::Far } else { Reach::Near }
+    }
+
+    /// Whether nothing moves, so that whatever is far away has been searched for when it came.
+    pub fn set_still(&mut self, still: bool) {
+        self.still = still;
     }
 
     /// What came of it.
@@ -39,6 +45,15 @@ mod tests {
     use super::*;
     use crate::domain::PlateRead;
     use proptest::prelude::*;
+
+    #[test]
+    fn where_nothing_moves_nothing_is_searched_far() {
+        let mut lookout = Lookout::default();
+        lookout.set_still(true);
+        assert_eq!(lookout.reach(), Reach::Near);
+        lookout.set_still(false);
+        assert_eq!(lookout.reach(), Reach::Far);
+    }
 
     proptest! {
         #[test]

@@ -50,14 +50,17 @@ impl MotionGate {
             self.moved_ms = Some(now_ms);
         }
         let since = |ms: u64| now_ms.saturating_sub(ms);
-        let open = held
-            || since(self.started_ms) < WARM_UP_MS
-            || self.moved_ms.is_some_and(|moved| since(moved) < HOLD_MS)
-            || since(self.looked_ms) >= KEEP_ALIVE_MS;
+        let open = held || self.sees_motion(now_ms) || since(self.looked_ms) >= KEEP_ALIVE_MS;
         if open {
             self.looked_ms = now_ms;
         }
         open
+    }
+
+    /// Does something move, as of the last frame? Where not, the gate opens now and then all the same.
+    pub fn sees_motion(&self, now_ms: u64) -> bool {
+        let since = |ms: u64| now_ms.saturating_sub(ms);
+        since(self.started_ms) < WARM_UP_MS || self.moved_ms.is_some_and(|moved| since(moved) < HOLD_MS)
     }
 
     /// Compares with the background, and lets the background follow.
@@ -121,6 +124,7 @@ mod tests {
         looked_at(0..50, &mut gate, |step| road(step, 0, None));
         let share = looked_at(50..1000, &mut gate, |step| road(step, 0, None));
         assert!(share > 0.02 && share < 0.05, "{share}");
+        assert!(!gate.sees_motion(100_000));
     }
 
     #[test]
@@ -129,6 +133,7 @@ mod tests {
         looked_at(0..100, &mut gate, |step| road(step, 0, None));
         for step in 100..130 {
             assert!(gate.is_open(&road(step, 0, Some((step as usize - 90, 20, -15))), step * 100, false), "{step}");
+            assert!(gate.sees_motion(step * 100), "{step}");
         }
     }
 
