@@ -68,7 +68,7 @@ const BOUNDARIES: &[(&str, &[&str])] = &[
     ("rusqlite", &["src/outbox/", "src/server/store"]),
     ("axum", &["src/server/", "src/web/", "src/agent/page/"]),
     ("hyper", &["src/server/listen/", "src/agent/page/listen.rs"]),
-    ("toml_edit", &["src/agent/page/edit.rs"]),
+    ("toml_edit", &["src/agent/edit_config.rs", "src/agent/page/edit.rs"]),
     ("tokio_rustls", &["src/server/listen/"]),
     ("socketioxide", &["src/server/"]),
     ("sysinfo", &["src/health/sample.rs"]),

@@ -226,7 +226,7 @@ fn odd_grids_and_odd_times_do_no_harm() {
     let mut liveness = Liveness::new(1);
     let mut random = SplitMix(7);
     for _ in 0..3_000 {
-        let length = if random.next() % 4 == 0 { random.next() as usize % 5_000 } else { VIEW.0 * VIEW.1 };
+        let length = if random.next().is_multiple_of(4) { random.next() as usize % 5_000 } else { VIEW.0 * VIEW.1 };
         let grid: Vec<u8> = (0..length).map(|_| random.next() as u8).collect();
         liveness.look(&grid, random.next() % 3, random.next() % 10_000_000);
     }

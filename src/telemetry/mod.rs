@@ -69,12 +69,11 @@ fn start_as(level: &str, limited: bool) -> Result<(), TelemetryError> {
         let text = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
         let text = text.with_ansi(std::io::stderr().is_terminal());
         // A journal that could not be reached adds the time itself.
-        let text = if std::env::var_os("JOURNAL_STREAM").is_some() {
+        if std::env::var_os("JOURNAL_STREAM").is_some() {
             text.without_time().boxed()
         } else {
             text.with_timer(SystemTime).boxed()
-        };
-        text
+        }
     });
     // Another subscriber (a test's) may be installed already: then it stays, and so does its level.
     let started =

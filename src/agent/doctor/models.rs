@@ -56,7 +56,7 @@ fn golden_frame() -> Result<(Frame, Vec<String>), String> {
 
 /// Heights of the plates that are in the camera's zone, whatever is written on them.
 pub fn heights(pipeline: &mut Pipeline, camera: &Camera, frames: &[Frame]) -> Vec<f32> {
-    let zone = TrackSettings { zones: camera.track.zones.clone(), ..TrackSettings::default() };
+    let zone = TrackSettings { zones: camera.wanted.borrow().zones.clone(), ..TrackSettings::default() };
     let mut heights = Vec::new();
     for frame in frames {
         let reading = pipeline.read(frame).unwrap_or_default();

@@ -27,7 +27,7 @@ const PICTURE_BYTES: usize = 400_000;
 
 /// What will be looked at.
 pub struct View {
-    cameras: Vec<Result<Prepared, Line>>,
+    cameras: Vec<Result<Prepared, Box<Line>>>,
     config: AgentConfig,
 }
 
@@ -38,9 +38,12 @@ struct Prepared {
     camera: Camera,
 }
 
+/// A camera that is being looked at, or why it cannot be.
+type Begun = Result<(Prepared, Pending<Look>), Box<Line>>;
+
 /// What is being looked at.
 pub struct Looking {
-    cameras: Vec<Result<(Prepared, Pending<Look>), Line>>,
+    cameras: Vec<Begun>,
     models: Pending<Result<(Pipeline, Loaded), String>>,
     has_regions: bool,
 }
@@ -55,7 +58,7 @@ impl View {
                     let (source, least_height) = (ready.spec.to_string(), camera.min_plate_height);
                     Ok(Prepared { key, source, least_height, camera: ready })
                 }
-                Err(failure) => Err(judge_camera::unusable(&key, &failure.message)),
+                Err(failure) => Err(Box::new(judge_camera::unusable(&key, &failure.message))),
             }
         });
         Self { cameras: cameras.collect(), config: config.clone() }
@@ -91,7 +94,7 @@ impl Looking {
         let mut seen = Vec::new();
         for camera in self.cameras {
             match camera {
-                Err(line) => report.lines.push(line),
+                Err(line) => report.lines.push(*line),
                 Ok((prepared, pending)) => match pending.wait() {
                     None => {
                         let hung = judge_machine::hung(Check::Camera, CAMERA.as_secs());
