@@ -161,9 +161,12 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", json!({"features": scheme}));
     }
 
-    /// Writes a PNG of what is on the screen.
+    /// Writes a PNG of what is on the screen; makes its folder.
     pub fn screenshot(&self, file: &Path) {
         use base64::Engine as _;
+        if let Some(folder) = file.parent() {
+            std::fs::create_dir_all(folder).expect("a folder for the screenshot");
+        }
         let shot = self.devtools("Page.captureScreenshot", json!({"format": "png"}));
         let png = base64::engine::general_purpose::STANDARD.decode(shot["data"].as_str().expect("base64"));
         std::fs::write(file, png.expect("base64")).expect("the screenshot is written");
