@@ -161,9 +161,8 @@ fn a_camera_that_hangs_is_rebuilt_and_said_so_while_everything_else_works_on() {
     let mut command = agent(&config);
     command.env("NOTIFY_SOCKET", dir.path().join("notify")).env("WATCHDOG_USEC", "4000000");
     let mut running = Running::start(&mut command);
-    systemd.until("a camera that is rebuilt", |_| {
-        running.log().contains("rebuilt part=\"camera checkpoint_001/north\"")
-    });
+    systemd
+        .until("a camera that is rebuilt", |_| running.log().contains("rebuilt part=\"camera checkpoint_001/north\""));
     assert!(running.log().contains("hangs; it is rebuilt"), "{}", running.log());
     let so_far = count(&systemd.heard, "WATCHDOG=1");
     systemd.until("signs of life afterwards", |heard| count(heard, "WATCHDOG=1") > so_far + 3);
