@@ -1,6 +1,6 @@
 //! Changing single keys of a configuration file; comments and everything else stay as they are. Pure.
 
-use toml_edit::{DocumentMut, Item, TableLike, value};
+use toml_edit::{DocumentMut, Item, TableLike, Value};
 
 /// Sets texts, each as `(table, key, text)`; a table that is missing is made.
 ///
@@ -13,21 +13,20 @@ pub fn set_texts(file: &str, texts: &[(&str, &str, &str)]) -> Result<String, Str
             Some(table) => table,
             None => return Err(format!("{table} is no table")),
         };
-        set(table, key, text);
+        put(table, key, (*text).into());
     }
     Ok(document.to_string())
 }
 
-fn set(table: &mut dyn TableLike, key: &str, text: &str) {
-    let mut new = value(text);
-    // What stands around the old value is its comment.
-    if let (Some(old), Some(new)) = (table.get(key).and_then(Item::as_value), new.as_value_mut()) {
-        *new.decor_mut() = old.decor().clone();
-    }
-    match table.get_mut(key) {
-        Some(item) => *item = new,
+/// Sets one value; what stands around the old one, its comment, stays.
+pub fn put(table: &mut dyn TableLike, key: &str, mut new: Value) {
+    match table.get_mut(key).and_then(Item::as_value_mut) {
+        Some(old) => {
+            *new.decor_mut() = old.decor().clone();
+            *old = new;
+        }
         None => {
-            table.insert(key, new);
+            table.insert(key, Item::Value(new));
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use crate::domain::HealthStatus;
 use crate::outbox::Counts;
+use crate::telemetry::prometheus::Page;
 use crate::track::Funnel;
 use crate::uplink::Link;
 use crate::vision::Picture;
-use std::fmt::{Display, Write};
 
 /// The agent at one moment. Counters are since its start. `None` where something cannot be had.
 #[derive(Debug, Clone, Default)]
@@ -130,7 +130,7 @@ pub fn prometheus_text(now: &Snapshot) -> String {
     }
     page.one("lpr_agent_rebuilds_total", "counter", "Parts that hung and were rebuilt.", now.rebuilds);
     page.family("lpr_agent_celsius", "gauge", "The hottest sensor.");
-    page.known(now.celsius);
+    page.known(&[], now.celsius);
     page.one(
         "lpr_agent_duty_ratio",
         "gauge",
@@ -138,15 +138,15 @@ pub fn prometheus_text(now: &Snapshot) -> String {
         f64::from(now.duty_percent) / 100.0,
     );
     page.family("lpr_agent_written_bytes_total", "counter", "Sent to the disk by this process.");
-    page.known(now.written_bytes);
+    page.known(&[], now.written_bytes);
     page.one("lpr_agent_page_watchers", "gauge", "Live pictures of the local page that are watched now.", now.watchers);
     page.one("lpr_agent_page_pictures_total", "counter", "Live pictures made for who watched.", now.pictures);
     page.family("process_resident_memory_bytes", "gauge", "Resident memory.");
-    page.known(now.resident_bytes);
+    page.known(&[], now.resident_bytes);
     page.family("process_open_fds", "gauge", "Open files and sockets.");
-    page.known(now.open_files);
+    page.known(&[], now.open_files);
     page.one("lpr_agent_uptime_seconds", "gauge", "Since the agent began.", now.uptime_s);
-    page.text
+    page.into_text()
 }
 
 fn cameras(page: &mut Page, cameras: &[CameraFigures]) {
@@ -209,42 +209,6 @@ fn outbox(page: &mut Page, counts: &Counts) {
     page.one("lpr_agent_delivered_total", "counter", "Ever delivered from this outbox.", counts.delivered);
     page.one("lpr_agent_duplicates_total", "counter", "Of them, those that the server had already.", counts.duplicates);
     page.one("lpr_agent_outbox_failed_total", "counter", "Changes that could not be written.", counts.failed);
-}
-
-#[derive(Default)]
-struct Page {
-    text: String,
-    name: &'static str,
-}
-
-impl Page {
-    fn family(&mut self, name: &'static str, kind: &str, help: &str) {
-        self.name = name;
-        // Writing to a text cannot fail.
-        let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
-    }
-
-    fn value(&mut self, labels: &[(&str, &str)], value: impl Display) {
-        let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
-        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
-        let _ = writeln!(self.text, "{}{labels} {value}", self.name);
-    }
-
-    fn known(&mut self, value: Option<impl Display>) {
-        if let Some(value) = value {
-            self.value(&[], value);
-        }
-    }
-
-    fn one(&mut self, name: &'static str, kind: &str, help: &str, value: impl Display) {
-        self.family(name, kind, help);
-        self.value(&[], value);
-    }
-}
-
-/// Ids are a technician's words.
-fn escaped(value: &str) -> String {
-    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 #[cfg(test)]

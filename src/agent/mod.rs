@@ -30,6 +30,7 @@ mod owner;
 pub mod page;
 #[cfg(feature = "vision")]
 mod reload;
+mod replace_file;
 #[cfg(feature = "vision")]
 mod reports;
 #[cfg(feature = "vision")]

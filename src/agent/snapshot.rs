@@ -8,8 +8,8 @@ use crate::clock::Clock;
 use crate::domain::HealthReport;
 use crate::health::written_bytes;
 use crate::outbox::OutboxHandle;
+use crate::telemetry::process;
 use crate::uplink::LinkStatus;
-use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -51,10 +51,10 @@ impl Vitals {
             hanging: self.care.hanging(),
             health: reports.iter().map(health).collect(),
             written_bytes: written_bytes(),
-            resident_bytes: resident_bytes(),
+            resident_bytes: process::resident_bytes(),
             watchers: 0,
             pictures: 0,
-            open_files: fs::read_dir("/proc/self/fd").ok().map(|files| files.count() as u64),
+            open_files: process::open_files(),
             uptime_s: self.clock.monotonic().saturating_sub(self.started).as_secs_f64(),
         }
     }
@@ -77,10 +77,4 @@ impl Vitals {
             funnel: counts.map(|counts| counts.funnel()).unwrap_or_default(),
         }
     }
-}
-
-fn resident_bytes() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()?.checked_mul(1024)
 }

@@ -4,6 +4,7 @@ use super::fault::{Code, Fault};
 use super::metrics::{self, Now, Watching};
 use super::routes::Shared;
 use super::store;
+use crate::telemetry::process;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -87,14 +88,8 @@ async fn look(shared: &Shared) -> Result<Now, Fault> {
         database_bytes: size("lpr-server.db"),
         log_bytes: size("lpr-server.db-wal"),
         disk_free_bytes: disk.map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize)),
-        resident_bytes: resident_bytes(),
-        open_files: fs::read_dir("/proc/self/fd").ok().map(|files| files.count() as u64),
+        resident_bytes: process::resident_bytes(),
+        open_files: process::open_files(),
         started_s: app.started_us as f64 / 1e6,
     })
-}
-
-fn resident_bytes() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()?.checked_mul(1024)
 }

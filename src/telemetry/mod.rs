@@ -4,6 +4,8 @@ mod journal;
 mod limit;
 mod limited;
 mod line;
+pub mod process;
+pub mod prometheus;
 
 pub use limit::{Limiter, Verdict};
 

@@ -15,6 +15,20 @@ pub const TTF: &str = "font/ttf";
 /// A file: its address, its media type, its bytes.
 pub type Asset = (&'static str, &'static str, &'static [u8]);
 
+/// Files of a folder: `assets!("page/": JS "app.js", CSS "base.css")`, the folder as `include_bytes!` takes it.
+macro_rules! assets {
+    ($folder:literal: $($media_type:ident $name:literal),* $(,)?) => {
+        &[$((concat!("/assets/", $name), $media_type, include_bytes!(concat!($folder, $name)).as_slice())),*]
+    };
+}
+pub(crate) use assets;
+
+/// Plates look the same on every machine, Latin and Thai: the font that the agent draws with.
+pub const FONTS: &[Asset] = &[
+    ("/assets/plate-latin.ttf", TTF, include_bytes!("../glyphs/fonts/sarabun-latin-bold.ttf")),
+    ("/assets/plate-thai.ttf", TTF, include_bytes!("../glyphs/fonts/sarabun-thai-bold.ttf")),
+];
+
 /// Scripts, styles, fonts, pictures and connections from here and nowhere else; nothing inline; no text becomes markup
 /// or script.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; \
@@ -67,6 +81,26 @@ impl File {
 fn has(request: &HeaderMap, tag: &str) -> bool {
     let given = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     given.flat_map(|text| text.split(',')).map(str::trim).any(|one| one == "*" || one.trim_start_matches("W/") == tag)
+}
+
+/// Every file that `page` and `files` name, and every one that is served; in a whole page they are the same.
+#[cfg(test)]
+pub(crate) fn named_and_served(page: &str, files: &[&[Asset]]) -> (Vec<String>, Vec<String>) {
+    fn named(text: &str, before: &str, after: &str) -> Vec<String> {
+        text.split(before).skip(1).filter_map(|rest| rest.split(after).next()).map(str::to_owned).collect()
+    }
+    let mut wanted = named(page, "\"assets/", "\"");
+    for &(_, _, bytes) in files.iter().copied().flatten() {
+        let text = std::str::from_utf8(bytes).unwrap_or_default();
+        wanted.extend(named(text, "from \"./", "\""));
+        wanted.extend(named(text, "url(\"", "\""));
+    }
+    wanted.sort();
+    wanted.dedup();
+    let all = files.iter().copied().flatten().chain(FONTS);
+    let mut served: Vec<String> = all.filter_map(|file| file.0.strip_prefix("/assets/")).map(str::to_owned).collect();
+    served.sort();
+    (wanted, served)
 }
 
 #[cfg(test)]

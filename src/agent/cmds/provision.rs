@@ -2,6 +2,7 @@
 //! configuration.
 
 use crate::agent::edit_config::set_texts;
+use crate::agent::replace_file::{replace, sync_folder};
 use crate::agent::{Exit, Failure};
 use crate::config::{AgentConfig, Secret, agent_from, is_plain_to_another_machine};
 use crate::uplink::rest::{Response, RestClient};
@@ -57,7 +58,7 @@ pub fn execute(args: &Args) -> Result<ExitCode, Failure> {
     let trial = Written::new(&token_file, owner).map_err(|error| unwritable(&token_file, &error))?;
     let fetched = fetch(args)?;
     trial.finish(fetched.token.reveal()).map_err(|error| unwritable(&token_file, &error))?;
-    replace(&args.config, &changed).map_err(|error| unwritable(&args.config, &error))?;
+    rewrite(&args.config, &changed).map_err(|error| unwritable(&args.config, &error))?;
     println!("{}: token {} is in {}", fetched.name, fetched.token_id, token_file.display());
     println!("{} has uplink.server_url and uplink.token_file", args.config.display());
     println!("restart the service: sudo systemctl restart lpr-agent");
@@ -174,22 +175,8 @@ impl Drop for Written {
     }
 }
 
-/// The new text in place of the old, whole or not at all, with the old one's rights.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let path = &fs::canonicalize(path)?;
-    let before = fs::metadata(path)?;
-    let temporary = path.with_extension(format!("new-{}", std::process::id()));
-    let mut file = fs::File::create(&temporary)?;
-    file.write_all(text.as_bytes())?;
-    file.set_permissions(before.permissions())?;
-    // Whose it was; only root may give files away.
-    let _ = chown(&temporary, Some(before.uid()), Some(before.gid()));
-    file.sync_all()?;
-    fs::rename(&temporary, path)?;
-    sync_folder(path)
-}
-
-fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::File::open(folder)?.sync_all()
+/// The new text in place of the old, with the old one's rights; a link stays a link.
+fn rewrite(path: &Path, text: &str) -> io::Result<()> {
+    let path = fs::canonicalize(path)?;
+    replace(&path, text, &fs::metadata(&path)?)
 }

@@ -1,6 +1,7 @@
 //! Where reads count, changed in the text of the configuration: comments, order and everything else stay as they are.
 //! Pure.
 
+use crate::agent::edit_config::put;
 use crate::config::{AgentConfig, CameraConfig, LineConfig, ZoneConfig};
 use serde::{Deserialize, Serialize};
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, Value};
@@ -122,18 +123,6 @@ fn replace<T: PartialEq>(table: &mut Table, key: &str, before: &[T], after: &[T]
 }
 
 /// Sets a value; the comment behind the old one stays.
-fn put(table: &mut Table, key: &str, mut value: Value) {
-    match table.get_mut(key).and_then(Item::as_value_mut) {
-        Some(old) => {
-            *value.decor_mut() = old.decor().clone();
-            *old = value;
-        }
-        None => {
-            table.insert(key, Item::Value(value));
-        }
-    }
-}
-
 fn numbers(values: &[f64]) -> Array {
     values.iter().copied().collect()
 }

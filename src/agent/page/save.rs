@@ -2,11 +2,12 @@
 //! all.
 
 use super::edit::{self, Areas, EditError};
+use crate::agent::replace_file::replace;
 use crate::config::{ConfigError, agent_from};
 use rustix::fs::{Access, access};
 use sha2::{Digest, Sha256};
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The file that the agent runs with.
@@ -106,29 +107,11 @@ impl ConfigFile {
     fn replace(&self, before: &str, after: &str) -> io::Result<PathBuf> {
         // A link stays a link: what it leads to is replaced.
         let path = self.path.canonicalize()?;
-        let beside = |end: &str| {
-            let mut name = path.clone().into_os_string();
-            name.push(end);
-            PathBuf::from(name)
-        };
-        let permissions = fs::metadata(&path)?.permissions();
-        let write = |target: &Path, text: &str| -> io::Result<()> {
-            let temporary = beside(".new");
-            let mut file = File::create(&temporary)?;
-            file.set_permissions(permissions.clone())?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&temporary, target)
-        };
-        let backup = beside(".bak");
-        let written = write(&backup, before).and_then(|()| write(&path, after));
-        if written.is_err() {
-            let _ = fs::remove_file(beside(".new"));
-        }
-        written?;
-        if let Some(folder) = path.parent() {
-            File::open(folder)?.sync_all()?;
-        }
+        let mut backup = path.clone().into_os_string();
+        backup.push(".bak");
+        let (backup, like) = (PathBuf::from(backup), fs::metadata(&path)?);
+        replace(&backup, before, &like)?;
+        replace(&path, after, &like)?;
         Ok(backup)
     }
 }

@@ -1,7 +1,7 @@
 //! The counters in Prometheus' text format.
 
 use super::{ALERTS, COMMIT_BOUNDS, COUNTERS, Delivery, Kind, Road, VERDICTS};
-use std::fmt::Write;
+use crate::telemetry::prometheus::Page;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -66,7 +66,7 @@ pub fn render(now: &Now) -> String {
     page.family("lpr_disk_free_bytes", "gauge", "Free on the data directory's disk.");
     page.known(&[], now.disk_free_bytes);
     process(&mut page, now);
-    page.text
+    page.into_text()
 }
 
 fn events(page: &mut Page) {
@@ -135,42 +135,6 @@ fn process(page: &mut Page, now: &Now) {
 
 fn load(counter: &AtomicU64) -> u64 {
     counter.load(Relaxed)
-}
-
-/// Every label here is a word of ours: none needs escaping.
-#[derive(Default)]
-struct Page {
-    text: String,
-    name: &'static str,
-}
-
-impl Page {
-    fn family(&mut self, name: &'static str, kind: &str, help: &str) {
-        self.name = name;
-        // Writing to a text cannot fail.
-        let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
-    }
-
-    fn suffixed(&mut self, suffix: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
-        let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
-        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
-        let _ = writeln!(self.text, "{}{suffix}{labels} {value}", self.name);
-    }
-
-    fn value(&mut self, labels: &[(&str, &str)], value: impl std::fmt::Display) {
-        self.suffixed("", labels, value);
-    }
-
-    fn known(&mut self, labels: &[(&str, &str)], value: Option<u64>) {
-        if let Some(value) = value {
-            self.value(labels, value);
-        }
-    }
-
-    fn one(&mut self, name: &'static str, kind: &str, help: &str, value: impl std::fmt::Display) {
-        self.family(name, kind, help);
-        self.value(&[], value);
-    }
 }
 
 #[cfg(test)]
