@@ -190,13 +190,25 @@ fn an_absent_camera_is_one_warning_and_the_agent_lives_on() {
 }
 
 #[test]
+fn signals_that_come_while_the_agent_starts_do_not_end_it_half_way() {
+    let dir = TempDir::new().unwrap();
+    let config = config_with(&dir, |text| text);
+    let mut agent = Running::start(Command::new(AGENT).args(["run", "--config", &config]));
+    agent.wait_for_log("model loaded", Duration::from_secs(60));
+    agent.signal("-HUP");
+    let (status, _) = agent.terminate();
+    assert!(status.success(), "{status}: {}", agent.log());
+    assert!(agent.log().contains("lpr-agent has stopped"), "{}", agent.log());
+}
+
+#[test]
 fn an_absent_server_is_said_and_events_are_kept_for_it() {
     let dir = TempDir::new().unwrap();
     let config = config_with(&dir, |text| text.replace("seconds=1;fps=2", "seconds=4;fps=5;vehicles=2"));
     let mut agent = Running::start(Command::new(AGENT).args(["run", "--config", &config, "--until-drained"]));
     agent.wait_for_log("http://127.0.0.1", Duration::from_secs(60));
     let (status, took) = agent.terminate();
-    assert!(status.success());
+    assert!(status.success(), "{status}: {}", agent.log());
     assert!(took < Duration::from_secs(10), "{took:?}: {}", agent.log());
     assert!(!agent.log().contains("panicked"));
 }

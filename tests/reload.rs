@@ -27,19 +27,15 @@ fn a_changed_configuration_holds_at_once_where_it_can() {
     fs::write(&path, &text).unwrap();
     let mut agent = Running::start(Command::new(AGENT).args(["run", "--config"]).arg(&path));
     agent.wait_for_log("lpr-agent is running", PATIENCE);
-    let hang_up = |agent: &Running| {
-        let pid = agent.child.id().to_string();
-        assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
-    };
 
     fs::write(&path, text.replace("threads = 1", "treads = 1")).unwrap();
-    hang_up(&agent);
+    agent.signal("-HUP");
     let log = agent.wait_for_log("is not taken up", PATIENCE);
     assert!(log.contains("did you mean \"threads\"?"), "{log}");
 
     let changed = text.replace("999", "0").replace("\"info\"", "\"debug\"").replace("threads = 1", "threads = 2");
     fs::write(&path, changed).unwrap();
-    hang_up(&agent);
+    agent.signal("-HUP");
     let log = agent.wait_for_log("models.threads needs a restart", PATIENCE);
     for key in ["camera[1].min_plate_height holds from now on", "log.level holds from now on"] {
         assert!(log.contains(key), "{key} is not in {log}");

@@ -2,10 +2,10 @@
 
 use super::cameras::{Camera, track_settings};
 use crate::config::{AgentConfig, Changes, HealthConfig, load_agent};
-use crate::supervise;
 use crate::telemetry;
 use crate::track::TrackSettings;
 use std::path::PathBuf;
+use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
@@ -39,11 +39,7 @@ impl Live {
     }
 
     /// Reads `path` anew at every SIGHUP, for ever.
-    pub async fn follow(mut self, path: PathBuf) {
-        let mut hangups = match supervise::hangups() {
-            Ok(hangups) => hangups,
-            Err(error) => return warn!(%error, "SIGHUP cannot be heard: a changed configuration needs a restart"),
-        };
+    pub async fn follow(mut self, path: PathBuf, mut hangups: Signal) {
         while hangups.recv().await.is_some() {
             match load_agent(&path, std::env::vars()) {
                 Ok(new) => self.take_up(&new),

@@ -34,6 +34,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime::Runtime;
+use tokio::signal::unix::Signal;
 use tracing::{info, warn};
 
 /// Events that may wait for the media thread; each holds a whole frame in memory.
@@ -57,9 +58,18 @@ pub enum Ending {
     Wedged(String),
 }
 
+/// What signals ask for, heard from the agent's first moment on.
+struct Asked {
+    /// To stop. Capture and health stop with it at once; what they have made still goes its way.
+    stop: Shutdown,
+    /// To read the configuration anew.
+    reload: Signal,
+}
+
 /// A started agent.
 pub struct Agent {
     runtime: Runtime,
+    asked: Asked,
     outbox: Outbox,
     uplink: Uplink,
     /// Stops capture and health; what they have made still goes its way.
@@ -82,11 +92,12 @@ impl Agent {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let started = clock.monotonic();
         let (intake, link) = (Shutdown::default(), Shutdown::default());
+        let runtime = delivery::runtime()?;
+        let asked = heed_signals(&runtime, &intake)?;
         let cameras = Camera::all(&config, &clock, &intake)?;
         let (outbox, store) = open_storage(&config, &clock)?;
         let page = Page::prepare(&config)?;
         let pipeline = load_models(&config)?;
-        let runtime = delivery::runtime()?;
         let uplink = {
             let _guard = runtime.enter();
             start_uplink(&config, &outbox, &store, &clock, &link)?
@@ -139,6 +150,7 @@ impl Agent {
         info!(cameras = workers.len(), server = %config.uplink.server_url, "lpr-agent is running");
         Ok(Agent {
             runtime,
+            asked,
             outbox,
             uplink,
             intake,
@@ -158,6 +170,7 @@ impl Agent {
     pub fn run(self, until_drained: bool, config: &Path) -> Result<Ending, Failure> {
         let Agent {
             runtime,
+            asked,
             outbox,
             uplink,
             intake,
@@ -171,15 +184,7 @@ impl Agent {
             printer,
             live,
         } = self;
-        let reader = runtime.spawn(live.follow(config.to_owned()));
-        let stopper = intake.clone();
-        let stop_on_signal = runtime.spawn(async move {
-            if let Ok(signal) = supervise::stop_signal().await {
-                info!(signal, "stopping");
-            }
-            stopper.trigger();
-        });
-
+        let reader = runtime.spawn(live.follow(config.to_owned(), asked.reload));
         let stats: Vec<_> = workers.iter().map(Worker::stats).collect();
         let sources_ended = wait_for_sources(&workers, &intake, until_drained);
         notify::say("STOPPING=1");
@@ -205,7 +210,7 @@ impl Agent {
             }
             tokio::select! {
                 () = drained(&handle) => {}
-                _ = supervise::stop_signal() => return Ending::Stopped,
+                () = asked.stop.triggered() => return Ending::Stopped,
             }
             match handle.counts().quarantined {
                 0 if stats.iter().any(|stats| stats.snapshot().state == CameraState::Failed) => Ending::SourceFailed,
@@ -213,7 +218,6 @@ impl Agent {
                 count => Ending::OnlyQuarantined(count),
             }
         });
-        stop_on_signal.abort();
         reader.abort();
         link.trigger();
         if runtime.block_on(uplink.task).is_err() {
@@ -228,6 +232,20 @@ impl Agent {
         outbox.close().map_err(|error| Failure::new(Exit::Storage, error))?;
         Ok(care.exit().map_or(ending, Ending::Wedged))
     }
+}
+
+/// Hears signals from now on. The one to stop stops the `intake` too.
+fn heed_signals(runtime: &Runtime, intake: &Shutdown) -> Result<Asked, Failure> {
+    let _guard = runtime.enter();
+    let (signal, reload) = (supervise::stop_signal().map_err(internal)?, supervise::hangups().map_err(internal)?);
+    let stop = Shutdown::default();
+    let stopping = [stop.clone(), intake.clone()];
+    runtime.spawn(async move {
+        let signal = signal.await;
+        info!(signal, "stopping");
+        stopping.iter().for_each(Shutdown::trigger);
+    });
+    Ok(Asked { stop, reload })
 }
 
 fn internal(error: std::io::Error) -> Failure {

@@ -91,14 +91,17 @@ fn run(args: &Args) -> Result<ExitCode, Failure> {
     let (intake, link) = (Shutdown::default(), Shutdown::default());
     let (outbox, store) = open_storage(&config, &shared)?;
     let runtime = delivery::runtime()?;
-    let uplink = {
+    let (signal, uplink) = {
         let _guard = runtime.enter();
-        if args.fast {
+        let signal = supervise::stop_signal()
+            .map_err(|error| Failure::new(Exit::Internal, format!("signals cannot be caught: {error}")))?;
+        let uplink = if args.fast {
             let parts = delivery::parts(&config, &outbox, &store, &shared, &link);
             uplink::start_with(&config.uplink, parts, fast()).map_err(|error| Failure::new(Exit::Config, error))?
         } else {
             start_uplink(&config, &outbox, &store, &shared, &link)?
-        }
+        };
+        (signal, uplink)
     };
     runtime.spawn(note_link(uplink.status.clone(), oracle.clone()));
     let noted = runtime.spawn(note_deliveries(uplink.delivered.resubscribe(), oracle.clone()));
@@ -107,7 +110,7 @@ fn run(args: &Args) -> Result<ExitCode, Failure> {
 
     let stopper = intake.clone();
     runtime.spawn(async move {
-        let _ = supervise::stop_signal().await;
+        signal.await;
         stopper.trigger();
     });
     let makers = make_events(args, &config, &clock, &store, &outbox.handle(), &oracle, &intake)?;

@@ -7,6 +7,9 @@ use crate::domain::{BBox, Frame, Quad};
 use opencv::core::{Mat, Point2f, Rect, Scalar, Size};
 use opencv::imgproc;
 
+/// Rows of pixels that a cell of [`Resampler::luma_grid`] is the mean of, at least, where the frame has them.
+const ROWS_OF_A_CELL: u32 = 10;
+
 /// Why pixels could not be resampled.
 #[derive(Debug, thiserror::Error)]
 pub enum WarpError {
@@ -92,11 +95,17 @@ impl Resampler {
         Ok(&self.out[..pixels])
     }
 
-    /// The brightness (0–255) of `width` × `height` cells that cover the frame, row by row: the mean of each.
+    /// The brightness (0–255) of `width` × `height` cells that cover the frame, row by row: the mean of each. Of a frame
+    /// with more rows than the means need, every second, third, … is taken: most of the cost is the reading of pixels.
     pub fn luma_grid(&mut self, frame: &Frame, width: u32, height: u32, grid: &mut Vec<u8>) -> Result<(), WarpError> {
-        let cells = self.resize(frame, PixelRect::whole(frame), width, height, Filter::Area)?;
+        let size = checked_size(width, height)?;
+        let step = (frame.height() / (height * ROWS_OF_A_CELL)).max(1);
+        let (rows, left) = mat::every_row(frame, step)?;
+        let (pixels, mut out) = mat::of_size(&mut self.out, size)?;
+        imgproc::resize(&Mat::roi(&rows, left)?, &mut out, size, 0.0, 0.0, imgproc::INTER_AREA)?;
+        drop(out);
         grid.clear();
-        grid.extend(cells.chunks_exact(3).map(luma));
+        grid.extend(self.out[..pixels].chunks_exact(3).map(luma));
         Ok(())
     }
 
@@ -167,6 +176,19 @@ mod tests {
         let mut resampler = Resampler::new().unwrap();
         let out = resampler.resize(&frame, PixelRect::whole(&frame), 1, 1, Filter::Area).unwrap();
         assert_eq!(out, [2, 1, 7]);
+    }
+
+    #[test]
+    fn a_grid_of_some_of_the_rows_is_that_of_all_of_them() {
+        let frame = ramp(64, 203);
+        let mut resampler = Resampler::new().unwrap();
+        let all = resampler.resize(&frame, PixelRect::whole(&frame), 8, 4, Filter::Area).unwrap();
+        let all: Vec<u8> = all.chunks_exact(3).map(luma).collect();
+        let mut some = Vec::new();
+        resampler.luma_grid(&frame, 8, 4, &mut some).unwrap();
+        assert_eq!(some.len(), all.len());
+        // Of every five rows the first, and not the last three: up to four rows above the middle of what all show.
+        assert!(some.iter().zip(&all).all(|(some, all)| some.abs_diff(*all) <= 3), "{some:?} {all:?}");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::{cameras, sweep, watch};
 use crate::clock::SystemClock;
 use crate::config::{ServerConfig, load_server};
 use crate::exit::{Exit, Failure};
-use crate::supervise::notify;
+use crate::supervise::{self, notify};
 use jiff::tz::TimeZone;
 use rustix::fs::{FlockOperation, Mode, flock};
 use std::fs::{self, File};
@@ -23,7 +23,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// Requests under way may take so long to end once we are told to stop.
 const GRACE: Duration = Duration::from_secs(5);
@@ -152,7 +151,8 @@ fn open_store(data_dir: &Path) -> Result<Store, Failure> {
 }
 
 async fn run(app: Arc<App>, listen: SocketAddr, certificates: Option<Arc<Certificates>>) -> Result<(), Failure> {
-    let stop = stop_signal()?;
+    let stop = supervise::stop_signal()
+        .map_err(|error| Failure::new(Exit::Internal, format!("signals cannot be caught: {error}")))?;
     let webhook = watch::Webhook::open(&app.config.webhook).map_err(|error| Failure::new(Exit::Config, error))?;
     cameras::load(&app).await.map_err(|error| Failure::new(Exit::Storage, error))?;
     let listener = TcpListener::bind(listen).await.map_err(|error| cannot_listen(listen, &error))?;
@@ -221,17 +221,4 @@ fn cannot_listen(listen: SocketAddr, error: &io::Error) -> Failure {
         _ => "choose another with --listen ADDR:PORT",
     };
     Failure::new(Exit::Listen, format!("cannot listen on {listen}: {error}; {remedy}"))
-}
-
-/// Resolves at the first SIGTERM or SIGINT.
-fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
-    let failed = |error: io::Error| Failure::new(Exit::Internal, format!("signals cannot be caught: {error}"));
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
 }

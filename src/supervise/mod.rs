@@ -6,15 +6,16 @@ mod guard;
 mod ladder;
 pub mod notify;
 mod pulse;
+mod signals;
 
 pub use exits::{ExitLog, Exited};
 pub use guard::{Guard, Order, Seen, Word};
 pub use ladder::{Allowance, Budget, Ladder, Rung};
 pub use pulse::{Beats, Progress, Pulse};
+pub use signals::{hangups, stop_signal};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 /// Tells every thread and task to stop. Clones share the signal; it cannot be taken back.
@@ -56,21 +57,6 @@ impl Shutdown {
         // The sender lives as long as `self`, so waiting cannot fail.
         let _ = receiver.wait_for(|stop| *stop).await;
     }
-}
-
-/// Waits for SIGTERM or SIGINT and names it.
-pub async fn stop_signal() -> std::io::Result<&'static str> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
-    })
-}
-
-/// Every SIGHUP from now on: the configuration is to be read anew.
-pub fn hangups() -> std::io::Result<tokio::signal::unix::Signal> {
-    signal(SignalKind::hangup())
 }
 
 /// Starts an OS thread whose name shows in `top -H` and in a core dump.

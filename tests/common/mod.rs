@@ -93,11 +93,16 @@ impl Running {
         })
     }
 
+    /// Sends it a signal, such as `-HUP`.
+    pub fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+
     /// SIGTERM, and how long it took to end.
     pub fn terminate(&mut self) -> (std::process::ExitStatus, Duration) {
         let begun = Instant::now();
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.signal("-TERM");
         let status = self.wait(Duration::from_secs(30));
         (status, begun.elapsed())
     }

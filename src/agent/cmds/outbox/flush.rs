@@ -32,6 +32,7 @@ pub(super) fn flush(config: &AgentConfig) -> Result<ExitCode, Failure> {
     let handle = outbox.handle();
     let stop = Shutdown::default();
     let drained = runtime.block_on(async {
+        let stopped = supervise::stop_signal().map_err(internal)?;
         let uplink = uplink::start(
             &config.uplink,
             uplink::Parts {
@@ -50,7 +51,7 @@ pub(super) fn flush(config: &AgentConfig) -> Result<ExitCode, Failure> {
         let file = tokio::spawn(file);
         let drained = tokio::select! {
             () = until_empty(&handle, &status) => true,
-            _ = supervise::stop_signal() => false,
+            _ = stopped => false,
         };
         stop.trigger();
         let _ = uplink.task.await;
