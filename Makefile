@@ -43,14 +43,12 @@ demo: build
 demo-stop:
 	@scripts/demo_stop.sh
 
-# The last line proves that server, outbox and uplink need neither OpenCV nor ONNX Runtime, and has the tests that kill
-# the programs. The tests with browsers and with other peers run once, above.
+# With the tests that kill the programs. Many tests wait for the most part (for browsers, time-outs, restarts): four at a time.
+# That server, outbox and uplink need neither OpenCV nor ONNX Runtime is held by `make lint`.
 test: setup-test
-	cargo build --locked
+	cargo build --locked --features kill-points
 	@scripts/models.sh target/debug/lpr-agent cct-xs-v2 plate-ocr-trial yolov8n >/dev/null
-	cargo test --locked
-	cargo test --locked --no-default-features --features server,uplink,kill-points --lib --bins --test architecture \
-		--test delivery --test faults --test outbox_cli --test server_delivery
+	RUST_TEST_THREADS=4 cargo test --locked --features kill-points
 
 # The proof that no event is lost silently or applied twice, at length; writes target/faults-report.md.
 LPR_FAULT_ROUNDS ?= 200

@@ -116,7 +116,18 @@ impl Row {
     }
 }
 
-fn look(pipeline: &mut Pipeline, photos: &[Photo], name: &str, spoil: impl Fn(&Photo) -> Frame) {
+fn pipeline() -> Pipeline {
+    let config = ModelsConfig {
+        dir: common::models_dir(),
+        vehicle: "none".into(),
+        ocr: "ppocr-v6".into(),
+        threads: 1,
+        ..ModelsConfig::default()
+    };
+    Pipeline::load(&config).unwrap()
+}
+
+fn look(pipeline: &mut Pipeline, photos: &[Photo], name: &str, spoil: impl Fn(&Photo) -> Frame) -> Row {
     let mut row = Row::default();
     for photo in photos {
         let reading = pipeline.read(&spoil(photo)).unwrap();
@@ -138,21 +149,33 @@ fn look(pipeline: &mut Pipeline, photos: &[Photo], name: &str, spoil: impl Fn(&P
         at(0.75),
         at(0.98)
     );
+    row
+}
+
+#[test]
+fn a_photo_is_called_blurred_where_it_was_made_so_and_not_as_it_is() {
+    let Some(photos) = photos() else { return };
+    let mut pipeline = pipeline();
+    let good = look(&mut pipeline, &photos, "as it is", |photo| photo.frame.clone());
+    assert_eq!((good.counted, good.reasons.len()), (good.found, 0), "a good photo is refused: {good:?}");
+    assert!(good.found as usize >= photos.len() * 9 / 10, "{good:?}");
+
+    let (mut blurred, mut refused) = (0, 0);
+    for share in [0.2, 0.35] {
+        let row = look(&mut pipeline, &photos, &format!("unfocused by {share}"), |photo| unfocused(photo, share));
+        blurred += row.reasons.get("Blurred").copied().unwrap_or(0);
+        refused += row.reasons.values().sum::<u32>();
+    }
+    assert!(blurred >= 4, "only {blurred} plates are called blurred");
+    assert!(blurred * 4 >= refused * 3, "blurred are {blurred} of {refused} that were refused");
 }
 
 #[test]
 #[ignore = "takes some minutes; for whoever changes the thresholds"]
 fn the_table_of_spoilt_photos() {
     let Some(photos) = photos() else { return };
-    let config = ModelsConfig {
-        dir: common::models_dir(),
-        vehicle: "none".into(),
-        ocr: "ppocr-v6".into(),
-        threads: 1,
-        ..ModelsConfig::default()
-    };
-    let mut pipeline = Pipeline::load(&config).unwrap();
-    let mut row = |name: &str, spoil: &dyn Fn(&Photo) -> Frame| look(&mut pipeline, &photos, name, spoil);
+    let mut pipeline = pipeline();
+    let mut row = |name: &str, spoil: &dyn Fn(&Photo) -> Frame| drop(look(&mut pipeline, &photos, name, spoil));
     row("as it is", &|photo| photo.frame.clone());
     row("moved by 0.4 heights", &|photo| moved(photo, 0.4));
     row("moved by 0.8 heights", &|photo| moved(photo, 0.8));
