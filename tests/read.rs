@@ -113,3 +113,24 @@ fn without_models_it_ends_with_their_exit_code_and_the_remedy() {
     assert!(message.contains("lpr-agent models fetch"), "{message}");
     assert_eq!(message.trim_end().lines().count(), 1, "one clear line: {message}");
 }
+
+#[test]
+fn onnx_runtime_leaves_nothing_in_the_home_of_who_runs_it_for_its_maker_to_fetch() {
+    if !models_are_there() {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let picture = home.path().join("grey.jpg");
+    grey_picture(&picture);
+    let output = Command::new(env!("CARGO_BIN_EXE_lpr-agent"))
+        .args(["read", picture.to_str().unwrap()])
+        .current_dir(root())
+        .env("HOME", home.path())
+        .env_remove("XDG_CACHE_HOME")
+        .env_remove("ORT_DISABLE_TELEMETRY")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let left: Vec<_> = std::fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["grey.jpg"]);
+}

@@ -50,6 +50,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    #[cfg(feature = "vision")]
+    forbid_telemetry();
     lpr::exit::allow_closed_output();
     let result = match Cli::parse().command {
         #[cfg(feature = "vision")]
@@ -74,4 +76,13 @@ fn main() -> ExitCode {
         eprintln!("lpr-agent: {failure}");
         failure.exit.into()
     })
+}
+
+/// ONNX Runtime 1.31 keeps usage data and the machine's identity in ~/.cache/Microsoft and sends them to its maker, whatever
+/// its API is told. Only this variable, which it reads when it is loaded, stops that.
+#[cfg(feature = "vision")]
+#[allow(unsafe_code, reason = "the environment can be changed safely here and nowhere later")]
+fn forbid_telemetry() {
+    // SAFETY: this is the first thing the process does; no other thread reads the environment.
+    unsafe { std::env::set_var("ORT_DISABLE_TELEMETRY", "1") };
 }
