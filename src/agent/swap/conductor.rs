@@ -44,15 +44,8 @@ pub(super) type Speaker = UnboundedSender<Said>;
 impl Conductor {
     /// Does what is asked. Dropped before the new models have taken over, it leaves the old ones in use.
     pub(super) async fn use_model(&self, ask: Ask, speaker: Speaker) {
-        let model = ask.model.clone();
-        let said = match self.change(&ask, &speaker).await {
-            Ok(said) => Said::Taken(said),
-            Err(reason) => {
-                info!(model, "the models in use stay: {reason}");
-                Said::Kept(reason)
-            }
-        };
-        let _ = speaker.send(said);
+        let said = self.change(&ask, &speaker).await;
+        let _ = speaker.send(said.map_or_else(Said::Kept, Said::Taken));
     }
 
     async fn change(&self, ask: &Ask, speaker: &Speaker) -> Result<String, String> {
@@ -66,7 +59,10 @@ impl Conductor {
             self.swap.confirm();
             return Ok(format!("{} is in use", change.new));
         }
-        self.try_out(&change, ask, speaker).await?;
+        if let Err(reason) = self.try_out(&change, ask, speaker).await {
+            info!(model = change.new, "the models in use stay: {reason}");
+            return Err(reason);
+        }
         note(speaker, format!("{change}: taken over; on probation for {} s", ask.probation_s));
         self.outcome(&change).await
     }

@@ -51,7 +51,7 @@ pub fn execute(args: &Args) -> Result<ExitCode, Failure> {
     // Everything that can fail does so before anything is changed.
     rewritten(&args.config, &change, &wanted)?;
     check_writable(&args.config)?;
-    println!("{}", check(&wanted, &config.models)?);
+    println!("{} {}", args.name, check(&wanted, &config.models)?);
     let running = connect(&config)?;
     let holds = if running.is_some() { "" } else { "; no agent runs: it holds from the next start" };
     if let Some(stream) = running {
