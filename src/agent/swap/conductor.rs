@@ -56,6 +56,11 @@ impl Conductor {
         let role = role_of(&in_use, &ask.model).map_err(|error| error.to_string())?;
         let change = Change::of(&in_use, role, &ask.model);
         if change.old == change.new {
+            let stage = self.swap.stage.borrow().clone();
+            if let Stage::Probation(under_way) = stage {
+                note(speaker, format!("{under_way}: on probation"));
+                return self.outcome(&under_way).await;
+            }
             self.swap.confirm();
             return Ok(format!("{} is in use", change.new));
         }

@@ -139,23 +139,20 @@ impl Swap {
 
     /// Begins a trial; it ends with what is given. One at a time.
     fn begin(self: &Arc<Self>, change: &Change) -> Result<Trying, String> {
-        if self.threads.load(Ordering::SeqCst) > 0 {
-            return Err("the thread of an earlier trial has not ended yet; restart the agent if it does not".into());
-        }
         let mut busy = None;
-        self.stage.send_if_modified(|stage| match stage {
-            Stage::Settled | Stage::WentBack(..) => {
-                *stage = Stage::Trial(change.clone());
-                true
-            }
-            Stage::Trial(other) => {
-                busy = Some(format!("another trial is under way: {other}"));
-                false
-            }
-            Stage::Probation(other) => {
-                busy = Some(format!("another change is on probation: {other}"));
-                false
-            }
+        self.stage.send_if_modified(|stage| {
+            busy = match stage {
+                Stage::Trial(other) => Some(format!("another trial is under way: {other}")),
+                Stage::Probation(other) => Some(format!("another change is on probation: {other}")),
+                _ if self.threads.load(Ordering::SeqCst) > 0 => {
+                    Some("the thread of an earlier trial has not ended yet; restart the agent if it does not".into())
+                }
+                Stage::Settled | Stage::WentBack(..) => {
+                    *stage = Stage::Trial(change.clone());
+                    None
+                }
+            };
+            busy.is_none()
         });
         busy.map_or_else(|| Ok(Trying { swap: self.clone(), change: change.clone() }), Err)
     }
