@@ -76,7 +76,7 @@ async fn converse(stream: UnixStream, conductor: Conductor, stop: Shutdown) {
         Stage::Probation(_) => {
             warn!(
                 model,
-                "nobody waits for it any more: it holds until the agent stops, and for good after another `lpr-agent models use {model}`"
+                "nobody waits for its probation any more: it ends with the agent unless `lpr-agent models use {model}` is said again"
             );
         }
         Stage::Settled | Stage::WentBack(..) => {}
