@@ -71,7 +71,8 @@ async fn converse(stream: UnixStream, conductor: Conductor, stop: Shutdown) {
             () = stop.triggered() => return,
         }
     }
-    match &*conductor.swap.stage.borrow() {
+    let stage = conductor.swap.stage.borrow().clone();
+    match stage {
         Stage::Trial(_) => warn!(model, "the trial is called off: nobody waits for it any more"),
         Stage::Probation(_) => {
             warn!(
