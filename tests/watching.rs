@@ -222,7 +222,7 @@ fn a_model_whose_thread_hangs_on_probation_gives_way_to_the_one_before() {
     let before = fs::read_to_string(&config).unwrap();
     let mut running = Running::start(&mut agent(&config));
     running.wait_for_log("lpr-agent is running", PATIENCE);
-    let arguments = ["models", "use", "cct-xs-v2", "--trial", "5", "--config", &config];
+    let arguments = ["models", "use", "cct-xs-v2", "--trial", "5", "--config", config.as_str()];
     let mut using = Running::start(Command::new(AGENT).args(arguments));
     using.wait_for_log("on probation", PATIENCE);
     let Some(held) = Held::hold(running.child.id(), "infer") else { return };
