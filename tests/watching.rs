@@ -215,6 +215,26 @@ fn an_inference_thread_that_hangs_is_replaced_and_frames_are_looked_at_again() {
 }
 
 #[test]
+fn a_model_whose_thread_hangs_on_probation_gives_way_to_the_one_before() {
+    let dir = TempDir::new().unwrap();
+    let road = "sim:seed=1;seconds=3600;fps=5;vehicles=1800";
+    let config = config(dir.path(), road, &absent(), "[pipeline]\nmotion_gate = false\n");
+    let before = fs::read_to_string(&config).unwrap();
+    let mut running = Running::start(&mut agent(&config));
+    running.wait_for_log("lpr-agent is running", PATIENCE);
+    let arguments = ["models", "use", "cct-xs-v2", "--trial", "5", "--config", config.as_str()];
+    let mut using = Running::start(Command::new(AGENT).args(arguments));
+    using.wait_for_log("on probation", PATIENCE);
+    let Some(held) = Held::hold(running.child.id(), "infer") else { return };
+    running.wait_for_log("went back from cct-xs-v2 to ppocr-v6: the inference thread hung", PATIENCE);
+    running.wait_for_log("goes on part=\"infer\"", PATIENCE);
+    assert_eq!(using.wait(PATIENCE).code(), Some(1), "{}", using.log());
+    assert_eq!(fs::read_to_string(&config).unwrap(), before);
+    drop(held);
+    assert!(running.terminate().0.success(), "{}", running.log());
+}
+
+#[test]
 fn an_outbox_that_hangs_ends_the_process_with_a_note_of_it_for_the_next_one() {
     let dir = TempDir::new().unwrap();
     let mut running = Running::start(&mut agent(&config(dir.path(), LIVE, &absent(), "")));

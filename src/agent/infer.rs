@@ -7,6 +7,7 @@ use super::eye::Eye;
 use super::infer_host::InferHost;
 use super::motion::FrameGate;
 use super::page::live::LiveView;
+use super::swap::{InUse, Sample};
 use super::unread::{self, UnreadPicture};
 use crate::capture::Slots;
 use crate::clock::Clock;
@@ -135,7 +136,7 @@ impl Lane {
 /// The thread's state.
 pub struct InferLoop {
     slots: Slots<Frame>,
-    pipeline: Pipeline,
+    models: InUse,
     lanes: Vec<Lane>,
     events: SyncSender<PlateEvent>,
     counters: Arc<Counters>,
@@ -176,7 +177,7 @@ impl InferLoop {
         let (pulse, care) = (host.pulse.clone(), host.care.clone());
         Self {
             slots,
-            pipeline,
+            models: InUse::new(pipeline, host.swap.clone()),
             lanes,
             events,
             counters,
@@ -196,6 +197,7 @@ impl InferLoop {
     pub fn run(mut self) {
         while !self.slots.all_ended() {
             self.pulse.beat();
+            self.models.settle(self.clock.monotonic());
             if let Some((camera, frame)) = self.slots.take_next(PATIENCE) {
                 self.look_at(camera, &frame);
             }
@@ -260,10 +262,9 @@ impl InferLoop {
         }
         self.counters.frames.fetch_add(1, Ordering::Relaxed);
         let begun = self.clock.monotonic();
-        let reading = match lane.tracker {
-            Some(_) => self.pipeline.read_next(frame, &mut lane.lookout),
-            None => self.pipeline.read(frame),
-        };
+        let lookout = lane.tracker.is_some().then_some(&mut lane.lookout);
+        let before = lookout.as_deref().cloned();
+        let reading = self.models.read(frame, lookout);
         let took_ms = self.clock.monotonic().saturating_sub(begun).as_secs_f64() * 1000.0;
         self.rest_until_ms = self.clock.stamp().mono_ms + rest_ms(took_ms, self.care.duty_percent());
         if self.replaced.load(Ordering::SeqCst) {
@@ -285,6 +286,7 @@ impl InferLoop {
             ms = reading.timing.total, age_ms = self.clock.stamp().mono_ms.saturating_sub(frame.captured.mono_ms),
             "frame read"
         );
+        self.models.show(|| Sample::of(frame, before, &lane.settings, &reading, took_ms));
         self.live.offer(camera, frame, &reading.vehicles, &reading.plates);
         match lane.tracker.as_mut() {
             Some(tracker) => {

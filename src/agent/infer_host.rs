@@ -4,10 +4,11 @@
 use super::cameras::Camera;
 use super::care::Care;
 use super::infer::{Counters, InferLoop, Outlets};
+use super::swap::Swap;
 use super::{Exit, Failure};
 use crate::capture::Slots;
 use crate::clock::Clock;
-use crate::config::{AgentConfig, ModelsConfig};
+use crate::config::AgentConfig;
 use crate::domain::Frame;
 use crate::inference::Pipeline;
 use crate::supervise::{self, Pulse};
@@ -17,7 +18,7 @@ use std::thread::JoinHandle;
 
 /// What every inference thread works with.
 pub struct InferHost {
-    pub models: ModelsConfig,
+    pub swap: Arc<Swap>,
     pub frozen_s: f64,
     pub cameras: Vec<Camera>,
     pub slots: Slots<Frame>,
@@ -47,8 +48,8 @@ impl InferHost {
     ) -> Self {
         let counters = Arc::new(Counters::new(cameras.len()));
         let running = Mutex::new(Running { outlets: Some(outlets), thread: None, replaced: Arc::default() });
-        let (models, frozen_s, pulse) = (config.models.clone(), config.health.frozen_s, Pulse::default());
-        Self { models, frozen_s, cameras, slots, counters, care, clock, pulse, running }
+        let (swap, frozen_s, pulse) = (Swap::new(config.models.clone()), config.health.frozen_s, Pulse::default());
+        Self { swap, frozen_s, cameras, slots, counters, care, clock, pulse, running }
     }
 
     fn running(&self) -> MutexGuard<'_, Running> {
@@ -68,10 +69,12 @@ impl InferHost {
         Ok(())
     }
 
-    /// Loads the models anew and starts another thread with them. Takes seconds.
+    /// Loads the proven models anew and starts another thread with them. Takes seconds.
     pub fn rebuild(&self) -> Result<(), Failure> {
-        let pipeline = Pipeline::load(&self.models).map_err(|error| Failure::new(Exit::Models, error))?;
-        self.start(pipeline)
+        let pipeline = Pipeline::load(&self.swap.proven()).map_err(|error| Failure::new(Exit::Models, error))?;
+        self.start(pipeline)?;
+        self.swap.rebuilt();
+        Ok(())
     }
 
     /// Waits for the thread's end; nothing is started any more.

@@ -39,6 +39,8 @@ mod shrink;
 #[cfg(feature = "vision")]
 mod snapshot;
 #[cfg(feature = "vision")]
+mod swap;
+#[cfg(feature = "vision")]
 mod unread;
 
 pub use crate::exit::{Exit, Failure};

@@ -1,10 +1,12 @@
 //! SIGHUP: the configuration is read anew; what can change live does, and what cannot is named.
 
 use super::cameras::{Camera, track_settings};
+use super::swap::Swap;
 use crate::config::{AgentConfig, Changes, HealthConfig, load_agent};
 use crate::telemetry;
 use crate::track::TrackSettings;
 use std::path::PathBuf;
+use std::sync::Arc;
 use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -17,15 +19,18 @@ pub struct Live {
     tracks: Vec<watch::Sender<TrackSettings>>,
     health: watch::Sender<HealthConfig>,
     hours: watch::Sender<Vec<Vec<String>>>,
+    /// Knows which models are in use.
+    swap: Arc<Swap>,
 }
 
 impl Live {
-    pub fn new(config: &AgentConfig, cameras: &[Camera]) -> Self {
+    pub fn new(config: &AgentConfig, cameras: &[Camera], swap: Arc<Swap>) -> Self {
         Self {
             config: config.clone(),
             tracks: cameras.iter().map(|camera| camera.wanted.clone()).collect(),
             health: watch::Sender::new(config.health.clone()),
             hours: watch::Sender::new(hours(config)),
+            swap,
         }
     }
 
@@ -53,6 +58,7 @@ impl Live {
     }
 
     fn take_up(&mut self, new: &AgentConfig) {
+        self.config.models = self.swap.in_use();
         let Changes { now, live, restart } = Changes::between(&self.config, new);
         if let Err(error) = telemetry::set_level(&now.log.level) {
             warn!(%error, "the log's level stays");
@@ -70,7 +76,11 @@ impl Live {
             info!("configuration read anew: {key} holds from now on");
         }
         for key in restart {
-            warn!("configuration read anew: {key} needs a restart (systemctl restart lpr-agent)");
+            let other_way = match key.as_str() {
+                "models.vehicle" | "models.plate" | "models.ocr" => "; or, without one: lpr-agent models use NAME",
+                _ => "",
+            };
+            warn!("configuration read anew: {key} needs a restart (systemctl restart lpr-agent){other_way}");
         }
     }
 }

@@ -18,6 +18,12 @@ pub fn replace(target: &Path, text: &str, like: &Metadata) -> io::Result<()> {
     sync_folder(target)
 }
 
+/// The new text in place of the old, with the old one's rights; a link stays a link.
+pub fn rewrite(path: &Path, text: &str) -> io::Result<()> {
+    let path = fs::canonicalize(path)?;
+    replace(&path, text, &fs::metadata(&path)?)
+}
+
 fn write(path: &Path, text: &str, like: &Metadata) -> io::Result<()> {
     let mut file = File::create(path)?;
     file.set_permissions(like.permissions())?;

@@ -5,6 +5,7 @@ use super::cameras::Watched;
 use super::eye;
 use super::page::snapshot::newest;
 use super::snapshot::Vitals;
+use super::swap::Swap;
 use crate::capture::CameraState;
 use crate::config::{AgentConfig, HealthConfig};
 use crate::domain::{CameraKey, HealthReport, HealthStatus};
@@ -33,6 +34,7 @@ pub struct Reporter {
     pub max_bytes: u64,
     pub data_dir: PathBuf,
     pub vitals: Vitals,
+    pub swap: Arc<Swap>,
     /// Always the newest report of every component.
     pub latest: watch::Sender<Arc<Vec<HealthReport>>>,
 }
@@ -67,10 +69,11 @@ impl Reporter {
         config: &AgentConfig,
         health: watch::Receiver<HealthConfig>,
         vitals: Vitals,
+        swap: Arc<Swap>,
         latest: watch::Sender<Arc<Vec<HealthReport>>>,
     ) -> Self {
         let (max_bytes, data_dir) = (config.outbox.max_bytes, config.data_dir.clone());
-        Self { config: health, max_bytes, data_dir, vitals, latest }
+        Self { config: health, max_bytes, data_dir, vitals, swap, latest }
     }
 
     /// Reports until `stop`: first after a second, so that a new installation shows life at once.
@@ -155,6 +158,7 @@ impl Reporter {
             duty_percent: self.vitals.care.duty_percent(),
             left_for_heat: counters.cameras.iter().map(|camera| camera.left_for_heat.load(Relaxed)).sum(),
             hanging: self.vitals.care.hanging(),
+            models: self.swap.note(),
         };
         (before.frames, before.failed_frames, before.dropped_events) = (frames, failed_frames, dropped);
         let counts = self.vitals.outbox.counts();

@@ -15,6 +15,7 @@ use super::page::{Page, Sources, Subject};
 use super::reload::Live;
 use super::reports::Reporter;
 use super::snapshot::Vitals;
+use super::swap::{self, Conductor};
 use super::unread::{self, UnreadPicture};
 use super::{Exit, Failure};
 use crate::capture::{CameraState, Slots, Worker};
@@ -121,12 +122,19 @@ impl Agent {
         let (unread, unread_keeper) = keep_unread(&config)?.unzip();
         let outlets = Outlets { events, unread, link: link_status.clone(), live: page.live.clone() };
         let care = Arc::<Care>::default();
-        let live = Live::new(&config, &cameras);
         let rests = cameras.iter().map(|camera| camera.options.rest.clone()).collect();
-        runtime.spawn(hours::keep(live.hours(), rests, clock.clone()));
         let infer = InferHost::new(&config, cameras, slots, care.clone(), outlets, clock.clone());
         let (counters, infer) = (infer.counters.clone(), Arc::new(infer));
+        let live = Live::new(&config, &infer.cameras, infer.swap.clone());
+        runtime.spawn(hours::keep(live.hours(), rests, clock.clone()));
         infer.start(pipeline)?;
+        let conductor = Conductor {
+            swap: infer.swap.clone(),
+            care: care.clone(),
+            counters: counters.clone(),
+            clock: clock.clone(),
+        };
+        runtime.spawn(swap::listen(config.data_dir.clone(), conductor, intake.clone()));
         notify::say("READY=1\nSTATUS=running");
         let workers = cameras::start(&infer.cameras, &infer.slots)?;
 
@@ -144,7 +152,7 @@ impl Agent {
         let caretaker =
             Caretaker::new(&config, live.health(), vitals.clone(), host, media_pulse, workers.clone(), stop);
         runtime.spawn(caretaker.run());
-        let reporter = Reporter::new(&config, live.health(), vitals.clone(), page.latest.clone());
+        let reporter = Reporter::new(&config, live.health(), vitals.clone(), infer.swap.clone(), page.latest.clone());
         runtime.spawn(reporter.run(intake.clone()));
         page.serve(&runtime, Sources { subjects: infer.cameras.iter().map(Subject::of).collect(), vitals });
         info!(cameras = workers.len(), server = %config.uplink.server_url, "lpr-agent is running");
@@ -192,6 +200,7 @@ impl Agent {
         for worker in workers {
             worker.join();
         }
+        infer.swap.stop();
         if infer.join().is_err() {
             warn!(thread = "infer", "thread ended by a panic");
         }

@@ -33,6 +33,8 @@ pub struct DetectorSample {
     pub left_for_heat: u64,
     /// Parts that hang, and whether they were given up.
     pub hanging: Vec<(String, bool)>,
+    /// What is to be said of the models while others are tried, or after they have failed.
+    pub models: Option<(HealthStatus, String)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -116,7 +118,7 @@ fn detector(sample: &DetectorSample) -> Finding {
         None if sample.duty_percent < 100 => {
             (HealthStatus::Warning, format!("slowed to {} % for the heat", sample.duty_percent))
         }
-        None => (HealthStatus::Healthy, "Reading".into()),
+        None => sample.models.clone().unwrap_or((HealthStatus::Healthy, "Reading".into())),
     };
     let mut details = Map::new();
     put(&mut details, "fps", Some(json!((sample.fps * 10.0).round() / 10.0)));

@@ -15,6 +15,7 @@ mod pipeline;
 mod plates;
 mod reach;
 mod recogniser;
+mod trial;
 
 pub use engine::{Engine, Port, Provider, Signature};
 pub use error::InferenceError;
@@ -24,3 +25,4 @@ pub use manifest::{
 };
 pub use pipeline::{ModelInfo, Pipeline, PipelineInfo};
 pub use reach::{Lookout, Reach};
+pub use trial::{Looked, Objection, Trial};

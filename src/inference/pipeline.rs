@@ -14,9 +14,6 @@ use serde::Serialize;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// The value of `models.vehicle` for no vehicle detector.
-const NONE: &str = "none";
-
 /// All models, ready to read frames. One thread owns it.
 pub struct Pipeline {
     runtime: Runtime,
@@ -50,11 +47,14 @@ pub struct ModelInfo {
 }
 
 impl Pipeline {
+    /// The value of `models.vehicle` for no vehicle detector.
+    pub const NONE: &str = "none";
+
     /// Loads ONNX Runtime and the models. Everything that can be wrong with them is found here, before the first frame.
     pub fn load(config: &ModelsConfig) -> Result<Self, InferenceError> {
         let runtime = Runtime::load(config)?;
         let vehicle = match config.vehicle.as_str() {
-            NONE => None,
+            Self::NONE => None,
             name => Some(DetectorModel::load(&runtime, config, Role::Vehicle, name)?),
         };
         let plate = DetectorModel::load(&runtime, config, Role::Plate, &config.plate)?;

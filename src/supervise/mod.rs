@@ -5,12 +5,14 @@ mod exits;
 mod guard;
 mod ladder;
 pub mod notify;
+mod probation;
 mod pulse;
 mod signals;
 
 pub use exits::{ExitLog, Exited};
 pub use guard::{Guard, Order, Seen, Word};
 pub use ladder::{Allowance, Budget, Ladder, Rung};
+pub use probation::Probation;
 pub use pulse::{Beats, Progress, Pulse};
 pub use signals::{hangups, stop_signal};
 

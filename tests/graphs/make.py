@@ -120,3 +120,22 @@ ctc = f32(1, 6, 5)
 for step, klass in enumerate([1, 1, 0, 2, 0, 3]):
     ctc[0, step, klass] = 9.0
 graph("ctc", [1, 3, 48, "w"], {"text": ctc}, metadata={"character": "A\nB\n7"})
+
+# The plate of yolov8, and a failure at run time where the picture is dark: an index beyond the only element.
+light = [numpy_helper.from_array(np.array(value, np.float32), name) for value, name in ((0.2, "dark"), (1.0, "one"))]
+graph(
+    "fails-in-the-dark",
+    NCHW,
+    {"output0": [1, 5, 84]},
+    metadata={"names": "{0: 'licence'}"},
+    nodes=[
+        helper.make_node("ReduceMean", ["picture"], ["mean"], keepdims=0),
+        helper.make_node("Div", ["mean", "dark"], ["share"]),
+        helper.make_node("Min", ["share", "one"], ["most"]),
+        helper.make_node("Floor", ["most"], ["bright"]),
+        helper.make_node("Sub", ["one", "bright"], ["beyond"]),
+        helper.make_node("Cast", ["beyond"], ["index"], to=TensorProto.INT64),
+        helper.make_node("Gather", ["boxes", "index"], ["output0"], axis=0),
+    ],
+    extra=[*light, numpy_helper.from_array(yolov8[None], "boxes")],
+)

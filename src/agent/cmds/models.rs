@@ -1,6 +1,7 @@
-//! `lpr-agent models`: what is pinned, what is there, and bringing what is missing.
+//! `lpr-agent models`: what is pinned, what is there, bringing what is missing, and using another.
 
 mod inspect;
+mod use_model;
 
 use crate::agent::{Exit, Failure};
 use crate::models::{Entry, ModelsError, Origins, Outcome, Progress, Source, SourceError, State, Store, When, fetch};
@@ -32,6 +33,10 @@ enum Command {
     },
     /// Write the manifest of a foreign ONNX file, guessed from its graph, beside a copy of it
     Inspect(inspect::Args),
+    /// Use another model: checked, tried by a running agent on live frames, and then written into the configuration
+    ///
+    /// Exit 1: the trial or the probation went badly, the models in use stay.
+    Use(use_model::Args),
     /// Check every file against its pin; exit 1 if one is missing or corrupt
     Verify(Folder),
 }
@@ -48,6 +53,7 @@ pub fn execute(args: &Args) -> Result<ExitCode, Failure> {
         Command::List(folder) => list(&Store::open(&folder.dir)?),
         Command::Fetch { folder, names } => fetch_named(&Store::open(&folder.dir)?, names),
         Command::Inspect(args) => inspect::execute(args),
+        Command::Use(args) => use_model::execute(args),
         Command::Verify(folder) => verify(&Store::open(&folder.dir)?),
     }
 }

@@ -2,7 +2,7 @@
 //! configuration.
 
 use crate::agent::edit_config::set_texts;
-use crate::agent::replace_file::{replace, sync_folder};
+use crate::agent::replace_file::{rewrite, sync_folder};
 use crate::agent::{Exit, Failure};
 use crate::config::{AgentConfig, Secret, agent_from, is_plain_to_another_machine};
 use crate::uplink::rest::{Response, RestClient};
@@ -173,10 +173,4 @@ impl Drop for Written {
         // Gone where it has taken its place.
         let _ = fs::remove_file(&self.temporary);
     }
-}
-
-/// The new text in place of the old, with the old one's rights; a link stays a link.
-fn rewrite(path: &Path, text: &str) -> io::Result<()> {
-    let path = fs::canonicalize(path)?;
-    replace(&path, text, &fs::metadata(&path)?)
 }

@@ -22,6 +22,8 @@ mod view;
 mod within;
 
 pub use bundle::{Contents, write as write_bundle};
+#[cfg(feature = "vision")]
+pub(super) use models::{Golden, load as load_models};
 
 use super::owner;
 use crate::clock::{Clock, SystemClock};
