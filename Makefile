@@ -3,6 +3,7 @@
 #   make test
 #   make fuzz [FUZZ_SECONDS=60]                  fuzz/README.md
 #   make faults-long [LPR_FAULT_ROUNDS=200]      docs/faults.md
+#   make soak [SOAK_MINUTES=60]                  docs/soak.md (as root)
 #   make bench [LPR_BENCH_ROWS=100000]           docs/cost.md
 #   make package                                 docs/install.md: .deb files for this machine's Debian, into target/debian
 #   make package-test [SUITE=bookworm|trixie]    installs, upgrades and purges them in a root of their own (as root)
@@ -10,7 +11,7 @@
 # The rest are their parts: setup, setup-test, build, models, lint.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-roots build models demo demo-stop test fuzz faults-long bench lint package package-test cross
+.PHONY: help setup setup-test setup-roots build models demo demo-stop test fuzz faults-long soak bench lint package package-test cross
 
 # The development folder's models, where there is one: nothing to download then.
 ifneq ($(wildcard ../shared/models),)
@@ -20,7 +21,7 @@ endif
 export INPUT PORT
 
 help:
-	@sed -n '1,10s/^# \{0,1\}//p' Makefile
+	@sed -n '1,11s/^# \{0,1\}//p' Makefile
 
 setup:
 	@scripts/rust.sh
@@ -55,6 +56,11 @@ LPR_FAULT_ROUNDS ?= 200
 faults-long:
 	LPR_FAULT_ROUNDS=$(LPR_FAULT_ROUNDS) cargo test --locked --no-default-features --features server,uplink,kill-points \
 		--test faults -- --nocapture
+
+# Cameras, agent and server at length, with faults on purpose: nothing lost, nothing grows.
+SOAK_MINUTES ?= 60
+soak: models setup-test
+	@scripts/soak.sh $(SOAK_MINUTES)
 
 # What reading costs, which needs the models, and what delivery costs, in one run.
 bench: models
