@@ -44,6 +44,7 @@ impl MediaLoop {
         let evidence = self.pictures(event).unwrap_or_else(|failure| {
             // The read is worth more than its picture.
             warn!(camera = %event.camera, event_id = %event.event_id, error = %failure, "event kept without pictures");
+            self.outbox.pictures_refused();
             EvidenceRefs::default()
         });
         self.outbox.submit_blocking(plate_row(event, evidence))

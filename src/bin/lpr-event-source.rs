@@ -241,7 +241,10 @@ impl Maker {
         // As the agent: the read is worth more than its picture.
         let (evidence, frame, crop) = match evidence {
             Ok(evidence) => (evidence, frame, crop),
-            Err(_) => (EvidenceRefs::default(), None, None),
+            Err(_) => {
+                self.outbox.pictures_refused();
+                (EvidenceRefs::default(), None, None)
+            }
         };
         match self.outbox.submit_blocking(plate_row(&event, evidence)) {
             Ok(()) => self.oracle.line(&format!("committed {id} {} {}", hash(frame.as_deref()), hash(crop.as_deref()))),

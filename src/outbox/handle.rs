@@ -136,6 +136,11 @@ impl OutboxHandle {
         done.blocking_recv().map_err(|_| OutboxError::Closed)?.map(drop)
     }
 
+    /// The pictures of an event could not be written: it is submitted without. Counted and reported to the server, as what is given up.
+    pub fn pictures_refused(&self) {
+        self.shared.bare_one();
+    }
+
     fn submission(&self, row: NewRow) -> Change {
         let bytes = self.evidence.bytes(&row.evidence);
         Change::Submit(Box::new(row), bytes)

@@ -42,10 +42,10 @@ impl RoomStep {
 
 /// Events that were not taken, by kind and reason, until that can be written down.
 #[derive(Debug, Default)]
-pub(super) struct Refused(BTreeMap<(EventKind, &'static str), u64>);
+pub(super) struct Refused(BTreeMap<(&'static str, &'static str), u64>);
 
 impl Refused {
-    pub(super) fn add(&mut self, kind: EventKind, reason: &'static str, count: u64) {
+    pub(super) fn add(&mut self, kind: &'static str, reason: &'static str, count: u64) {
         if count > 0 {
             *self.0.entry((kind, reason)).or_default() += count;
         }
@@ -231,7 +231,8 @@ impl Writer {
 
     /// Writes down what was not taken, and reports it to the server, once something can be written again.
     pub(super) fn report_refused(&mut self) {
-        self.state.refused.add(EventKind::Health, "overload", self.shared.take_dropped());
+        self.state.refused.add(EventKind::Health.as_str(), "overload", self.shared.take_dropped());
+        self.state.refused.add("picture", "refused", self.shared.take_bare());
         if self.state.refused.0.is_empty() || self.state.retry_at.is_some() {
             return;
         }
@@ -239,8 +240,7 @@ impl Writer {
         let refused = &self.state.refused.0;
         let written = self.store.transact(|store| {
             refused.iter().try_for_each(|((kind, reason), count)| {
-                let kind = kind.as_str().to_owned();
-                store.report_gap(&Gap { kind, reason, range: None, count: *count }, now)
+                store.report_gap(&Gap { kind: (*kind).to_owned(), reason, range: None, count: *count }, now)
             })
         });
         match written {

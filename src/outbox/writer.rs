@@ -74,6 +74,8 @@ pub(super) struct Shared {
     file: PathBuf,
     /// Health reports dropped since the thread last took note.
     dropped: AtomicU64,
+    /// Events whose pictures could not be written, since then.
+    bare: AtomicU64,
     turns: AtomicU64,
     repairing: AtomicBool,
 }
@@ -87,6 +89,7 @@ impl Shared {
             epoch: Mutex::new(store.epoch()),
             file,
             dropped: AtomicU64::new(0),
+            bare: AtomicU64::new(0),
             turns: AtomicU64::new(0),
             repairing: AtomicBool::new(false),
         }
@@ -130,6 +133,15 @@ impl Shared {
 
     pub(super) fn take_dropped(&self) -> u64 {
         self.dropped.swap(0, Ordering::AcqRel)
+    }
+
+    /// An event came without its pictures.
+    pub(super) fn bare_one(&self) {
+        self.bare.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn take_bare(&self) -> u64 {
+        self.bare.swap(0, Ordering::AcqRel)
     }
 
     pub(super) fn file(&self) -> &Path {
@@ -348,7 +360,7 @@ impl Writer {
     fn failed(&mut self, change: &Change, error: OutboxError) -> OutboxError {
         self.counts.send_modify(|counts| counts.failed += 1);
         if let Change::Submit(row, _) = change {
-            self.state.refused.add(row.kind, "refused", 1);
+            self.state.refused.add(row.kind.as_str(), "refused", 1);
         }
         self.trouble(&error);
         error

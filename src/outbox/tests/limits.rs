@@ -184,6 +184,22 @@ fn health_reports_that_find_no_place_are_dropped_counted_and_reported() {
 }
 
 #[test]
+fn pictures_that_could_not_be_written_are_counted_and_reported_though_their_events_are_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let outbox = open(dir.path()).unwrap();
+    let handle = outbox.handle();
+    for _ in 0..3 {
+        handle.pictures_refused();
+        handle.submit_blocking(row(EventKind::Plate)).unwrap();
+    }
+    outbox.close().unwrap();
+    assert_eq!(number(dir.path(), "SELECT count FROM evicted WHERE kind = 'picture' AND reason = 'refused'"), 3);
+    let outbox = open(dir.path()).unwrap();
+    assert_eq!(gaps(&outbox.handle()), [("picture".into(), "refused".into(), 3)]);
+    assert_eq!(outbox.handle().counts().pending_plates, 3);
+}
+
+#[test]
 fn delivered_rows_are_not_kept_where_nobody_wants_them() {
     let dir = tempfile::tempdir().unwrap();
     let config = OutboxConfig { keep_delivered_h: 0.0, ..OutboxConfig::default() };
