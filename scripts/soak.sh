@@ -1,12 +1,12 @@
 #!/bin/bash
 # soak.sh [MINUTES]: an agent with two cameras, and its server, for so long (60), with faults on purpose (docs/soak.md). Needs
 # root and a release build. Samples, logs, verdict and plot lie in target/soak/TIME; ends with 1 where something did not hold.
-# LPR_SOAK_BIN: the folder of the two programs; LPR_SOAK_DISK_MB: size of the agent's disk (64).
+# SOAK_BIN: the folder of the two programs; SOAK_DISK_MB: size of the agent's disk (64).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 minutes=${1:-60}
-bin=$(realpath "${LPR_SOAK_BIN:-target/release}")
+bin=$(realpath "${SOAK_BIN:-target/release}")
 [[ $(id -u) == 0 ]] || {
     echo "a soak mounts a small disk, which needs root: sudo make soak" >&2
     exit 1
@@ -23,13 +23,18 @@ fi
 run=$PWD/target/soak/$(date -u +%Y%m%d-%H%M%S)
 mkdir -p "$run/data"
 echo "soak: $minutes minutes in $run"
+
 # Processes, ports and mounts of its own: they all end with it, and nothing of the machine is in its way.
 # shellcheck disable=SC2016 # expanded inside
 unshare --mount --net --pid --fork --kill-child --mount-proc bash -euc '
     ip link set lo up
     mount -t tmpfs -o "size=$1m,mode=700" tmpfs "$3/data"
     exec python3 -B scripts/soak/drive.py "$2" "$3" "$4" "$PWD/models"' \
-    soak "${LPR_SOAK_DISK_MB:-64}" "$minutes" "$run" "$bin" 2>&1 | tee "$run/course"
+    soak "${SOAK_DISK_MB:-64}" "$minutes" "$run" "$bin" > >(tee "$run/course") 2>&1 &
+trap 'kill -KILL $!' EXIT
+trap 'exit 143' INT TERM
+wait $!
+trap - EXIT
 
 "$tools/bin/python" -B scripts/soak/plot.py "$run"
 status=0

@@ -50,12 +50,23 @@ class Soak:
         self.agent = parts.Agent(bin, run, models)
         self.server = parts.server(bin, run)
         self.cameras = [
-            parts.camera("rtsp", parts.NORTH_PORT, run / "north", FPS, run),
-            parts.camera("http", parts.SOUTH_PORT, run / "south", FPS, run),
+            parts.camera("rtsp", parts.NORTH_PORT, self.clip(7), FPS, run),
+            parts.camera("http", parts.SOUTH_PORT, self.clip(11), FPS, run),
         ]
         self.hog = parts.Hog(run / "data")
         self.witness = parts.Witness(run / "data/outbox.db", run / "committed")
         self.swap, self.marks = None, []
+
+    def clip(self, seed):
+        """A folder with a minute of frames, rendered by the first soak."""
+        spec = f"seed={seed};seconds=60;fps={FPS};vehicles=16"
+        folder = self.run.parent / "clips" / spec
+        if not folder.exists():
+            rendered = self.agent.call("simulate", spec, "--out", str(folder) + ".begun", limit=900)
+            if rendered.returncode != 0:
+                sys.exit(f"soak: {rendered.stderr}")
+            folder.with_name(folder.name + ".begun").rename(folder)
+        return folder
 
     def disturb(self, now, lasts, what):
         """Gives how it is undone."""
@@ -105,12 +116,13 @@ class Soak:
     # The run.
 
     def start(self):
-        for name, seed in (("north", 7), ("south", 11)):
-            clip = f"seed={seed};seconds=60;fps={FPS};vehicles=16"
-            self.agent.call("simulate", clip, "--out", str(self.run / name), limit=600)
         for part in (*self.cameras, self.server, self.agent):
             part.start()
-        parts.wait_for("the agent's page", 120, self.agent.metrics)
+        until = time.monotonic() + 120
+        while not self.agent.metrics():
+            if not self.agent.lives() or time.monotonic() > until:
+                sys.exit(f"soak: the agent did not start; {self.agent.log} says why")
+            time.sleep(0.2)
 
     def go(self):
         begun = time.monotonic()

@@ -98,6 +98,7 @@ def events(verdict, run, end):
         f"of {len(seen)} events seen in the outbox, {len(gone)} are not at the server, and all of them are counted",
     )
     made(verdict, run, len(plates), counted)
+    pictures(verdict, database, counted)
 
 
 def made(verdict, run, plates, counted):
@@ -113,6 +114,16 @@ def made(verdict, run, plates, counted):
         events <= plates + not_there + dropped,
         f"{events} events made: {plates} at the server, {not_there} given up or refused, {dropped} dropped",
     )
+
+
+def pictures(verdict, database, counted):
+    """A full disk takes pictures before it takes events."""
+    [(bare,)] = parts.rows(
+        database,
+        "SELECT count(*) FROM detections WHERE detection_id NOT IN (SELECT detection_id FROM images WHERE name = 'frame')",
+    )
+    counted = total(counted, lambda kind, _: kind == "picture")
+    verdict.hold(bare <= counted, f"{bare} plates at the server without pictures, {counted} counted as without")
 
 
 def total(counted, wanted):
@@ -157,7 +168,7 @@ def log(verdict, run):
     """What a person would be shown of it: warnings and errors, by their words."""
     text = (run / "agent.log").read_text(encoding="utf-8", errors="replace")
     lines = re.findall(r"(?m)^.*\b(WARN|ERROR)\b\s+(.*)$", text)
-    kinds = collections.Counter((level, re.sub(r"\d+|[0-9a-f-]{36}", "…", words)[:110]) for level, words in lines)
+    kinds = collections.Counter((level, re.split(r" \w+=", words)[0]) for level, words in lines)
     verdict.say(f"{text.count(chr(10))} lines of the agent's log, of them warnings and errors {len(lines)}:")
     for (level, kind), count in kinds.most_common(12):
         verdict.say(f"  {count:4} × {level} {kind}")

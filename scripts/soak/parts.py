@@ -17,17 +17,21 @@ SERVER_PORT, PAGE_PORT, NORTH_PORT, SOUTH_PORT = 8765, 8088, 8554, 8555
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
+def environment(more):
+    """Without what is set here for other programs, which would be configuration."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("LPR_")} | more
+
+
 class Process:
     """A program that can be started again; what it says is added to one file."""
 
-    def __init__(self, command, log, environment=None):
-        self.command, self.log, self.environment = command, log, environment or {}
+    def __init__(self, command, log, more=None):
+        self.command, self.log, self.environment = command, log, more or {}
         self.child, self.starts, self.held = None, 0, False
 
     def start(self):
         with open(self.log, "a", encoding="utf-8") as log:
-            environment = os.environ | self.environment
-            self.child = subprocess.Popen(self.command, stdout=log, stderr=log, env=environment)
+            self.child = subprocess.Popen(self.command, stdout=log, stderr=log, env=environment(self.environment))
         self.starts += 1
 
     def lives(self):
@@ -109,13 +113,13 @@ min_text_confidence = 0.6
 
 [outbox]
 max_bytes = 48000000
-keep_delivered_mb = 8
+keep_delivered_mb = 2
 
 [uplink]
 server_url = "http://127.0.0.1:{SERVER_PORT}"
 
 [health]
-interval_s = 10.0
+interval_s = 2.0
 
 [page]
 listen = "127.0.0.1:{PAGE_PORT}"
@@ -124,7 +128,7 @@ listen = "127.0.0.1:{PAGE_PORT}"
     def call(self, *arguments, limit=120):
         """One of its other commands."""
         command = [self.bin / "lpr-agent", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False, env=environment({}))
 
     def use(self, model, trial_s, probation_s):
         """Another model, on trial in the running agent: it takes as long as it takes."""
@@ -214,11 +218,3 @@ class Hog:
     def free_mb(self):
         room = os.statvfs(self.data)
         return room.f_bavail * room.f_frsize / 1e6
-
-
-def wait_for(what, limit, is_so):
-    until = time.monotonic() + limit
-    while not is_so():
-        if time.monotonic() > until:
-            sys.exit(f"soak: gave up after {limit} s waiting for {what}")
-        time.sleep(0.2)

@@ -29,14 +29,14 @@ def main(run):
     minutes = [sample["s"] / 60 for sample in samples]
 
     def line(axis, key, label=None, scale=1.0):
-        axis.plot(minutes, [None if s[key] is None else s[key] * scale for s in samples], label=label or key, lw=1.2)
+        axis.plot(minutes, [None if s[key] is None else s[key] * scale for s in samples], label=label or key, lw=1.4)
 
     def rate(axis, key, label):
         pairs = list(zip(samples, samples[1:]))
         values = [per_second(one, next_, key) for one, next_ in pairs]
-        axis.plot(minutes[1:], values, label=label, lw=1.2)
+        axis.plot(minutes[1:], values, label=label, lw=1.4)
 
-    figure, axes = plt.subplots(6, 1, figsize=(16, 17), sharex=True)
+    figure, axes = plt.subplots(7, 1, figsize=(18, 18), sharex=True)
     line(axes[0], "agent_rss_mb", "agent, resident")
     line(axes[0], "agent_peak_mb", "agent, the most so far")
     line(axes[0], "server_rss_mb", "server, resident")
@@ -49,8 +49,10 @@ def main(run):
     axes[2].set_ylabel("threads")
     rate(axes[3], "agent_cpu_s", "agent, cores")
     rate(axes[3], "server_cpu_s", "server, cores")
-    rate(axes[3], "looked_at", "frames looked at a second")
     axes[3].set_ylabel("processor")
+    rate(axes[6], "looked_at", "looked at, by the models")
+    axes[6].set_ylabel("frames a second")
+    axes[6].set_xlabel("minutes")
     line(axes[4], "waiting", "waiting")
     line(axes[4], "kept", "delivered and kept")
     line(axes[4], "failed", "could not be written, so far")
@@ -58,12 +60,11 @@ def main(run):
     line(axes[5], "free_mb", "free on the disk")
     line(axes[5], "outbox_bytes", "outbox and pictures", 1e-6)
     axes[5].set_ylabel("disk, MB")
-    axes[5].set_xlabel("minutes")
     for axis in axes:
         axis.set_ylim(bottom=0)
         axis.margins(x=0)
         axis.grid(alpha=0.3)
-        axis.legend(loc="upper left", fontsize=8)
+        axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=9, frameon=False)
         for mark in marks:
             begin = mark["at"] / 60
             if mark["lasts"]:
