@@ -154,7 +154,8 @@ impl Agent {
         runtime.spawn(caretaker.run());
         let reporter = Reporter::new(&config, live.health(), vitals.clone(), infer.swap.clone(), page.latest.clone());
         runtime.spawn(reporter.run(intake.clone()));
-        page.serve(&runtime, Sources { subjects: infer.cameras.iter().map(Subject::of).collect(), vitals });
+        let subjects = infer.cameras.iter().map(Subject::of).collect();
+        page.serve(&runtime, Sources { subjects, vitals, reread: live.reread() });
         info!(cameras = workers.len(), server = %config.uplink.server_url, "lpr-agent is running");
         Ok(Agent {
             runtime,

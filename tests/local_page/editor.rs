@@ -19,10 +19,12 @@ fn set_least(browser: &Browser, value: u32) {
 }
 
 #[test]
-fn a_zone_is_drawn_saved_checked_and_used_after_a_restart() {
+fn a_zone_is_drawn_saved_checked_and_used_at_once_and_after_a_restart() {
     let site = Site::start(|text| text);
     let file = site.dir.path().join("agent.toml");
-    let before = fs::read_to_string(&file).unwrap();
+    // Somebody has changed something else that waits for a restart.
+    let before = fs::read_to_string(&file).unwrap().replace("threads = 1 ", "threads = 2 ");
+    fs::write(&file, &before).unwrap();
     let browser = site.desk("zones");
     browser.wait("the picture", PATIENCE, PICTURE);
     click(&browser, "[data-act=zone]:not(:disabled)");
@@ -50,7 +52,15 @@ fn a_zone_is_drawn_saved_checked_and_used_after_a_restart() {
     browser.screenshot(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/page/local-editor.png"));
     click(&browser, "[data-act=save]:not(:disabled)");
     wait_saved(&browser);
-    assert!(browser.text().contains("reload"), "{}", browser.text());
+    let said = browser.text();
+    assert!(said.contains("It holds from now on.") && !said.contains("reload"), "{said}");
+    assert!(said.contains("wait for a restart") && said.contains("models.threads"), "{said}");
+    browser.screenshot(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/page/local-saved.png"));
+    assert_eq!(site.state()["cameras"][0]["min_plate_height"], 24.0);
+    let log = site.agent.log();
+    for key in ["camera[1].line", "camera[1].min_plate_height", "camera[1].zone"] {
+        assert!(log.contains(&format!("{key} holds from now on")), "{key}: {log}");
+    }
     assert_eq!(browser.console(), Vec::<Value>::new(), "the console is silent");
 
     let after = fs::read_to_string(&file).unwrap();

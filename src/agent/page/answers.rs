@@ -7,6 +7,7 @@ use super::routes::Shared;
 use super::save::SaveError;
 use super::snapshot;
 use crate::agent::metrics::prometheus_text;
+use crate::agent::reload::Taken;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -171,22 +172,28 @@ pub async fn save_areas(
 ) -> Result<Json<Value>, Fault> {
     desk.sources.subjects.get(camera).ok_or_else(Fault::missing)?;
     let areas = wanted.areas.rounded();
-    let snippet = edit::snippet(&areas);
+    let (snippet, reread) = (edit::snippet(&areas), desk.sources.reread.clone());
     let saved = aside(move || {
         let backup = desk.file.save(camera, &areas, &wanted.version, &environment())?;
         tracing::info!(camera, file = %desk.file.path().display(), backup = %backup.display(), "zones changed on the local page");
         Ok::<_, SaveError>((backup, desk.file.said(camera, &environment())?))
     });
-    match saved.await? {
-        Ok((backup, said)) => Ok(Json(json!({
-            "success": true, "backup": backup.display().to_string(), "areas": said.areas, "version": said.version,
-            "then": "reload",
-        }))),
-        Err(error) => {
-            let by_hand = matches!(error, SaveError::ReadOnly { .. } | SaveError::NoFile | SaveError::Edit(_));
-            Err(Fault { snippet: by_hand.then_some(snippet), ..Fault::from(error) })
-        }
-    }
+    let (backup, said) = saved.await?.map_err(|error| {
+        let by_hand = matches!(error, SaveError::ReadOnly { .. } | SaveError::NoFile | SaveError::Edit(_));
+        Fault { snippet: by_hand.then_some(snippet), ..Fault::from(error) }
+    })?;
+    let taken = reread.now().await;
+    let then = match &taken {
+        Ok(taken) if taken.has_areas(camera) => "live",
+        Ok(_) => "restart",
+        Err(_) => "reload",
+    };
+    let fault = taken.as_ref().err().cloned();
+    let Taken { live, restart } = taken.unwrap_or_default();
+    Ok(Json(json!({
+        "success": true, "backup": backup.display().to_string(), "areas": said.areas, "version": said.version,
+        "then": then, "live": live, "restart": restart, "fault": fault,
+    })))
 }
 
 fn environment() -> Vec<(String, String)> {

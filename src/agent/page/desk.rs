@@ -8,6 +8,7 @@ use super::snapshot::{CameraFacts, Facts};
 use super::{listen, routes};
 use crate::agent::cameras::{Camera, Watched};
 use crate::agent::metrics::Snapshot;
+use crate::agent::reload::Reread;
 use crate::agent::snapshot::Vitals;
 use crate::agent::{Exit, Failure};
 use crate::config::{AgentConfig, PageConfig, Secret};
@@ -54,6 +55,8 @@ pub struct Sources {
     /// In the order of the cameras of `vitals`.
     pub subjects: Vec<Subject>,
     pub vitals: Vitals,
+    /// What the page has changed in the configuration is taken up by it.
+    pub reread: Reread,
 }
 
 /// What the routes answer from.
@@ -110,7 +113,7 @@ impl Subject {
 impl Desk {
     /// How everything stands now.
     pub fn facts(&self) -> Facts {
-        let Sources { subjects, vitals } = &self.sources;
+        let Sources { subjects, vitals, .. } = &self.sources;
         let (counters, file) = (&vitals.counters, self.file.path());
         let cameras = vitals.cameras.iter().zip(subjects).enumerate();
         Facts {

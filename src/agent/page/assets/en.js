@@ -71,6 +71,8 @@ export const en = {
   "zones.save": "Save", "zones.undo": "Undo changes", "zones.saved": "Saved.", "zones.backup": "The file as it was is kept at {path}.",
   "zones.snippet": "Copy this into the {n}. [[camera]] of the file, in the place of what it has of these keys",
   "zones.readonly": "{path} cannot be written by this program. Saving shows what to copy into it.",
+  "then.live": "It holds from now on.",
+  "then.restart": "These values of the file wait for a restart (sudo systemctl restart lpr-agent): {keys}",
   "then.reload": "It takes effect when the agent reads its file anew: sudo systemctl reload lpr-agent",
   "refused.read_only": "The file cannot be written", "refused.changed": "The file was changed meanwhile: undo, and draw again",
   "refused.invalid": "This is not valid", "refused.overridden": "The environment sets a value that wins", "refused.other": "It could not be saved",

@@ -71,6 +71,8 @@ export const th = {
   "zones.save": "บันทึก", "zones.undo": "ยกเลิกการแก้ไข", "zones.saved": "บันทึกแล้ว", "zones.backup": "ไฟล์เดิมเก็บไว้ที่ {path}",
   "zones.snippet": "คัดลอกข้อความนี้ไปไว้ใน [[camera]] ลำดับที่ {n} ของไฟล์ แทนค่าเดิมของคีย์เหล่านี้",
   "zones.readonly": "โปรแกรมนี้เขียน {path} ไม่ได้ เมื่อกดบันทึกจะแสดงข้อความที่ต้องคัดลอก",
+  "then.live": "มีผลตั้งแต่บัดนี้",
+  "then.restart": "ค่าเหล่านี้ในไฟล์จะมีผลเมื่อเริ่มโปรแกรมใหม่ (sudo systemctl restart lpr-agent): {keys}",
   "then.reload": "มีผลเมื่อโปรแกรมอ่านไฟล์ใหม่: sudo systemctl reload lpr-agent",
   "refused.read_only": "เขียนไฟล์ไม่ได้", "refused.changed": "ไฟล์ถูกแก้ไขระหว่างนั้น ให้ยกเลิกการแก้ไขแล้ววาดใหม่",
   "refused.invalid": "ค่านี้ใช้ไม่ได้", "refused.overridden": "ตัวแปรสภาพแวดล้อมกำหนดค่านี้ไว้และมีผลเหนือกว่า", "refused.other": "บันทึกไม่สำเร็จ",

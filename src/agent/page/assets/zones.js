@@ -171,7 +171,10 @@ export function zones(main) {
       const answer = await put(`api/cameras/${camera()}/areas`, { areas, version });
       take(answer.areas, answer.version);
       outcome.replaceChildren(h("div", { class: "panel block good" }, h("p", {}, h("b", {}, t("zones.saved"))),
-        h("p", {}, t("zones.backup", { path: answer.backup })), h("p", {}, t(`then.${answer.then}`))));
+        answer.then !== "restart" && h("p", {}, t(`then.${answer.then}`)),
+        answer.fault && h("p", { class: "mono small" }, answer.fault),
+        answer.restart.length > 0 && h("p", {}, t("then.restart", { keys: answer.restart.join(", ") })),
+        h("p", { class: "soft small" }, t("zones.backup", { path: answer.backup }))));
     } catch (refusal) {
       outcome.replaceChildren(refused(refusal));
       save.disabled = false;
