@@ -21,9 +21,10 @@ if [[ ${2:-} != --inside ]]; then
     exec unshare --net bash -euc 'ip link set lo up; exec scripts/suite.sh "$1" scripts/cross-demo.sh "$1" --inside' demo "$suite"
 fi
 
+# The programs take such variables for keys of their configuration.
+unset "${!LPR_@}"
 agent=(qemu-aarch64-static "$demo/root/usr/bin/lpr-agent")
 server=(qemu-aarch64-static "$demo/root/usr/bin/lpr-server")
-file "$demo/root/usr/bin/lpr-agent" 2>/dev/null || true
 "${agent[@]}" --version
 photo=("$demo"/photo.*)
 if [[ ! -f ${photo[0]} ]]; then
