@@ -131,6 +131,7 @@ draw_a_zone() {
     zone='{"kind":"exclude","points":[[0,0],[1,0],[1,0.03],[0,0.03]]}'
     start=$(cursor)
     http 8088 PUT $path "{\"areas\":{\"min_plate_height\":0,\"zones\":[$zone],\"lines\":[]},$version}" | tail -n 1
+    echo
     grep -A 2 '^\[\[camera.zone\]\]' $file || fail "it is not there"
     [[ $(stat --format '%U %G %a' $file) == "$before" ]] || fail "the file is another's now"
     diff $file $file.bak >/dev/null && fail "the file before is not kept"
