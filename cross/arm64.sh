@@ -26,6 +26,8 @@ mkdir -p /usr/lib/$lib /usr/include/$lib
 for from in "$work/tree/lib" "$work/tree/usr/lib"; do
     [[ ! -d $from/$lib ]] || cp -a "$from/$lib/." "/usr/lib/$lib/"
     [[ ! -e $from/ld-linux-aarch64.so.1 ]] || cp -P "$from/ld-linux-aarch64.so.1" /lib/
+    # Some (libarmadillo) lie where x86-64's own would.
+    find "$from" -maxdepth 1 -name 'lib*.so.*' -exec cp -P -t "/usr/lib/$lib" {} +
 done
 cp -a "$work/tree/usr/include/$lib/." "/usr/include/$lib/"
 # Where the alternatives system would have put them.

@@ -79,15 +79,22 @@ installed() {
     lpr-agent models verify --dir /usr/share/lpr-agent/models
 }
 
-records() {
-    exec 3<>/dev/tcp/127.0.0.1/8765 || return 1
-    printf 'GET /api/statistics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' >&3
-    grep -o '"total_detections":[0-9]*' <&3 | cut -d : -f 2
+# http PORT METHOD PATH [BODY]: what a program of this machine answers.
+http() {
+    local body=${4:-}
+    exec 3<>"/dev/tcp/127.0.0.1/$1" || return 1
+    printf '%s %s HTTP/1.1\r\nHost: localhost:%s\r\nConnection: close\r\n' "$2" "$3" "$1" >&3
+    printf 'Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s' "${#body}" "$body" >&3
+    cat <&3
 }
+records() { http 8765 GET /api/statistics | grep -o '"total_detections":[0-9]*' | cut -d : -f 2; }
 some_records() { (($(records 2>/dev/null || echo 0) > ${1:-0})); }
 
 # One line of the configuration is changed, as a technician would.
 configure() { sed -i "s|^source = .*|source = \"$1\"|" /etc/lpr-agent/agent.toml; }
+
+# tells UNIT WORDS: in its own words, as systemctl status shows them.
+tells() { systemctl show --value -p StatusText "$1" | grep "$2" >/dev/null; }
 
 use_services() {
     say "the services: the server runs since it was installed, the agent once it is configured"
@@ -99,12 +106,68 @@ use_services() {
         fail "the agent does not start"
     }
     until_true some_records
-    systemctl show -p ActiveState -p StatusText -p NRestarts lpr-agent lpr-server
+    until_true tells lpr-server 'listening on'
+    until_true tells lpr-agent '1 of 1 cameras up.*link by Socket.IO'
+    systemctl status --no-pager --lines=0 lpr-agent lpr-server | grep -E '●|Active:|Status:'
     for name in lpr-agent lpr-server; do
         stat --format "$name runs as %U" "/proc/$(systemctl show --value -p MainPID $name)"
     done
     systemd-analyze security --no-pager lpr-agent | tail -n 1
     systemd-analyze security --no-pager lpr-server | tail -n 1
+}
+
+since() { journalctl --no-pager --output=cat --after-cursor="$1" -u "$2"; }
+cursor() { journalctl --no-pager --lines=0 --show-cursor | sed -n 's/^-- cursor: //p'; }
+# said CURSOR UNIT WORDS: since then, in its log.
+said() { since "$1" "$2" | grep -- "$3"; }
+
+draw_a_zone() {
+    say "a zone drawn on the agent's page is in the configuration, which the agent itself may not write"
+    local file=/etc/lpr-agent/agent.toml path=/api/cameras/0/areas before start version zone
+    before=$(stat --format '%U %G %a' $file)
+    setpriv --reuid=lpr-agent --regid=lpr-agent --init-groups sh -c ": >>$file || : >/etc/lpr-agent/new" 2>/dev/null &&
+        fail "the agent's user can write in /etc/lpr-agent"
+    version=$(http 8088 GET $path | grep -o '"version":"[^"]*"')
+    zone='{"kind":"exclude","points":[[0,0],[1,0],[1,0.03],[0,0.03]]}'
+    start=$(cursor)
+    http 8088 PUT $path "{\"areas\":{\"min_plate_height\":0,\"zones\":[$zone],\"lines\":[]},$version}" | tail -n 1
+    echo
+    grep -A 2 '^\[\[camera.zone\]\]' $file || fail "it is not there"
+    [[ $(stat --format '%U %G %a' $file) == "$before" ]] || fail "the file is another's now"
+    diff $file $file.bak >/dev/null && fail "the file before is not kept"
+    lpr-agent check-config --config $file
+    systemctl reload lpr-agent
+    until_true said "$start" lpr-agent 'zone holds from now on'
+}
+
+# restarted CURSOR UNIT WORDS: systemd said so of it, and it is at work again.
+restarted() {
+    until_true said "$1" "$2" "$3"
+    until_true said "$1" "$2" 'Scheduled restart job'
+    until_true systemctl --quiet is-active "$2"
+    until_true some_records "$(records)"
+}
+
+survive() {
+    local start
+    say "killed: started again"
+    for name in lpr-server lpr-agent; do
+        start=$(cursor)
+        systemctl kill --kill-whom=main --signal=KILL $name
+        restarted "$start" $name 'status=9/KILL'
+    done
+    say "hung: the watchdog (5 s instead of 60, for this test) ends it, and it is started again"
+    install -D /dev/stdin /run/systemd/system/lpr-agent.service.d/test.conf <<<$'[Service]\nWatchdogSec=5s\nTimeoutAbortSec=2s'
+    systemctl daemon-reload
+    systemctl restart lpr-agent
+    sleep 8
+    systemctl --quiet is-active lpr-agent || fail "it does not say often enough that it works"
+    start=$(cursor)
+    systemctl kill --kill-whom=main --signal=STOP lpr-agent
+    restarted "$start" lpr-agent 'Watchdog timeout'
+    rm -r /run/systemd/system/lpr-agent.service.d
+    systemctl daemon-reload
+    systemctl show -p NRestarts -p StatusText lpr-agent
 }
 
 # Without systemd: as the services run them.
@@ -161,7 +224,13 @@ upgrade() {
 whole() {
     trace >/tmp/before
     installed
-    if [[ -n $booted ]]; then use_services; else use_programs; fi
+    if [[ -n $booted ]]; then
+        use_services
+        draw_a_zone
+        survive
+    else
+        use_programs
+    fi
     upgrade
     say "remove keeps data and configuration"
     kept >/tmp/kept

@@ -4,14 +4,14 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # In tenths, as --threshold has it.
-declare -A limit=([lpr-agent]=20 [lpr-server]=15)
+declare -A limit=([lpr-agent]=20 [lpr-agent-zones@]=15 [lpr-server]=15)
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-for name in lpr-agent lpr-server; do
+for name in lpr-agent lpr-agent-zones@ lpr-server; do
     unit=$work/$name.service
     # The program need not be installed here.
-    sed "s|^ExecStart=/usr/bin/$name |ExecStart=/bin/true |" "systemd/$name.service" >"$unit"
+    sed "s|^ExecStart=/usr/bin/lpr-[a-z]* |ExecStart=/bin/true |" "systemd/$name.service" >"$unit"
     # Debian 12's systemd does not know these two, which the units say; anything else that it does not understand is a fault.
     said=$(systemd-analyze verify --man=no "$unit" 2>&1 | grep "$name" |
         grep -v "Unknown key.*'\(RestartSteps\|RestartMaxDelaySec\)'" || true)

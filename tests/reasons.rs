@@ -19,15 +19,15 @@ struct Photo {
     text: String,
 }
 
-/// Every fourth photo of a Latin plate; `None`, loudly, where they are missing.
-fn photos() -> Option<Vec<Photo>> {
+/// Every so many photos of a Latin plate one; `None`, loudly, where they are missing.
+fn photos(every: usize) -> Option<Vec<Photo>> {
     let data = std::env::var_os("LPR_TEST_DATA")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
     let Ok(truth) = std::fs::read_to_string(data.join("truth.csv")) else {
         eprintln!("\n*** SKIPPED: no photos in {}; name their folder with LPR_TEST_DATA ***\n", data.display());
         return None;
     };
-    let lines = truth.lines().skip(1).filter(|line| !line.starts_with("th/")).step_by(4);
+    let lines = truth.lines().skip(1).filter(|line| !line.starts_with("th/")).step_by(every);
     let photo = |line: &str| {
         let cells: Vec<&str> = line.split(',').collect();
         let picture = decode_file(&data.join(cells[0])).unwrap();
@@ -154,7 +154,7 @@ fn look(pipeline: &mut Pipeline, photos: &[Photo], name: &str, spoil: impl Fn(&P
 
 #[test]
 fn a_photo_is_called_blurred_where_it_was_made_so_and_not_as_it_is() {
-    let Some(photos) = photos() else { return };
+    let Some(photos) = photos(8) else { return };
     let mut pipeline = pipeline();
     let good = look(&mut pipeline, &photos, "as it is", |photo| photo.frame.clone());
     assert_eq!((good.counted, good.reasons.len()), (good.found, 0), "a good photo is refused: {good:?}");
@@ -166,14 +166,14 @@ fn a_photo_is_called_blurred_where_it_was_made_so_and_not_as_it_is() {
         blurred += row.reasons.get("Blurred").copied().unwrap_or(0);
         refused += row.reasons.values().sum::<u32>();
     }
-    assert!(blurred >= 4, "only {blurred} plates are called blurred");
+    assert!(blurred >= 2, "only {blurred} plates are called blurred");
     assert!(blurred * 4 >= refused * 3, "blurred are {blurred} of {refused} that were refused");
 }
 
 #[test]
 #[ignore = "takes some minutes; for whoever changes the thresholds"]
 fn the_table_of_spoilt_photos() {
-    let Some(photos) = photos() else { return };
+    let Some(photos) = photos(4) else { return };
     let mut pipeline = pipeline();
     let mut row = |name: &str, spoil: &dyn Fn(&Photo) -> Frame| drop(look(&mut pipeline, &photos, name, spoil));
     row("as it is", &|photo| photo.frame.clone());

@@ -28,7 +28,7 @@ use crate::outbox::Outbox;
 use crate::supervise::{self, Pulse, Shutdown, notify};
 use crate::uplink::{self, Uplink};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -89,7 +89,7 @@ pub struct Agent {
 
 impl Agent {
     /// Starts everything. Cameras and server may be absent: the agent waits for them. Storage, models and files may not.
-    pub fn start(config: AgentConfig) -> Result<Agent, Failure> {
+    pub fn start(config: AgentConfig, zones_socket: Option<PathBuf>) -> Result<Agent, Failure> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let started = clock.monotonic();
         let (intake, link) = (Shutdown::default(), Shutdown::default());
@@ -97,7 +97,7 @@ impl Agent {
         let asked = heed_signals(&runtime, &intake)?;
         let cameras = Camera::all(&config, &clock, &intake)?;
         let (outbox, store) = open_storage(&config, &clock)?;
-        let page = Page::prepare(&config)?;
+        let page = Page::prepare(&config, zones_socket)?;
         let pipeline = load_models(&config)?;
         let uplink = {
             let _guard = runtime.enter();

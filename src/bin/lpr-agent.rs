@@ -44,6 +44,9 @@ enum Command {
     Outbox(cmds::outbox::Args),
     /// Try every call and event of a server
     TestServer(cmds::test_server::Args),
+    /// Change a camera's zones, as the page asks for by a socket
+    #[command(hide = true)]
+    WriteZones(cmds::write_zones::Args),
     /// Write the manual pages and shell completions
     #[command(hide = true)]
     Manual(manual::Args),
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Command::Simulate(args) => cmds::simulate::execute(&args),
         Command::Outbox(args) => cmds::outbox::execute(&args),
         Command::TestServer(args) => cmds::test_server::execute(&args),
+        Command::WriteZones(args) => cmds::write_zones::execute(&args),
         Command::Manual(args) => manual::execute(&args, Cli::command()).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|failure: Failure| {

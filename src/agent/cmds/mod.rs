@@ -16,3 +16,4 @@ pub mod run;
 #[cfg(feature = "vision")]
 pub mod simulate;
 pub mod test_server;
+pub mod write_zones;

@@ -16,7 +16,7 @@ use crate::domain::HealthReport;
 use crate::media::UnreadStore;
 use crate::track::TrackSettings;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use tokio::runtime::Runtime;
@@ -71,8 +71,8 @@ pub(super) struct Desk {
 }
 
 impl Page {
-    /// Reads the token. With the page off, nothing is kept for it.
-    pub fn prepare(config: &AgentConfig) -> Result<Self, Failure> {
+    /// Reads the token. With the page off, nothing is kept for it. `zones_socket`: `lpr-agent run --zones-socket`.
+    pub fn prepare(config: &AgentConfig, zones_socket: Option<PathBuf>) -> Result<Self, Failure> {
         let address = config.page.address();
         let token = token(&config.page).map_err(|message| Failure::new(Exit::Config, message))?;
         Ok(Self {
@@ -81,7 +81,7 @@ impl Page {
             latest: watch::Sender::default(),
             address,
             access: Access::new(token.as_ref(), config.page.hosts.clone()),
-            file: ConfigFile::at(&config.file),
+            file: ConfigFile::at(&config.file).written_through(zones_socket),
             unread: UnreadStore::at(&config.data_dir, config.evidence.unread_pictures),
         })
     }

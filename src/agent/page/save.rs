@@ -2,6 +2,7 @@
 //! all.
 
 use super::edit::{self, Areas, EditError};
+use super::writer::{self, Order};
 use crate::agent::replace_file::replace;
 use crate::config::{ConfigError, agent_from};
 use rustix::fs::{Access, access};
@@ -14,6 +15,8 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone)]
 pub struct ConfigFile {
     path: PathBuf,
+    /// Socket of who writes it where we may not.
+    writer: Option<PathBuf>,
 }
 
 /// What the file says of one camera.
@@ -46,7 +49,12 @@ pub enum SaveError {
 impl ConfigFile {
     /// The file at `path`; an empty one stands for none.
     pub fn at(path: &Path) -> Self {
-        Self { path: path.to_owned() }
+        Self { path: path.to_owned(), writer: None }
+    }
+
+    /// The same, changed through `socket` where its folder cannot be written.
+    pub fn written_through(self, socket: Option<PathBuf>) -> Self {
+        Self { writer: socket, ..self }
     }
 
     pub fn path(&self) -> &Path {
@@ -63,6 +71,11 @@ impl ConfigFile {
 
     /// Could a change be written, as far as can be told beforehand?
     pub fn is_writable(&self) -> bool {
+        let may_ask = |socket: &PathBuf| access(socket, Access::WRITE_OK).is_ok();
+        self.is_ours() || self.writer.as_ref().is_some_and(may_ask)
+    }
+
+    fn is_ours(&self) -> bool {
         let Ok(path) = self.path.canonicalize() else { return false };
         path.parent().is_some_and(|folder| access(folder, Access::WRITE_OK).is_ok())
     }
@@ -89,7 +102,14 @@ impl ConfigFile {
         if agent_from(&changed, &origin, env.iter().cloned())? != wanted {
             return Err(SaveError::Overridden { camera: camera + 1 });
         }
-        self.replace(&text, &changed).map_err(|source| SaveError::ReadOnly { path: self.path.clone(), source })
+        let saved = match &self.writer {
+            Some(socket) if !self.is_ours() => {
+                let order = Order { camera, areas: areas.clone(), version: version.to_owned() };
+                writer::ask(socket, &order)
+            }
+            _ => self.replace(&text, &changed),
+        };
+        saved.map_err(|source| SaveError::ReadOnly { path: self.path.clone(), source })
     }
 
     fn text(&self) -> Result<(String, String), SaveError> {
