@@ -88,7 +88,9 @@ class Agent(Process):
         self.config = run / "agent.toml"
         # As systemd/lpr-agent.service has it.
         super().__init__(
-            [bin / "lpr-agent", "run", "--config", self.config], run / "agent.log", {"MALLOC_ARENA_MAX": "2"}
+            [bin / "lpr-agent", "run", "--config", self.config],
+            run / "agent.log",
+            {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "1048576"},
         )
         self.config.write_text(self.configuration(), encoding="utf-8")
 
