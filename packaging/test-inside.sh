@@ -176,7 +176,7 @@ use_programs() {
     install -d -m 700 -o lpr-agent -g lpr-agent /var/lib/lpr-agent
     install -d -m 700 /var/lib/private/lpr-server
     ln -sfn private/lpr-server /var/lib/lpr-server
-    lpr-agent simulate 'seed=7;seconds=1;fps=2;vehicles=4;layout=mixed' --out /tmp/road
+    lpr-agent simulate 'seed=7;seconds=1;fps=2;vehicles=2;layout=mixed' --out /tmp/road
     chmod -R a+rX /tmp/road
     configure /tmp/road/frame_000001.jpg
     lpr-server serve --config /etc/lpr-server/server.toml 2>/tmp/server.log &
