@@ -176,7 +176,7 @@ use_programs() {
     install -d -m 700 -o lpr-agent -g lpr-agent /var/lib/lpr-agent
     install -d -m 700 /var/lib/private/lpr-server
     ln -sfn private/lpr-server /var/lib/lpr-server
-    lpr-agent simulate 'seed=7;seconds=1;fps=2;vehicles=4;layout=mixed' --out /tmp/road
+    lpr-agent simulate 'seed=7;seconds=1;fps=2;vehicles=2;layout=mixed' --out /tmp/road
     chmod -R a+rX /tmp/road
     configure /tmp/road/frame_000001.jpg
     lpr-server serve --config /etc/lpr-server/server.toml 2>/tmp/server.log &
@@ -202,8 +202,9 @@ upgrade() {
     say "upgrade keeps data and configuration"
     printf 'secret\n' >/etc/lpr-agent/token
     kept running >/tmp/kept
-    local before=0 pids=
+    local before=0 pids='' start
     if [[ -n $booted ]]; then
+        start=$(cursor)
         before=$(records)
         pids=$(systemctl show -p MainPID lpr-agent lpr-server)
     fi
@@ -216,7 +217,9 @@ upgrade() {
     [[ $pids != "$(systemctl show -p MainPID lpr-agent lpr-server)" ]] || fail "the services were not restarted"
     until_true some_records "$before"
     # A clean end is no failure to systemd.
-    ! journalctl --no-pager -u lpr-agent -u lpr-server | grep 'Failed with result' || fail "a service ended badly"
+    for name in lpr-agent lpr-server; do
+        ! said "$start" $name 'Failed with result' || fail "$name ended badly"
+    done
     echo "records: $before before, $(records) after"
     systemctl stop lpr-agent lpr-server
 }

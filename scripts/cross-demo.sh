@@ -28,7 +28,7 @@ server=(qemu-aarch64-static "$demo/root/usr/bin/lpr-server")
 "${agent[@]}" --version
 photo=("$demo"/photo.*)
 if [[ ! -f ${photo[0]} ]]; then
-    "${agent[@]}" simulate 'seed=7;seconds=1;fps=2;vehicles=4;layout=mixed' --out "$demo/road"
+    "${agent[@]}" simulate 'seed=7;seconds=1;fps=2;vehicles=2;layout=mixed' --out "$demo/road"
     photo=("$demo/road/frame_000001.jpg")
 fi
 sed "s|^data_dir = .*|data_dir = \"$demo/server\"|" "$demo/root/etc/lpr-server/server.toml" >"$demo/server.toml"
