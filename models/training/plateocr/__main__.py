@@ -43,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
     measure = some.add_parser("evaluate", help="drawn plates of fonts never seen in training")
     measure.add_argument("onnx", type=Path)
     measure.add_argument("--plates", type=int, default=200, help="of each layout")
+    measure.add_argument("--provinces", type=int, default=10, help="plates of each province")
     measure.add_argument("--difficulty", type=float, default=0.5)
     measure.add_argument("--seed", type=int, default=7)
     measure.add_argument("--sheet", type=Path, help="a PNG of plates read wrong")

@@ -85,12 +85,29 @@ def evaluate(arguments: argparse.Namespace) -> None:
     """Prints a table."""
     reader = measuring.onnx_reader(arguments.onnx)
     held = _glyphs(arguments.run, held=True)
-    score = measuring.synthetic(reader, held, arguments.plates, arguments.seed, arguments.difficulty)
+    samples = measuring.plates_of_all(held, arguments.plates, arguments.seed, arguments.difficulty)
+    score = measuring.read_all(reader, samples)
     for layout, right in score.exact().items():
         print(f"{layout:16} {right:.3f}")
     print(f"{'provinces':16} {score.provinces():.3f}   none where none is: {score.none_right():.3f}")
     sure, wrong = score.sure_wrong()
     print(f"confidence of {measuring.SURE}: {sure:.3f} of all reads, {wrong:.3f} of these wrong")
+    named = measuring.plates_of_provinces(held, arguments.provinces, arguments.seed, arguments.difficulty)
+    rates = measuring.read_all(reader, named).province_rates()
+    worst = sorted(rates.items(), key=lambda rate: rate[1])[:8]
+    print(
+        f"each of {len(rates)} provinces: mean {np.mean(list(rates.values())):.3f}, worst:",
+        *(f"{n} {r:.2f}" for n, r in worst),
+    )
+    if arguments.sheet:
+        wrong_ones = [
+            (sample, read) for sample, read in zip(samples, score.reads, strict=True) if read.text != read.truth
+        ]
+        _sheet([sample for sample, _ in wrong_ones], arguments.sheet)
+        print(
+            *(f"{read.layout}: {read.truth} read as {read.text} ({read.confidence:.2f})" for _, read in wrong_ones),
+            sep="\n",
+        )
 
 
 def curve(arguments: argparse.Namespace) -> None:

@@ -82,21 +82,21 @@ class Score:
         }
 
 
-def synthetic(reader: Reader, held: Path, plates: int, seed: int, difficulty: float = 0.5) -> Score:
+def plates_of_all(held: Path, plates: int, seed: int, difficulty: float = 0.5) -> list[Sample]:
     """So many plates of every layout, in the fonts of a cache; with provinces, as many of each as go round."""
     drawn_from = source(held, seed)
     samples = []
     for layout in drawn_from.layouts:
         samples += [drawn_from.sample(difficulty, layout, _province(layout, number)) for number in range(plates)]
-    return read_all(reader, samples)
+    return samples
 
 
-def all_provinces(reader: Reader, held: Path, each: int, seed: int, difficulty: float = 0.5) -> Score:
+def plates_of_provinces(held: Path, each: int, seed: int, difficulty: float = 0.5) -> list[Sample]:
     """So many cars' plates of every province."""
     drawn_from = source(held, seed)
-    layout = next(layout for layout in drawn_from.layouts if layout.has_provinces)
+    layout = next(layout for layout in drawn_from.layouts if layout.has_provinces and layout.registration_rows == 1)
     names = range(1, len(PROVINCE_NAMES))
-    return read_all(reader, [drawn_from.sample(difficulty, layout, name) for name in names for _ in range(each)])
+    return [drawn_from.sample(difficulty, layout, name) for name in names for _ in range(each)]
 
 
 def _province(layout: Layout, number: int) -> int | None:

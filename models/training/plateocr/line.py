@@ -49,8 +49,8 @@ def draw_style(latin: dict[str, Glyph], thai: dict[str, Glyph], gap: str, swaps:
     """Dices how a plate is written. `swaps` are the chances that 0 and O, or 1 and I, share one glyph."""
     latin = _swapped(latin, swaps, dice)
     cap_width = None
-    if dice.chance(0.4):
-        cap_width = sorted(latin[known].mask.shape[1] for known in USUAL_WIDTHS)[7] * dice.uniform(0.95, 1.2)
+    if dice.chance(0.55):
+        cap_width = sorted(latin[known].mask.shape[1] for known in USUAL_WIDTHS)[7] * dice.uniform(0.9, 1.15)
     weight = dice.uniform(0, 1)
     return Style(
         latin=latin,

@@ -214,7 +214,7 @@ def run(plan: Plan, state: State, cache: Path, held: Path | None) -> State:
 def _checkpoint(plan: Plan, state: State, held: Path | None, loss: float) -> None:
     entry: dict[str, Any] = {"seen": state.seen, "loss": round(loss, 4), "rate": rate_at(plan, state.seen)}
     if held is not None:
-        entry |= evaluate.synthetic(evaluate.torch_reader(state.average), held, plates=20, seed=99).summary()
+        entry |= evaluate.read_all(evaluate.torch_reader(state.average), evaluate.plates_of_all(held, 20, 99)).summary()
     state.curve.append(entry)
     save(state, plan.folder / "last.pt")
     with (plan.folder / "curve.jsonl").open("a", encoding="utf-8") as file:
