@@ -73,12 +73,12 @@ def train(arguments: argparse.Namespace) -> None:
 
 
 def export(arguments: argparse.Namespace) -> None:
-    """Writes the ONNX file."""
+    """Writes the ONNX file and its manifest; of a manifest that is there already only the hash."""
     from plateocr import export as exporting
 
     checkpoint = arguments.checkpoint or arguments.run / "last.pt"
     exporting.write(exporting.load(checkpoint), arguments.onnx)
-    print(exporting.manifest(arguments.onnx))
+    print(exporting.write_manifest(arguments.onnx))
 
 
 def evaluate(arguments: argparse.Namespace) -> None:

@@ -1,6 +1,7 @@
 """From a checkpoint to the file that the agent loads: ONNX, weights stored in half precision, and its manifest."""
 
 import hashlib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,17 @@ def halve(model: onnx.ModelProto) -> None:
     del graph.node[:]
     graph.initializer.extend(kept)
     graph.node.extend(nodes)
+
+
+def write_manifest(path: Path) -> Path:
+    """Writes the manifest beside an exported file, or puts the file's hash into the one that is there; its path."""
+    beside = path.with_suffix(".toml")
+    text = manifest(path)
+    if beside.exists():
+        digest = next(line for line in text.splitlines() if line.startswith("sha256"))
+        text = re.sub(r'^sha256 = ".*"$', digest, beside.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    beside.write_text(text, encoding="utf-8")
+    return beside
 
 
 def manifest(path: Path) -> str:

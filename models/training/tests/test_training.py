@@ -1,5 +1,6 @@
 """Training, saving and export: some steps on a small batch, a run that goes on, an ONNX file of the promised shapes."""
 
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -44,12 +45,19 @@ def test_half_precision_weights_change_no_reading(exported: Path, source: Source
 
 
 def test_the_manifest_names_the_file_and_its_alphabet(exported: Path) -> None:
-    import tomllib
-
-    manifest = tomllib.loads(export.manifest(exported))
+    manifest = tomllib.loads(export.write_manifest(exported).read_text(encoding="utf-8"))
     assert manifest["file"] == exported.name and len(manifest["sha256"]) == 64
     assert manifest["recogniser"]["alphabet"] == ALPHABET
     assert manifest["recogniser"]["provinces"] == PROVINCE_NAMES
+
+
+def test_a_manifest_that_is_there_keeps_all_but_the_hash(exported: Path) -> None:
+    beside = export.write_manifest(exported)
+    beside.write_text('note = "ours"\nsha256 = "old"\n', encoding="utf-8")
+    export.write_manifest(exported)
+    kept = tomllib.loads(beside.read_text(encoding="utf-8"))
+    assert kept["note"] == "ours" and len(kept["sha256"]) == 64
+    beside.unlink()
 
 
 def test_a_run_goes_on_where_it_was_saved(tmp_path: Path, source: Source) -> None:
