@@ -19,26 +19,21 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, features
 
 from plateocr.alphabet import DIGITS, LATIN, PROVINCE_NAMES, THAI
+from plateocr.dice import Dice
+from plateocr.glyph import CAP, Glyph, trim
 from plateocr.paths import FONTS, WORDS
+from plateocr.strokes import skeletons, stroke_font
 
-CAP = 64
 PROVINCE_SIZE = 34
 WORD_SIZE = 24
 WORDS_DRAWN = 1600
+# As many fonts again as packages give, written with a round pen (strokes.toml).
+STROKE_FONTS = 70
 NOTHING = "\uffff"
 
 
 class FontError(RuntimeError):
     """Fonts that cannot be had: which, and what to do."""
-
-
-@dataclass(frozen=True)
-class Glyph:
-    """A character's mask, uint8 [height, width], and its place above (-) or below (+) the baseline, in pixels."""
-
-    mask: np.ndarray
-    top: int
-    bottom: int
 
 
 @dataclass
@@ -83,6 +78,9 @@ def build(cache: Path, downloads: Path, held: bool, listing: Path = FONTS, missi
                     assets.provinces.append([draw_text(path, name, PROVINCE_SIZE) for name in PROVINCE_NAMES])
     if not assets.latin or not assets.thai:
         raise FontError(f"{listing}: no usable fonts for one of the scripts")
+    if not held:
+        known, dice = skeletons(), Dice(1)
+        assets.latin += [stroke_font(known, dice) for _ in range(STROKE_FONTS)]
     assets.words = _words(files["latin"], files["thai"])
     cache.parent.mkdir(parents=True, exist_ok=True)
     with cache.open("wb") as file:
@@ -159,7 +157,7 @@ def _glyph(font: ImageFont.FreeTypeFont, character: str) -> Glyph | None:
     base = round(2.5 * CAP)
     image = Image.new("L", (4 * CAP, 4 * CAP), 0)
     ImageDraw.Draw(image).text((CAP, base), character, font=font, fill=255, anchor="ls")
-    trimmed = _trim(np.asarray(image))
+    trimmed = trim(np.asarray(image))
     if trimmed is None:
         return None
     mask, top = trimmed
@@ -176,17 +174,10 @@ def draw_text(path: Path, text: str, size: int) -> np.ndarray:
     left, top, right, bottom = (round(edge) for edge in font.getbbox(text, anchor="ls"))
     image = Image.new("L", (right - left + 8, bottom - top + 8), 0)
     ImageDraw.Draw(image).text((4 - left, 4 - top), text, font=font, fill=255, anchor="ls")
-    trimmed = _trim(np.asarray(image))
+    trimmed = trim(np.asarray(image))
     if trimmed is None:
         raise FontError(f"{path.name} draws {text!r} as nothing")
     return trimmed[0]
-
-
-def _trim(image: np.ndarray) -> tuple[np.ndarray, int] | None:
-    rows, columns = np.where(image.max(1) > 40)[0], np.where(image.max(0) > 40)[0]
-    if len(rows) == 0:
-        return None
-    return image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].copy(), int(rows[0])
 
 
 def _words(latin: list[Path], thai: list[Path]) -> list[np.ndarray]:
@@ -198,7 +189,7 @@ def _words(latin: list[Path], thai: list[Path]) -> list[np.ndarray]:
         if draw.random() < 0.4:
             text = text.upper()
         if draw.random() < 0.08:
-            text, path = f"{draw.choice(PROVINCE_NAMES[1:])} {draw.randint(100, 999999)}", draw.choice(thai)
+            text, path = draw.choice(PROVINCE_NAMES[1:]), draw.choice(thai)
         masks.append(draw_text(path, text, WORD_SIZE))
     return masks
 

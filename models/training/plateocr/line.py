@@ -8,8 +8,8 @@ import numpy as np
 from plateocr.alphabet import THAI
 from plateocr.canvas import paste, resize
 from plateocr.dice import Dice, Range
-from plateocr.fonts import CAP, Glyph
 from plateocr.gaps import draw_gap
+from plateocr.glyph import CAP, Glyph
 from plateocr.grammar import GAPS
 
 USUAL_WIDTHS = "ABCDEHKPRU0456"
