@@ -5,6 +5,7 @@ import json
 import math
 import multiprocessing
 import os
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,6 +23,18 @@ from plateocr.targets import IGNORED, Batch, batch
 SMOOTHING = 0.05
 EMA_MOST = 0.998
 CLIP = 5.0
+
+
+class Stop:
+    """Whether somebody asked this process to end."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._ask)
+
+    def _ask(self, _number: int, _frame: object) -> None:
+        self.asked = True
 
 
 class Progress(Protocol):
@@ -183,6 +196,8 @@ def batches(plan: Plan, seen: int, cache: Path) -> Iterator[Batch]:
 
 
 def _render(plan: Plan, cache: Path, queue: "multiprocessing.Queue[Batch]", progress: Progress, seen: int) -> None:
+    # Ctrl-C reaches both processes: the one that trains ends this one.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     drawn_from = source(cache, plan.seed * 1_000_003 + seen)
     while True:
@@ -190,7 +205,11 @@ def _render(plan: Plan, cache: Path, queue: "multiprocessing.Queue[Batch]", prog
 
 
 def run(plan: Plan, state: State, cache: Path, held: Path | None) -> State:
-    """Trains until `plan.until` samples were seen. Saves to `last.pt`, and the curve to `curve.jsonl`."""
+    """Trains until `plan.until` samples were seen. Saves to `last.pt`, and the curve to `curve.jsonl`.
+
+    SIGTERM and Ctrl-C end it after the step it is in, with a checkpoint.
+    """
+    stop = Stop()
     torch.set_num_threads(plan.threads)
     plan.folder.mkdir(parents=True, exist_ok=True)
     (plan.folder / "train.pid").write_text(f"{os.getpid()}\n", encoding="ascii")
@@ -198,7 +217,7 @@ def run(plan: Plan, state: State, cache: Path, held: Path | None) -> State:
     told = began
     for drawn in batches(plan, state.seen, cache):
         sums, count = sums + step(state, plan, drawn), count + 1
-        over = state.seen >= plan.until
+        over = stop.asked or state.seen >= plan.until
         if time.monotonic() - told > 30:
             told = time.monotonic()
             speed = (state.seen - first) / (told - began)
