@@ -1,4 +1,4 @@
-"""Commands: fonts, render, train, export, evaluate, curve. `python -m plateocr COMMAND --help` tells more."""
+"""Commands: fonts, render, train, keep, export, evaluate, curve. `python -m plateocr COMMAND --help` tells more."""
 
 import argparse
 import os
@@ -39,6 +39,9 @@ def parser() -> argparse.ArgumentParser:
     export = some.add_parser("export", help="write ONNX with half-precision weights, and its manifest")
     export.add_argument("onnx", type=Path)
     export.add_argument("--checkpoint", type=Path, help="default: the run's last")
+
+    keep = some.add_parser("keep", help="the averaged weights in half precision: small, for `train --weights`")
+    keep.add_argument("weights", type=Path)
 
     measure = some.add_parser("evaluate", help="drawn plates of fonts never seen in training")
     measure.add_argument("onnx", type=Path)

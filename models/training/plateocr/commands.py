@@ -72,6 +72,16 @@ def train(arguments: argparse.Namespace) -> None:
     training.run(plan, state, _glyphs(arguments.run), held if held.exists() else None)
 
 
+def keep(arguments: argparse.Namespace) -> None:
+    """Writes what another machine needs to go on from this run's model, without its optimiser."""
+    import torch
+
+    from plateocr import train as training
+
+    saved = torch.load(arguments.run / "last.pt", map_location="cpu", weights_only=True)
+    torch.save(training.halved(saved["average"]), arguments.weights)
+
+
 def export(arguments: argparse.Namespace) -> None:
     """Writes the ONNX file and its manifest; of a manifest that is there already only the hash."""
     from plateocr import export as exporting

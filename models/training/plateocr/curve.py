@@ -75,5 +75,6 @@ def _axes(most: int) -> str:
         lines.append(f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{tenth / 10:.1f}</text>')
     for quarter in range(5):
         x = LEFT + (WIDTH - LEFT - RIGHT) * quarter / 4
-        lines.append(f'<text x="{x:.1f}" y="{HEIGHT - 12}" text-anchor="middle">{most * quarter // 4:,} samples</text>')
+        lines.append(f'<text x="{x:.1f}" y="{HEIGHT - 12}" text-anchor="end">{most * quarter // 4:,}</text>')
+    lines.append(f'<text x="{WIDTH / 2:.0f}" y="{HEIGHT - 1}" text-anchor="middle">samples seen</text>')
     return "\n".join(lines)

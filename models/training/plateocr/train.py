@@ -178,6 +178,11 @@ def save(state: State, path: Path) -> None:
     partial.replace(path)
 
 
+def halved(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights in half precision; `fresh` takes them as well."""
+    return {name: value.half() if value.dtype.is_floating_point else value for name, value in weights.items()}
+
+
 def batches(plan: Plan, seen: int, cache: Path) -> Iterator[Batch]:
     """Batches from a renderer in another process, ready before they are needed."""
     context = multiprocessing.get_context("spawn")

@@ -73,6 +73,13 @@ def test_a_run_goes_on_where_it_was_saved(tmp_path: Path, source: Source) -> Non
     assert after < before
 
 
+def test_weights_kept_in_half_precision_start_a_run(tmp_path: Path) -> None:
+    first = train.fresh(train.Plan(folder=tmp_path, until=1))
+    again = train.fresh(train.Plan(folder=tmp_path, until=1, seed=2), train.halved(first.average.state_dict()))
+    for kept, given in zip(again.reader.parameters(), first.average.parameters(), strict=True):
+        assert kept.dtype == torch.float32 and torch.allclose(kept, given, atol=1e-3)
+
+
 def test_the_rate_warms_up_stays_and_falls() -> None:
     plan = train.Plan(folder=Path("."), until=100_000, rate=1.0, cool=0.4, warm=1_000)
     assert train.rate_at(plan, 0) < 0.1
