@@ -228,7 +228,8 @@ def run(plan: Plan, state: State, cache: Path, held: Path | None) -> State:
             speed = (state.seen - first) / (told - began)
             print(progress_line(state.seen, plan.until, speed, sums / count), flush=True)
         if over or state.seen // plan.every != (state.seen - plan.batch) // plan.every:
-            _checkpoint(plan, state, held, sums / count)
+            # Whoever asks a run to end does not wait for it to be measured.
+            _checkpoint(plan, state, None if stop.asked else held, sums / count)
             sums, count = 0.0, 0
         if over:
             return state
