@@ -7,11 +7,12 @@
 #   make bench [LPR_BENCH_ROWS=100000]           docs/cost.md
 #   make package                                 docs/install.md: .deb files for this machine's Debian, into target/debian
 #   make package-test [SUITE=bookworm|trixie]    installs, upgrades and purges them in a root of their own (as root)
+#   make training-test                           models/training: tests of the plate reader's training
 #   make cross SUITE=bookworm|trixie             docs/cross.md: the same for aarch64 (as root)
 # The rest are their parts: setup, setup-test, build, models, lint.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-roots build models demo demo-stop test fuzz faults-long soak bench lint package package-test cross
+.PHONY: help setup setup-test setup-roots build models demo demo-stop test fuzz faults-long soak bench lint package package-test cross training-test
 
 # The development folder's models, where there is one: nothing to download then.
 ifneq ($(wildcard ../shared/models),)
@@ -21,7 +22,7 @@ endif
 export INPUT PORT
 
 help:
-	@sed -n '1,11s/^# \{0,1\}//p' Makefile
+	@sed -n '1,12s/^# \{0,1\}//p' Makefile
 
 setup:
 	@scripts/rust.sh
@@ -81,6 +82,9 @@ package:
 
 setup-roots:
 	@scripts/packages.sh scripts/packages-roots.txt
+
+training-test:
+	@scripts/training.sh test
 
 SUITE ?= $(shell . /etc/os-release && echo $$VERSION_CODENAME)
 package-test: setup-roots

@@ -1,0 +1,1 @@
+"""A reader of licence plates, trained on drawn plates only: renderer, network, training, export, evaluation."""

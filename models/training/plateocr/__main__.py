@@ -1,0 +1,71 @@
+"""Commands: fonts, render, train, keep, export, evaluate, curve. `python -m plateocr COMMAND --help` tells more."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from plateocr import commands
+from plateocr.fonts import FontError
+from plateocr.layout import LayoutError
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="plateocr", description=__doc__)
+    default = Path(os.environ.get("PLATEOCR_RUN", "run"))
+    top.add_argument("--run", type=Path, default=default, help="folder for fonts, glyphs, checkpoints (default: run)")
+    some = top.add_subparsers(dest="command", required=True)
+
+    some.add_parser("fonts", help="fetch the fonts of fonts.toml and draw their glyphs")
+
+    render = some.add_parser("render", help="a sheet of plates as PNG, one row a layout")
+    render.add_argument("sheet", type=Path)
+    render.add_argument("--layout", help="only this layout")
+    render.add_argument("--seed", type=int, default=1)
+    render.add_argument("--difficulty", type=float, default=1.0)
+    render.add_argument("--held", action="store_true", help="in the fonts kept out of training")
+
+    train = some.add_parser("train", help="train; goes on from the run's last checkpoint")
+    train.add_argument("--until", type=int, default=2_000_000, help="samples, those of earlier runs included")
+    train.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
+    train.add_argument("--cool", type=float, default=0.4, help="share of the samples over which the rate falls")
+    train.add_argument("--ramp", type=int, default=60_000, help="samples until pictures are as hard as they get")
+    train.add_argument("--every", type=int, default=20_000, help="samples between checkpoints")
+    train.add_argument("--threads", type=int, default=1)
+    train.add_argument("--seed", type=int, default=1)
+    train.add_argument("--weights", type=Path, help="start from these weights instead of random ones")
+
+    export = some.add_parser("export", help="write ONNX with half-precision weights, and its manifest")
+    export.add_argument("onnx", type=Path)
+    export.add_argument("--checkpoint", type=Path, help="default: the run's last")
+
+    keep = some.add_parser("keep", help="the averaged weights in half precision: small, for `train --weights`")
+    keep.add_argument("weights", type=Path)
+
+    measure = some.add_parser("evaluate", help="drawn plates of fonts never seen in training")
+    measure.add_argument("onnx", type=Path)
+    measure.add_argument("--plates", type=int, default=200, help="of each layout")
+    measure.add_argument("--provinces", type=int, default=10, help="plates of each province")
+    measure.add_argument("--difficulty", type=float, default=0.5)
+    measure.add_argument("--seed", type=int, default=7)
+    measure.add_argument("--sheet", type=Path, help="a PNG of plates read wrong")
+
+    curve = some.add_parser("curve", help="draw the learning curve as SVG")
+    curve.add_argument("svg", type=Path)
+    return top
+
+
+def main() -> int:
+    """Runs a command; what a person can put right is said in one line."""
+    arguments = parser().parse_args()
+    try:
+        getattr(commands, arguments.command)(arguments)
+    except (FontError, LayoutError, FileNotFoundError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

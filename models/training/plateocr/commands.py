@@ -1,0 +1,127 @@
+"""What each command does."""
+
+import argparse
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from plateocr import evaluate as measuring
+from plateocr import fonts as fonts_of
+from plateocr.layout import load_all
+from plateocr.sample import Sample, source
+
+COLUMNS = 9
+
+
+def _glyphs(run: Path, held: bool = False) -> Path:
+    return run / ("glyphs-held.pkl" if held else "glyphs.pkl")
+
+
+def fonts(arguments: argparse.Namespace) -> None:
+    """Fetches fonts and draws their glyphs: those to train on, and those kept out."""
+    for held in (False, True):
+        assets = fonts_of.build(_glyphs(arguments.run, held), arguments.run / "fonts", held)
+        print("Kept out of training:" if held else "For training:", *fonts_of.describe(assets), sep="\n  ")
+
+
+def render(arguments: argparse.Namespace) -> None:
+    """A contact sheet."""
+    drawn_from = source(_glyphs(arguments.run, arguments.held), arguments.seed)
+    layouts = [layout for layout in load_all() if arguments.layout in (None, layout.name)]
+    if not layouts:
+        raise FileNotFoundError(f"no layout is called {arguments.layout}")
+    count = COLUMNS * (12 if arguments.layout else 1)
+    samples = [drawn_from.sample(arguments.difficulty, layout) for layout in layouts for _ in range(count)]
+    _sheet(samples, arguments.sheet)
+    for start in range(0, len(samples), COLUMNS):
+        print(samples[start].layout, *(sample.text for sample in samples[start : start + COLUMNS]))
+
+
+def _sheet(samples: list[Sample], path: Path) -> None:
+    pictures = [sample.picture for sample in samples]
+    pictures += [np.zeros_like(pictures[0])] * (-len(pictures) % COLUMNS)
+    rows = [np.hstack(pictures[start : start + COLUMNS]) for start in range(0, len(pictures), COLUMNS)]
+    cv2.imwrite(str(path), np.vstack(rows))
+
+
+def train(arguments: argparse.Namespace) -> None:
+    """Trains, from the last checkpoint where there is one."""
+    import torch
+
+    from plateocr import train as training
+
+    plan = training.Plan(
+        folder=arguments.run,
+        until=arguments.until,
+        rate=arguments.rate,
+        cool=arguments.cool,
+        ramp=arguments.ramp,
+        every=arguments.every,
+        threads=arguments.threads,
+        seed=arguments.seed,
+    )
+    last = arguments.run / "last.pt"
+    if last.exists():
+        state = training.resume(plan, last)
+        print(f"going on from {last}: {state.seen} samples seen")
+    else:
+        weights = torch.load(arguments.weights, weights_only=True) if arguments.weights else None
+        state = training.fresh(plan, weights)
+    held = _glyphs(arguments.run, held=True)
+    training.run(plan, state, _glyphs(arguments.run), held if held.exists() else None)
+
+
+def keep(arguments: argparse.Namespace) -> None:
+    """Writes what another machine needs to go on from this run's model, without its optimiser."""
+    import torch
+
+    from plateocr import train as training
+
+    saved = torch.load(arguments.run / "last.pt", map_location="cpu", weights_only=True)
+    torch.save(training.halved(saved["average"]), arguments.weights)
+
+
+def export(arguments: argparse.Namespace) -> None:
+    """Writes the ONNX file and its manifest; of a manifest that is there already only the hash."""
+    from plateocr import export as exporting
+
+    checkpoint = arguments.checkpoint or arguments.run / "last.pt"
+    exporting.write(exporting.load(checkpoint), arguments.onnx)
+    print(exporting.write_manifest(arguments.onnx))
+
+
+def evaluate(arguments: argparse.Namespace) -> None:
+    """Prints a table."""
+    reader = measuring.onnx_reader(arguments.onnx)
+    held = _glyphs(arguments.run, held=True)
+    samples = measuring.plates_of_all(held, arguments.plates, arguments.seed, arguments.difficulty)
+    score = measuring.read_all(reader, samples)
+    for layout, right in score.exact().items():
+        print(f"{layout:16} {right:.3f}")
+    print(f"{'provinces':16} {score.provinces():.3f}   none where none is: {score.none_right():.3f}")
+    sure, wrong = score.sure_wrong()
+    print(f"confidence of {measuring.SURE}: {sure:.3f} of all reads, {wrong:.3f} of these wrong")
+    named = measuring.plates_of_provinces(held, arguments.provinces, arguments.seed, arguments.difficulty)
+    rates = measuring.read_all(reader, named).province_rates()
+    worst = sorted(rates.items(), key=lambda rate: rate[1])[:8]
+    print(
+        f"each of {len(rates)} provinces: mean {np.mean(list(rates.values())):.3f}, worst:",
+        *(f"{n} {r:.2f}" for n, r in worst),
+    )
+    if arguments.sheet:
+        wrong_ones = [
+            (sample, read) for sample, read in zip(samples, score.reads, strict=True) if read.text != read.truth
+        ]
+        _sheet([sample for sample, _ in wrong_ones], arguments.sheet)
+        print(
+            *(f"{read.layout}: {read.truth} read as {read.text} ({read.confidence:.2f})" for _, read in wrong_ones),
+            sep="\n",
+        )
+
+
+def curve(arguments: argparse.Namespace) -> None:
+    """Draws the learning curve."""
+    from plateocr import curve as drawing
+
+    drawing.draw(arguments.run / "curve.jsonl", arguments.svg)

@@ -1,0 +1,105 @@
+"""From a checkpoint to the file that the agent loads: ONNX, weights stored in half precision, and its manifest."""
+
+import hashlib
+import re
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+from plateocr.alphabet import ALPHABET, PROVINCE_NAMES
+from plateocr.camera import HEIGHT, WIDTH
+from plateocr.net import Exported, PlateReader
+
+OPSET = 17
+# Smaller tensors stay as they are: they save nothing.
+HALVED_FROM = 500
+
+
+def load(checkpoint: Path) -> PlateReader:
+    """The averaged weights of a checkpoint of training."""
+    reader = PlateReader()
+    reader.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["average"])
+    return reader.eval()
+
+
+def write(reader: PlateReader, path: Path) -> None:
+    """Writes `gray` f32 [n, 1, 64, 160] to `ctc` f32 [n, 80, classes] and `prov` f32 [n, provinces]."""
+    batch = {0: "n"}
+    torch.onnx.export(
+        Exported(reader).eval(),
+        (torch.rand(1, 1, HEIGHT, WIDTH) * 255,),
+        str(path),
+        opset_version=OPSET,
+        input_names=["gray"],
+        output_names=["ctc", "prov"],
+        dynamic_axes={"gray": batch, "ctc": batch, "prov": batch},
+    )
+    model = onnx.load(path)
+    halve(model)
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+
+
+def halve(model: onnx.ModelProto) -> None:
+    """Stores large weights as f16 and casts them back when the file is loaded: half the size, the same scores."""
+    graph = model.graph
+    kept, casts = [], []
+    for tensor in graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype != np.float32 or values.size < HALVED_FROM:
+            kept.append(tensor)
+            continue
+        half = f"{tensor.name}_half"
+        kept.append(numpy_helper.from_array(values.astype(np.float16), half))
+        casts.append(helper.make_node("Cast", [half], [tensor.name], to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.initializer[:]
+    del graph.node[:]
+    graph.initializer.extend(kept)
+    graph.node.extend(nodes)
+
+
+def write_manifest(path: Path) -> Path:
+    """Writes the manifest beside an exported file, or puts the file's hash into the one that is there; its path."""
+    beside = path.with_suffix(".toml")
+    text = manifest(path)
+    if beside.exists():
+        digest = next(line for line in text.splitlines() if line.startswith("sha256"))
+        text = re.sub(r'^sha256 = ".*"$', digest, beside.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    beside.write_text(text, encoding="utf-8")
+    return beside
+
+
+def manifest(path: Path) -> str:
+    """The agent's manifest of an exported file, as TOML."""
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    names = ",\n    ".join(f'"{name}"' for name in PROVINCE_NAMES)
+    return f"""name = "{path.stem}"
+role = "ocr"
+file = "{path.name}"
+sha256 = "{digest}"
+licence = "Apache-2.0 OR MIT"
+licence_from = "the project's own model, trained on drawn plates only (models/training)"
+
+[input]
+layout = "nchw"
+element = "f32"
+colour = "gray"
+width = {WIDTH}
+height = {HEIGHT}
+fit = "stretch"
+reduce_by_area = true
+
+[recogniser]
+layout = "ctc"
+outputs = ["ctc", "prov"]
+alphabet = "{ALPHABET}"
+margin = 0.10
+extend_down = 0.40
+provinces = [
+    {names},
+]
+"""

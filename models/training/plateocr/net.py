@@ -1,0 +1,118 @@
+"""The network: a gray picture in, a registration of one or two rows and a province out.
+
+A plain convolutional trunk to a map of 8 x 40 cells. From it each row of the registration is collapsed to 40 columns by
+a convolution of its own, and the columns of both rows, the upper row first, are one sequence of 80 for CTC: a plate of
+one row leaves the second one blank. The province is read by attention: 12 learned places along its name.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from plateocr.alphabet import CLASSES, PROVINCE_NAMES
+from plateocr.camera import HEIGHT, WIDTH
+from plateocr.plate import PROVINCE_POINTS
+
+ROWS = 2
+COLUMNS = WIDTH // 4
+MAP_HEIGHT = HEIGHT // 8
+
+
+class Unit(nn.Sequential):
+    """Convolution, batch normalisation, ReLU."""
+
+    def __init__(
+        self,
+        inside: int,
+        outside: int,
+        kernel: int | tuple[int, int] = 3,
+        stride: int | tuple[int, int] = 1,
+        padding: int | tuple[int, int] = 1,
+    ) -> None:
+        super().__init__(
+            nn.Conv2d(inside, outside, kernel, stride, padding, bias=False),
+            nn.BatchNorm2d(outside),
+            nn.ReLU(inplace=True),
+        )
+
+
+class Residual(nn.Module):
+    """A unit whose result is added to its input."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.unit = Unit(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.unit(x)
+
+
+class AlongRow(nn.Module):
+    """A residual convolution over columns: letters that stand side by side help each other."""
+
+    def __init__(self, channels: int, kernel: int = 5) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(channels, channels, kernel, padding=kernel // 2, bias=False)
+        self.norm = nn.BatchNorm1d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + F.relu(self.norm(self.conv(x)))
+
+
+class Province(nn.Module):
+    """From the trunk's map [n, 96, 8, 40] to scores [n, provinces] and attention scores [n, points, 320]."""
+
+    def __init__(self, inside: int, channels: int = 64, hidden: int = 160) -> None:
+        super().__init__()
+        self.keys = nn.Sequential(Unit(inside, channels), Residual(channels))
+        self.attend = nn.Conv2d(channels, PROVINCE_POINTS, 1)
+        self.place = nn.Parameter(torch.zeros(1, PROVINCE_POINTS, MAP_HEIGHT, COLUMNS))
+        self.name = nn.Sequential(
+            nn.Linear(PROVINCE_POINTS * channels, hidden),
+            nn.ReLU(),
+            nn.Dropout(0.1),
+            nn.Linear(hidden, len(PROVINCE_NAMES)),
+        )
+
+    def forward(self, trunk: Tensor) -> tuple[Tensor, Tensor]:
+        keys = self.keys(trunk)
+        attention = (self.attend(keys) + self.place).flatten(2)
+        seen = torch.bmm(attention.softmax(-1), keys.flatten(2).transpose(1, 2))
+        return self.name(seen.flatten(1)), attention
+
+
+class PlateReader(nn.Module):
+    """Gray pictures f32 [n, 1, 64, 160], 0 to 255, to scores: letters [n, 80, classes], provinces, attention."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trunk = nn.Sequential(
+            Unit(1, 32, stride=2), Unit(32, 64, stride=2), Residual(64), Unit(64, 96, stride=(2, 1)), Residual(96)
+        )
+        self.deep = nn.Sequential(Unit(96, 160, stride=(2, 1)), Residual(160))
+        self.rows = nn.ModuleList(Unit(160, 160, (MAP_HEIGHT // 2, 3), padding=(0, 1)) for _ in range(ROWS))
+        self.along = nn.Sequential(AlongRow(160), AlongRow(160))
+        self.letters = nn.Conv1d(160, CLASSES, 1)
+        self.province = Province(96)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        x = x - x.mean((2, 3), keepdim=True)
+        x = x / (x.pow(2).mean((2, 3), keepdim=True).sqrt() + 2.0)
+        trunk = self.trunk(x)
+        deep = self.deep(trunk)
+        columns = torch.cat([row(deep).squeeze(2) for row in self.rows], 2)
+        letters = self.letters(self.along(columns)).transpose(1, 2)
+        provinces, attention = self.province(trunk)
+        return letters, provinces, attention
+
+
+class Exported(nn.Module):
+    """What the ONNX file holds: probabilities of letters [n, 80, classes] and provinces [n, 78]."""
+
+    def __init__(self, reader: PlateReader) -> None:
+        super().__init__()
+        self.reader = reader
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        letters, provinces, _ = self.reader(x)
+        return letters.softmax(-1), provinces.softmax(-1)

@@ -1,0 +1,255 @@
+"""Training: renders in another process, learns in this one, saves what a later run needs to go on."""
+
+import copy
+import json
+import math
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from plateocr import evaluate
+from plateocr.net import PlateReader
+from plateocr.sample import source
+from plateocr.targets import IGNORED, Batch, batch
+
+SMOOTHING = 0.05
+EMA_MOST = 0.998
+CLIP = 5.0
+
+
+class Stop:
+    """Whether somebody asked this process to end."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._ask)
+
+    def _ask(self, _number: int, _frame: object) -> None:
+        self.asked = True
+
+
+class Progress(Protocol):
+    """A number that two processes share."""
+
+    value: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run. The learning rate warms up, stays, and falls to nearly 0 over the last `cool` share of `until` samples."""
+
+    folder: Path
+    until: int
+    batch: int = 64
+    rate: float = 2e-3
+    cool: float = 0.4
+    warm: int = 6_000
+    ramp: int = 60_000
+    columns: float = 1.5
+    every: int = 20_000
+    threads: int = 1
+    seed: int = 1
+
+
+@dataclass
+class State:
+    """All that a later run needs. `seen` counts samples; `curve` has one entry a checkpoint."""
+
+    reader: PlateReader
+    average: PlateReader
+    optimiser: torch.optim.Optimizer
+    seen: int = 0
+    steps: int = 0
+    curve: list[dict[str, Any]] = field(default_factory=list)
+
+
+def rate_at(plan: Plan, seen: int) -> float:
+    """The learning rate after so many samples."""
+    warm = min(1.0, (seen + plan.batch) / max(1, plan.warm))
+    left = (plan.until - seen) / max(1.0, plan.cool * plan.until)
+    return plan.rate * warm * max(0.01, min(1.0, left))
+
+
+def columns_weight(plan: Plan, seen: int) -> float:
+    """How much columns and attention maps are told directly: less and less, nothing from half of the run on."""
+    return plan.columns * max(0.0, 1 - seen / (0.5 * plan.until))
+
+
+def difficulty_at(plan: Plan, seen: int) -> float:
+    """From easy pictures to the whole range over the first `ramp` samples."""
+    return min(1.0, 0.25 + 0.75 * seen / max(1, plan.ramp))
+
+
+def losses(reader: PlateReader, drawn: Batch, columns: float) -> Tensor:
+    """The loss of one batch: CTC, province, and `columns` times what columns and attention maps are asked."""
+    pictures = torch.from_numpy(drawn.pictures).float()[:, None].contiguous(memory_format=torch.channels_last)
+    with torch.autocast("cpu", torch.bfloat16):
+        letters, provinces, attention = reader(pictures)
+    letters, provinces, attention = letters.float(), provinces.float(), attention.float()
+    lengths = torch.tensor([len(text) for text in drawn.texts])
+    labels = torch.tensor([value for text in drawn.texts for value in text])
+    times = torch.full((len(drawn.texts),), letters.shape[1])
+    scores = letters.log_softmax(-1).transpose(0, 1)
+    loss = nn.functional.ctc_loss(scores, labels, times, lengths, zero_infinity=True)
+    loss = loss + 0.6 * _asked(provinces, torch.from_numpy(drawn.provinces), SMOOTHING)
+    if columns > 0:
+        loss = loss + columns * _asked(letters.flatten(0, 1), torch.from_numpy(drawn.columns).flatten())
+        loss = loss + 0.2 * columns * _asked(attention.flatten(0, 1), torch.from_numpy(drawn.points).flatten())
+    return loss
+
+
+def _asked(scores: Tensor, classes: Tensor, smoothing: float = 0.0) -> Tensor:
+    """Cross entropy over what is asked, 0 where nothing is."""
+    if bool((classes == IGNORED).all()):
+        return scores.sum() * 0.0
+    return nn.functional.cross_entropy(scores, classes, ignore_index=IGNORED, label_smoothing=smoothing)
+
+
+def step(state: State, plan: Plan, drawn: Batch) -> float:
+    """Learns from one batch; returns its loss."""
+    for group in state.optimiser.param_groups:
+        group["lr"] = rate_at(plan, state.seen)
+    state.reader.train()
+    loss = losses(state.reader, drawn, columns_weight(plan, state.seen))
+    state.optimiser.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(state.reader.parameters(), CLIP)
+    state.optimiser.step()
+    state.seen += len(drawn.texts)
+    state.steps += 1
+    _average(state)
+    return float(loss.item())
+
+
+@torch.no_grad()
+def _average(state: State) -> None:
+    keep = min(EMA_MOST, (1 + state.steps) / (20 + state.steps))
+    for kept, new in zip(state.average.state_dict().values(), state.reader.state_dict().values(), strict=True):
+        if kept.dtype.is_floating_point:
+            kept.mul_(keep).add_(new, alpha=1 - keep)
+        else:
+            kept.copy_(new)
+
+
+def fresh(plan: Plan, weights: dict[str, Tensor] | None = None) -> State:
+    """A new start, from random weights or from given ones."""
+    torch.manual_seed(plan.seed)
+    reader = PlateReader().to(memory_format=torch.channels_last)
+    if weights is not None:
+        reader.load_state_dict(weights)
+    decayed = [p for p in reader.parameters() if p.ndim > 1]
+    others = [p for p in reader.parameters() if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}]
+    return State(reader, copy.deepcopy(reader).eval(), torch.optim.AdamW(groups, lr=plan.rate))
+
+
+def resume(plan: Plan, checkpoint: Path) -> State:
+    """Goes on from a checkpoint of `save`."""
+    saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    state = fresh(plan, saved["reader"])
+    state.average.load_state_dict(saved["average"])
+    state.optimiser.load_state_dict(state.optimiser.state_dict() | {"state": saved["moments"]})
+    progress = json.loads(saved["progress"])
+    state.seen, state.steps, state.curve = progress["seen"], progress["steps"], progress["curve"]
+    return state
+
+
+def save(state: State, path: Path) -> None:
+    """Writes a checkpoint, whole or not at all: tensors and one text, so that loading one runs no code of its own."""
+    partial = path.with_suffix(".part")
+    torch.save(
+        {
+            "reader": state.reader.state_dict(),
+            "average": state.average.state_dict(),
+            "moments": state.optimiser.state_dict()["state"],
+            "progress": json.dumps({"seen": state.seen, "steps": state.steps, "curve": state.curve}),
+        },
+        partial,
+    )
+    partial.replace(path)
+
+
+def halved(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights in half precision; `fresh` takes them as well."""
+    return {name: value.half() if value.dtype.is_floating_point else value for name, value in weights.items()}
+
+
+def batches(plan: Plan, seen: int, cache: Path) -> Iterator[Batch]:
+    """Batches from a renderer in another process, ready before they are needed."""
+    context = multiprocessing.get_context("spawn")
+    queue: multiprocessing.Queue[Batch] = context.Queue(6)
+    progress = context.Value("q", seen)
+    worker = context.Process(target=_render, args=(plan, cache, queue, progress, seen), daemon=True)
+    worker.start()
+    try:
+        while True:
+            drawn = queue.get()
+            progress.value += plan.batch
+            yield drawn
+    finally:
+        worker.terminate()
+        worker.join()
+
+
+def _render(plan: Plan, cache: Path, queue: "multiprocessing.Queue[Batch]", progress: Progress, seen: int) -> None:
+    # Ctrl-C reaches both processes: the one that trains ends this one.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    drawn_from = source(cache, plan.seed * 1_000_003 + seen)
+    while True:
+        queue.put(batch(drawn_from, plan.batch, difficulty_at(plan, progress.value)))
+
+
+def run(plan: Plan, state: State, cache: Path, held: Path | None) -> State:
+    """Trains until `plan.until` samples were seen. Saves to `last.pt`, and the curve to `curve.jsonl`.
+
+    SIGTERM and Ctrl-C end it after the step it is in, with a checkpoint.
+    """
+    stop = Stop()
+    torch.set_num_threads(plan.threads)
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    (plan.folder / "train.pid").write_text(f"{os.getpid()}\n", encoding="ascii")
+    began, first, sums, count = time.monotonic(), state.seen, 0.0, 0
+    told = began
+    for drawn in batches(plan, state.seen, cache):
+        sums, count = sums + step(state, plan, drawn), count + 1
+        over = stop.asked or state.seen >= plan.until
+        if time.monotonic() - told > 30:
+            told = time.monotonic()
+            speed = (state.seen - first) / (told - began)
+            print(progress_line(state.seen, plan.until, speed, sums / count), flush=True)
+        if over or state.seen // plan.every != (state.seen - plan.batch) // plan.every:
+            # Whoever asks a run to end does not wait for it to be measured.
+            _checkpoint(plan, state, None if stop.asked else held, sums / count)
+            sums, count = 0.0, 0
+        if over:
+            return state
+    return state
+
+
+def _checkpoint(plan: Plan, state: State, held: Path | None, loss: float) -> None:
+    entry: dict[str, Any] = {"seen": state.seen, "loss": round(loss, 4), "rate": rate_at(plan, state.seen)}
+    if held is not None:
+        entry |= evaluate.read_all(evaluate.torch_reader(state.average), evaluate.plates_of_all(held, 20, 99)).summary()
+    state.curve.append(entry)
+    save(state, plan.folder / "last.pt")
+    with (plan.folder / "curve.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(entry) + "\n")
+    print(json.dumps(entry), flush=True)
+
+
+def progress_line(seen: int, until: int, speed: float, loss: float) -> str:
+    """A bar of one line: how far, how fast, how long still."""
+    done = min(1.0, seen / until)
+    bar = "#" * math.floor(done * 24)
+    left = (until - seen) / max(speed, 1e-6) / 60
+    return f"[{bar:<24}] {seen}/{until} samples  {speed:.0f}/s  loss {loss:.3f}  {left:.0f} min left"

@@ -1,0 +1,95 @@
+"""Training, saving and export: some steps on a small batch, a run that goes on, an ONNX file of the promised shapes."""
+
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from plateocr import evaluate, export, train
+from plateocr.alphabet import ALPHABET, CLASSES, PROVINCE_NAMES
+from plateocr.net import COLUMNS, ROWS, PlateReader
+from plateocr.sample import Source
+from plateocr.targets import batch
+
+MOST_BYTES = 4_000_000
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(1)
+    path = tmp_path_factory.mktemp("export") / "reader.onnx"
+    export.write(PlateReader().eval(), path)
+    return path
+
+
+def test_an_exported_reader_keeps_its_contract(exported: Path) -> None:
+    session = onnxruntime.InferenceSession(str(exported))
+    for count in (1, 3):
+        pictures = np.zeros((count, 1, 64, 160), np.float32)
+        letters, provinces = session.run(["ctc", "prov"], {"gray": pictures})
+        assert letters.shape == (count, ROWS * COLUMNS, CLASSES)
+        assert provinces.shape == (count, len(PROVINCE_NAMES))
+        assert np.allclose(letters.sum(-1), 1, atol=1e-4) and np.allclose(provinces.sum(-1), 1, atol=1e-4)
+    assert exported.stat().st_size < MOST_BYTES
+
+
+def test_half_precision_weights_change_no_reading(exported: Path, source: Source) -> None:
+    torch.manual_seed(1)
+    whole = evaluate.torch_reader(PlateReader().eval())
+    pictures = batch(source, 8, 1.0).pictures
+    for exact, halved in zip(whole(pictures), evaluate.onnx_reader(exported)(pictures), strict=True):
+        assert np.abs(exact - halved).max() < 0.01
+
+
+def test_the_manifest_names_the_file_and_its_alphabet(exported: Path) -> None:
+    manifest = tomllib.loads(export.write_manifest(exported).read_text(encoding="utf-8"))
+    assert manifest["file"] == exported.name and len(manifest["sha256"]) == 64
+    assert manifest["recogniser"]["alphabet"] == ALPHABET
+    assert manifest["recogniser"]["provinces"] == PROVINCE_NAMES
+
+
+def test_a_manifest_that_is_there_keeps_all_but_the_hash(exported: Path) -> None:
+    beside = export.write_manifest(exported)
+    beside.write_text('note = "ours"\nsha256 = "old"\n', encoding="utf-8")
+    export.write_manifest(exported)
+    kept = tomllib.loads(beside.read_text(encoding="utf-8"))
+    assert kept["note"] == "ours" and len(kept["sha256"]) == 64
+    beside.unlink()
+
+
+def test_a_run_goes_on_where_it_was_saved(tmp_path: Path, source: Source) -> None:
+    plan = train.Plan(folder=tmp_path, until=1_000, batch=4, warm=8)
+    state = train.fresh(plan)
+    drawn = batch(source, 4, 0.2)
+    before = train.step(state, plan, drawn)
+    train.save(state, tmp_path / "last.pt")
+    again = train.resume(plan, tmp_path / "last.pt")
+    assert (again.seen, again.steps) == (4, 1)
+    for _ in range(6):
+        after = train.step(again, plan, drawn)
+    assert after < before
+
+
+def test_weights_kept_in_half_precision_start_a_run(tmp_path: Path) -> None:
+    first = train.fresh(train.Plan(folder=tmp_path, until=1))
+    again = train.fresh(train.Plan(folder=tmp_path, until=1, seed=2), train.halved(first.average.state_dict()))
+    for kept, given in zip(again.reader.parameters(), first.average.parameters(), strict=True):
+        assert kept.dtype == torch.float32 and torch.allclose(kept, given, atol=1e-3)
+
+
+def test_the_rate_warms_up_stays_and_falls() -> None:
+    plan = train.Plan(folder=Path("."), until=100_000, rate=1.0, cool=0.4, warm=1_000)
+    assert train.rate_at(plan, 0) < 0.1
+    assert train.rate_at(plan, 30_000) == 1.0
+    assert 0.4 < train.rate_at(plan, 80_000) < 0.6
+    assert train.rate_at(plan, 100_000) == pytest.approx(0.01)
+
+
+def test_columns_are_read_with_the_surest_of_each_character() -> None:
+    columns = np.full((5, CLASSES), 0.0)
+    for column, (value, sure) in enumerate([(11, 0.6), (11, 0.9), (0, 1.0), (11, 0.7), (1, 0.8)]):
+        columns[column, value] = sure
+    assert evaluate.read_columns(columns) == ("AA0", [0.9, 0.7, 0.8])
