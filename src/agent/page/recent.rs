@@ -29,7 +29,7 @@ pub struct RecentRead {
     pub plates: Vec<RecentPlate>,
 }
 
-/// The last few, newest first.
+/// The last few, newest first. As many again are kept behind them: a page that has just listed them asks for their pictures.
 #[derive(Debug)]
 pub struct Recent {
     keep: usize,
@@ -37,7 +37,7 @@ pub struct Recent {
 }
 
 impl Recent {
-    /// Keeps the last `keep`.
+    /// Lists the last `keep`.
     pub fn keeping(keep: usize) -> Self {
         Self { keep, reads: Mutex::default() }
     }
@@ -68,12 +68,12 @@ impl Recent {
         let mut reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
         reads.retain(|known| known.event_id != read.event_id);
         reads.push_front(read);
-        reads.truncate(self.keep);
+        reads.truncate(2 * self.keep);
     }
 
-    /// All of them, newest first.
+    /// Those that are listed, newest first.
     pub fn all(&self) -> Vec<RecentRead> {
-        self.reads.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.reads.lock().unwrap_or_else(PoisonError::into_inner).iter().take(self.keep).cloned().collect()
     }
 
     /// The picture of one plate.
@@ -105,15 +105,16 @@ mod tests {
     }
 
     #[test]
-    fn the_last_are_kept_and_a_revision_takes_the_place_of_the_first_word() {
+    fn the_last_are_listed_and_a_revision_takes_the_place_of_the_first_word() {
         let recent = Recent::keeping(2);
-        for (id, text) in [(1, "A"), (2, "B"), (3, "C"), (2, "BB")] {
+        for (id, text) in [(0, "Z"), (1, "A"), (2, "B"), (3, "C"), (4, "D"), (2, "BB"), (3, "CC")] {
             recent.add(&event(id, text), &[Some(vec![id as u8])]);
         }
         let texts: Vec<String> = recent.all().iter().map(|read| read.plates[0].text.clone()).collect();
-        assert_eq!(texts, ["BB", "C"]);
+        assert_eq!(texts, ["CC", "BB"]);
         assert_eq!(recent.crop(Uuid::from_u128(3), 0).as_deref(), Some([3u8].as_slice()));
-        assert_eq!(recent.crop(Uuid::from_u128(1), 0), None);
+        assert!(recent.crop(Uuid::from_u128(1), 0).is_some(), "a page that has just listed it may ask for its picture");
+        assert_eq!(recent.crop(Uuid::from_u128(0), 0), None);
         assert_eq!(recent.crop(Uuid::from_u128(3), 1), None);
         let off = Recent::keeping(0);
         off.add(&event(1, "A"), &[]);
