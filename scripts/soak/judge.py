@@ -12,8 +12,12 @@ import parts
 
 # Of the run, from the beginning: what is taken up then stays.
 WARM_UP = 1 / 3
+# Two rounds of drive.py, in which each camera has had its turn.
+CYCLE_S = 600
 # Growth in an hour that counts as flat, and from how many minutes on it can be told.
 FLAT_PERCENT = 2.0
+# Files or threads an hour: one left behind in every round would be 12.
+FLAT_COUNT = 6.0
 TELLS_FROM_MINUTES = 30
 
 
@@ -139,24 +143,34 @@ def hyphened(event):
 
 
 def flat(verdict, minutes, samples):
-    """The median of the slopes between all pairs after the warm-up: a single peak does not move it."""
+    """The median of the slopes between all pairs of cycles after the warm-up, each by its median: within a cycle files come and go
+    with the faults, and a single peak does not move a median."""
     warm = [sample for sample in samples if sample["s"] > minutes * 60 * WARM_UP]
     for name, unit in (("agent_rss_mb", "MB"), ("agent_fds", "files"), ("agent_threads", "threads"), ("server_rss_mb", "MB")):
         points = [(sample["s"], sample[name]) for sample in warm if sample[name] is not None]
         middle = statistics.median(value for _, value in points)
-        growth = slope(points) * 3600
+        growth = slope(by_cycle(points)) * 3600
         percent = 100 * growth / middle
         text = f"{name.replace('_', ' ')}: median {middle:.1f}, {growth:+.2f} {unit} an hour ({percent:+.2f} %)"
         # The server is started anew all the time: what it needs, not whether it grows.
         if minutes < TELLS_FROM_MINUTES or name.startswith("server"):
             verdict.say(text)
         else:
-            verdict.hold(percent < FLAT_PERCENT, text)
+            verdict.hold(growth < FLAT_COUNT if unit != "MB" else percent < FLAT_PERCENT, text)
     peak = max(sample["agent_peak_mb"] or 0 for sample in samples)
     verdict.say(f"agent's most resident memory {peak:.0f} MB; server's {max(s['server_peak_mb'] or 0 for s in samples):.0f} MB")
     first, last = warm[0], warm[-1]
     cores = (last["agent_cpu_s"] - first["agent_cpu_s"]) / (last["s"] - first["s"])
     verdict.say(f"agent's processor {cores:.2f} cores, {(last['looked_at'] or 0) / last['s']:.1f} frames a second looked at")
+
+
+def by_cycle(points):
+    """The median of each whole cycle of faults, at its middle."""
+    cycles = collections.defaultdict(list)
+    for second, value in points:
+        cycles[int(second // CYCLE_S)].append((second, value))
+    whole = [cycle for cycle in cycles.values() if cycle[-1][0] - cycle[0][0] > 0.9 * CYCLE_S]
+    return [tuple(map(statistics.median, zip(*cycle))) for cycle in whole]
 
 
 def slope(points):
