@@ -72,7 +72,12 @@ impl InUse {
     }
 }
 
-fn read(pipeline: &mut Pipeline, frame: &Frame, lookout: Option<&mut Lookout>) -> Result<FrameReading, InferenceError> {
+/// A frame of a stream, with its lookout, or a still picture.
+pub(super) fn read(
+    pipeline: &mut Pipeline,
+    frame: &Frame,
+    lookout: Option<&mut Lookout>,
+) -> Result<FrameReading, InferenceError> {
     match lookout {
         Some(lookout) => pipeline.read_next(frame, lookout),
         None => pipeline.read(frame),

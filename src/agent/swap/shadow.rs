@@ -2,6 +2,7 @@
 //! and nobody waits for it.
 
 use super::Swap;
+use super::in_use::read;
 use crate::agent::care::Care;
 use crate::agent::doctor;
 use crate::config::ModelsConfig;
@@ -168,12 +169,8 @@ impl Work {
 }
 
 fn look(pipeline: &mut Pipeline, sample: Sample) -> Result<Looked, String> {
-    let Sample { frame, lookout, settings, plates, took_ms } = sample;
-    let reading = match lookout {
-        Some(mut lookout) => pipeline.read_next(&frame, &mut lookout),
-        None => pipeline.read(&frame),
-    };
-    let reading = reading.map_err(|error| error.to_string())?;
+    let Sample { frame, mut lookout, settings, plates, took_ms } = sample;
+    let reading = read(pipeline, &frame, lookout.as_mut()).map_err(|error| error.to_string())?;
     let texts = |plates: Vec<PlateRead>| {
         let counts = plates.into_iter().filter(|plate| settings.judge(plate, frame.width(), frame.height()).is_ok());
         counts.map(|plate| plate.text).collect()
