@@ -1,7 +1,7 @@
 //! Looks once a second at what a live camera shows, and says when that changes.
 
+use super::luma_grid::LumaGrid;
 use crate::domain::{CameraKey, Frame};
-use crate::imaging::{Resampler, WarpError};
 use crate::vision::{Liveness, Picture, VIEW, fingerprint};
 use tracing::{debug, info, warn};
 
@@ -10,8 +10,7 @@ const EVERY_MS: u64 = 1000;
 /// One camera's.
 pub struct Eye {
     liveness: Liveness,
-    resampler: Option<Resampler>,
-    grid: Vec<u8>,
+    grid: LumaGrid,
     looked_ms: Option<u64>,
     picture: Picture,
 }
@@ -19,8 +18,8 @@ pub struct Eye {
 impl Eye {
     /// `frozen_ms` as for [`Liveness::new`].
     pub fn new(frozen_ms: u64) -> Self {
-        let (liveness, grid) = (Liveness::new(frozen_ms), Vec::new());
-        Self { liveness, resampler: None, grid, looked_ms: None, picture: Picture::Unknown }
+        let (liveness, grid) = (Liveness::new(frozen_ms), LumaGrid::default());
+        Self { liveness, grid, looked_ms: None, picture: Picture::Unknown }
     }
 
     /// What the camera's picture is like, with this frame.
@@ -30,25 +29,20 @@ impl Eye {
             return self.picture;
         }
         self.looked_ms = Some(now_ms);
-        if let Err(error) = self.reduce(frame) {
-            // The pipeline fails on such a frame too, and says so.
-            debug!(%camera, frame = frame.number, %error, "the picture cannot be judged");
-            return self.picture;
-        }
-        let picture = self.liveness.look(&self.grid, fingerprint(frame.pixels()), now_ms);
+        let grid = match self.grid.of(frame, VIEW) {
+            Ok(grid) => grid,
+            Err(error) => {
+                // The pipeline fails on such a frame too, and says so.
+                debug!(%camera, frame = frame.number, %error, "the picture cannot be judged");
+                return self.picture;
+            }
+        };
+        let picture = self.liveness.look(grid, fingerprint(frame.pixels()), now_ms);
         if picture != self.picture {
             say(camera, self.picture, picture);
             self.picture = picture;
         }
         picture
-    }
-
-    fn reduce(&mut self, frame: &Frame) -> Result<(), WarpError> {
-        let resampler = match &mut self.resampler {
-            Some(resampler) => resampler,
-            none => none.insert(Resampler::new()?),
-        };
-        resampler.luma_grid(frame, VIEW.0 as u32, VIEW.1 as u32, &mut self.grid)
     }
 }
 

@@ -23,6 +23,8 @@ mod infer;
 mod infer_host;
 mod link_file;
 #[cfg(feature = "vision")]
+mod luma_grid;
+#[cfg(feature = "vision")]
 mod metrics;
 #[cfg(feature = "vision")]
 mod motion;
