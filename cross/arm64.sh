@@ -24,6 +24,8 @@ done
 lib=aarch64-linux-gnu
 mkdir -p /usr/lib/$lib /usr/include/$lib
 for from in "$work/tree/lib" "$work/tree/usr/lib"; do
+    # Debian 13's packages have nothing in /lib any more.
+    [[ -d $from ]] || continue
     [[ ! -d $from/$lib ]] || cp -a "$from/$lib/." "/usr/lib/$lib/"
     [[ ! -e $from/ld-linux-aarch64.so.1 ]] || cp -P "$from/ld-linux-aarch64.so.1" /lib/
     # Some (libarmadillo) lie where x86-64's own would.
