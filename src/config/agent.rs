@@ -66,6 +66,8 @@ pub struct ModelsConfig {
     pub vehicle: String,
     pub plate: String,
     pub ocr: String,
+    /// Reads the plates on which `ocr` sees nothing Thai; `none`: `ocr` reads all. Counts only where `ocr` knows Thai plates.
+    pub latin: String,
     /// Countries, or formats such as `LL DDD LL`, whose plates pass here: they decide between O and 0 where the recogniser
     /// cannot. Empty: texts stay as they are read. See docs/models.md.
     pub regions: Vec<String>,
@@ -187,6 +189,11 @@ impl Default for CameraConfig {
     }
 }
 
+impl ModelsConfig {
+    /// The value of `vehicle` and `latin` for no model.
+    pub const NONE: &str = "none";
+}
+
 impl Default for ModelsConfig {
     fn default() -> Self {
         Self {
@@ -194,6 +201,7 @@ impl Default for ModelsConfig {
             vehicle: "yolox-nano".into(),
             plate: "clp-det".into(),
             ocr: "ppocr-v6".into(),
+            latin: Self::NONE.into(),
             regions: Vec::new(),
             runtime: PathBuf::new(),
             threads: 2,

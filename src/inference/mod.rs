@@ -14,6 +14,7 @@ mod ort_engine;
 mod pipeline;
 mod plates;
 mod reach;
+mod reader;
 mod recogniser;
 mod trial;
 

@@ -4,7 +4,7 @@ use super::detector::{DetectorModel, View};
 use super::model::Model;
 use super::ort_engine::Runtime;
 use super::plates::PlateSearch;
-use super::recogniser::Recogniser;
+use super::reader::Reader;
 use super::{Engine, InferenceError, Lookout, Reach, Role};
 use crate::config::ModelsConfig;
 use crate::domain::{BBox, Detection, Frame, FrameReading, PlateRead, Timing};
@@ -19,7 +19,7 @@ pub struct Pipeline {
     runtime: Runtime,
     vehicle: Option<DetectorModel>,
     plate: DetectorModel,
-    ocr: Recogniser,
+    reader: Reader,
     grammar: Grammar,
     resampler: Resampler,
 }
@@ -38,7 +38,7 @@ pub struct PipelineInfo {
 /// One model in use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ModelInfo {
-    /// `vehicle`, `plate` or `ocr`.
+    /// `vehicle`, `plate`, `ocr` or `latin`: its key in `[models]`.
     pub role: &'static str,
     pub name: String,
     /// The execution provider in use, which may be another than the configuration's first.
@@ -47,20 +47,17 @@ pub struct ModelInfo {
 }
 
 impl Pipeline {
-    /// The value of `models.vehicle` for no vehicle detector.
-    pub const NONE: &str = "none";
-
     /// Loads ONNX Runtime and the models. Everything that can be wrong with them is found here, before the first frame.
     pub fn load(config: &ModelsConfig) -> Result<Self, InferenceError> {
         let runtime = Runtime::load(config)?;
         let vehicle = match config.vehicle.as_str() {
-            Self::NONE => None,
+            ModelsConfig::NONE => None,
             name => Some(DetectorModel::load(&runtime, config, Role::Vehicle, name)?),
         };
         let plate = DetectorModel::load(&runtime, config, Role::Plate, &config.plate)?;
-        let ocr = Recogniser::load(&runtime, config, &config.ocr)?;
         let grammar = Grammar::of(&config.regions).map_err(InferenceError::Regions)?;
-        let pipeline = Self { runtime, vehicle, plate, ocr, grammar, resampler: Resampler::new()? };
+        let reader = Reader::load(&runtime, config, &grammar)?;
+        let pipeline = Self { runtime, vehicle, plate, reader, grammar, resampler: Resampler::new()? };
         let info = pipeline.describe();
         for model in &info.models {
             tracing::debug!(role = model.role, name = model.name, provider = model.provider, "model loaded");
@@ -80,19 +77,19 @@ impl Pipeline {
         let mut wrapped = |model: Model| Model { engine: wrap(model.manifest.role, model.engine), ..model };
         self.vehicle = self.vehicle.map(|vehicle| vehicle.with_model(&mut wrapped));
         self.plate = self.plate.with_model(&mut wrapped);
-        self.ocr = self.ocr.with_model(&mut wrapped);
+        self.reader = self.reader.with_models(&mut wrapped);
         self
     }
 
     /// What is loaded, and what it really runs on.
     pub fn describe(&self) -> PipelineInfo {
-        let vehicle = self.vehicle.as_ref().map(|vehicle| &vehicle.model);
-        let models = vehicle.into_iter().chain([&self.plate.model, &self.ocr.model]);
+        let vehicle = self.vehicle.as_ref().map(|vehicle| ("vehicle", &vehicle.model));
+        let models = vehicle.into_iter().chain([("plate", &self.plate.model)]).chain(self.reader.models());
         PipelineInfo {
             runtime_version: self.runtime.version.clone(),
             runtime_path: self.runtime.path.clone(),
             models: models.map(describe).collect(),
-            alphabet_lacks: self.grammar.missing_from(|letter| self.ocr.knows(letter)),
+            alphabet_lacks: self.grammar.missing_from(|letter| self.reader.knows(letter)),
         }
     }
 
@@ -119,7 +116,7 @@ impl Pipeline {
         let plates_found = Instant::now();
         let mut plates = Vec::with_capacity(found.len());
         for plate in found {
-            let text = self.ocr.read(frame, &plate, &self.grammar, &mut self.resampler, &mut spent)?;
+            let text = self.reader.read(frame, &plate, &self.grammar, &mut self.resampler, &mut spent)?;
             let judged = self.grammar.judge(&text.read.text);
             let changed = judged.text != text.read.text;
             let found = plate.best();
@@ -165,9 +162,9 @@ fn carrier(plate: &BBox, vehicles: &[Detection]) -> Option<usize> {
     around.min_by(|a, b| a.1.bbox.area().total_cmp(&b.1.bbox.area())).map(|(index, _)| index)
 }
 
-fn describe(model: &Model) -> ModelInfo {
+fn describe((role, model): (&'static str, &Model)) -> ModelInfo {
     ModelInfo {
-        role: model.manifest.role.as_str(),
+        role,
         name: model.manifest.name.clone(),
         provider: model.engine.provider().as_str(),
         licence: model.manifest.licence.clone(),

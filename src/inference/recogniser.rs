@@ -8,8 +8,8 @@ use crate::config::ModelsConfig;
 use crate::domain::{BBox, Detection, Frame, Point, Quad};
 use crate::imaging::{Filter, PixelRect, Resampler};
 use crate::vision::{
-    Alphabet, Blank, DecodeError, Grammar, Letterbox, TensorView, TextRead, decode_ctc, decode_slots, most_likely,
-    softmax,
+    Alphabet, Blank, DecodeError, Grammar, Letterbox, Script, TensorView, TextRead, decode_ctc, decode_slots,
+    most_likely, softmax, without,
 };
 use std::time::Duration;
 
@@ -18,25 +18,44 @@ pub(super) struct Recogniser {
     spec: RecogniserSpec,
     alphabet: Alphabet,
     outputs: Vec<usize>,
+    /// The script of all plates that come here, where the regions say it.
+    only: Option<Script>,
 }
 
 /// What stands on a plate, and where it was cut out.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct PlateText {
     pub(super) read: TextRead,
     pub(super) province: Option<String>,
     pub(super) corners: Quad,
 }
 
+impl PlateText {
+    pub(super) fn script(&self) -> Script {
+        Script::of(&self.read.text, self.province.is_some())
+    }
+}
+
 impl Recogniser {
-    pub(super) fn load(runtime: &Runtime, config: &ModelsConfig, name: &str) -> Result<Self, InferenceError> {
+    /// `only`: the script of all plates that come here.
+    pub(super) fn load(
+        runtime: &Runtime,
+        config: &ModelsConfig,
+        name: &str,
+        only: Option<Script>,
+    ) -> Result<Self, InferenceError> {
         let model = Model::load(runtime, config, Role::Ocr, name)?;
         let (spec, alphabet, outputs) = plan(&model).map_err(|message| model.contradiction(&config.dir, message))?;
-        Ok(Self { model, spec, alphabet, outputs })
+        Ok(Self { model, spec, alphabet, outputs, only })
     }
 
     pub(super) fn with_model(self, of: impl FnOnce(Model) -> Model) -> Self {
         Self { model: of(self.model), ..self }
+    }
+
+    /// Does it know Thai plates, by their provinces?
+    pub(super) fn knows_thai(&self) -> bool {
+        !self.spec.provinces.is_empty()
     }
 
     /// Is it in the alphabet, or its lower case?
@@ -44,16 +63,28 @@ impl Recogniser {
         self.alphabet.has(letter) || letter.to_lowercase().any(|lower| self.alphabet.has(lower))
     }
 
-    /// Reads one plate; where its box is unsure, with what may stand beside it. Adds the time inside the runtime to `spent`.
-    pub(super) fn read(
+    /// The first look at a plate. This and `read_on` add the time inside the runtime to `spent`.
+    pub(super) fn glance(
         &mut self,
+        frame: &Frame,
+        plate: &FoundPlate,
+        resampler: &mut Resampler,
+        spent: &mut Duration,
+    ) -> Result<PlateText, InferenceError> {
+        self.read_look(frame, plate, self.first_look(), resampler, spent)
+    }
+
+    /// Reads a plate, of which `first` is the first look, to the end; where its box is unsure, with what may stand beside it.
+    pub(super) fn read_on(
+        &mut self,
+        first: PlateText,
         frame: &Frame,
         plate: &FoundPlate,
         grammar: &Grammar,
         resampler: &mut Resampler,
         spent: &mut Duration,
     ) -> Result<PlateText, InferenceError> {
-        let mut best = self.surest(frame, plate, grammar, resampler, spent)?;
+        let mut best = self.surest(first, frame, plate, grammar, resampler, spent)?;
         let fits = grammar.judge(&best.read.text).fits == Some(true);
         if fits || !best.read.may_be_a_part() || plate.best().confidence >= SURE_BOX {
             return Ok(best);
@@ -76,10 +107,11 @@ impl Recogniser {
         Look { sight: Sight::Close, margin, rectify, unfit_only: false, margin_x: None, rows: 1, extend_down: 0.0 }
     }
 
-    /// Reads it once, and where that is unsure in every other way the manifest knows; the surest read stays, one that fits
+    /// Where the first look is unsure, reads it in every other way the manifest knows; the surest read stays, one that fits
     /// the grammar before one that does not.
     fn surest(
         &mut self,
+        first: PlateText,
         frame: &Frame,
         plate: &FoundPlate,
         grammar: &Grammar,
@@ -87,7 +119,7 @@ impl Recogniser {
         spent: &mut Duration,
     ) -> Result<PlateText, InferenceError> {
         let sure = self.spec.sure;
-        let mut best = self.read_look(frame, plate, self.first_look(), resampler, spent)?;
+        let mut best = first;
         let fits = |text: &PlateText| grammar.judge(&text.read.text).fits != Some(false);
         if fits(&best) && best.read.least_certain() >= sure {
             return Ok(best);
@@ -123,8 +155,11 @@ impl Recogniser {
         if look.rows == 2 {
             return self.read_rows(frame, &plate, look, resampler, spent);
         }
+        if self.knows_thai() && self.only == Some(Script::Latin) {
+            return self.read_part(frame, &plate, look, 0.0, resampler, spent);
+        }
         let extended = self.read_part(frame, &plate, look, self.spec.extend_down, resampler, spent)?;
-        let one_row = !self.spec.provinces.is_empty() && extended.province.is_none();
+        let one_row = self.knows_thai() && extended.province.is_none();
         if self.spec.extend_down > 0.0 && one_row {
             return self.read_part(frame, &plate, look, 0.0, resampler, spent);
         }
@@ -180,49 +215,53 @@ impl Recogniser {
             Some(quad) => (resampler.rectify(frame, &quad, size.0, size.1)?, quad),
             None => (resampler.resize(frame, area, size.0, size.1, filter)?, area.bbox().into()),
         };
-        let (read, province) =
-            Self::infer(&mut self.model, &self.spec, &self.alphabet, &self.outputs, pixels, &place, spent)?;
-        Ok(PlateText { read, province, corners })
-    }
-
-    fn infer(
-        model: &mut Model,
-        spec: &RecogniserSpec,
-        alphabet: &Alphabet,
-        order: &[usize],
-        pixels: &[u8],
-        place: &Letterbox,
-        spent: &mut Duration,
-    ) -> Result<(TextRead, Option<String>), InferenceError> {
+        let Self { model, spec, alphabet, outputs, only } = self;
         let Model { manifest, engine, packing, buffer } = model;
         buffer
-            .pack(pixels, place, packing)
+            .pack(pixels, &place, packing)
             .map_err(|source| InferenceError::Input { model: manifest.name.clone(), source })?;
         let mut result = (TextRead::default(), None);
-        *spent += engine.run(buffer, &mut |outputs| {
-            result = decode(spec, alphabet, &ordered(outputs, order))?;
+        *spent += engine.run(buffer, &mut |given| {
+            result = decode(spec, alphabet, *only, &ordered(given, outputs))?;
             Ok(())
         })?;
-        Ok(result)
+        let (read, province) = result;
+        Ok(PlateText { read, province, corners })
     }
 }
 
+/// A text, and a province. Of a recogniser that knows Thai plates by their provinces, the text has letters of one script.
 fn decode(
     spec: &RecogniserSpec,
     alphabet: &Alphabet,
+    only: Option<Script>,
     outputs: &[TensorView<'_>],
 ) -> Result<(TextRead, Option<String>), DecodeError> {
     let missing = DecodeError::Outputs { layout: "ocr", expected: 1, got: 0 };
     let text = outputs.first().ok_or(missing)?;
     let probabilities = spec.logits.then(|| softmax(text));
     let text = &TensorView { data: probabilities.as_deref().unwrap_or(text.data), ..*text };
-    let read = match (spec.layout, spec.pad) {
-        (RecogniserLayout::Slots, Some(pad)) => decode_slots(text, alphabet, pad)?,
-        _ => decode_ctc(text, alphabet, if spec.blank_last { Blank::Last } else { Blank::First })?,
-    };
+    let read = characters(spec, alphabet, text)?;
     let province = outputs.get(1).map(|provinces| most_likely(provinces.data).0);
     let province = province.and_then(|class| spec.provinces.get(class)).filter(|name| !name.is_empty());
-    Ok((read, province.cloned()))
+    let province = province.filter(|_| only != Some(Script::Latin)).cloned();
+    if spec.provinces.is_empty() {
+        return Ok((read, province));
+    }
+    let other = only.unwrap_or_else(|| Script::of(&read.text, province.is_some())).other();
+    if !read.text.chars().any(|letter| other.has(letter)) {
+        return Ok((read, province));
+    }
+    let first = usize::from(spec.layout == RecogniserLayout::Ctc && !spec.blank_last);
+    let data = without(text, alphabet, first, other);
+    Ok((characters(spec, alphabet, &TensorView { data: &data, ..*text })?, province))
+}
+
+fn characters(spec: &RecogniserSpec, alphabet: &Alphabet, text: &TensorView<'_>) -> Result<TextRead, DecodeError> {
+    match (spec.layout, spec.pad) {
+        (RecogniserLayout::Slots, Some(pad)) => decode_slots(text, alphabet, pad),
+        _ => decode_ctc(text, alphabet, if spec.blank_last { Blank::Last } else { Blank::First }),
+    }
 }
 
 /// Holds a manifest's `[recogniser]` against its graph.

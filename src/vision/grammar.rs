@@ -1,7 +1,7 @@
 //! How registrations are written in a country, as character classes by position. A format tells an O from a 0 where a
 //! recogniser cannot; where it does not tell, the text stays as it was read.
 
-use super::normalise;
+use super::{Script, normalise};
 
 /// Formats of the configured regions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -128,6 +128,19 @@ impl Grammar {
             [(_, only)] => Judged { text: only.clone(), fits: Some(true) },
             _ => Judged { text: text.to_owned(), fits: Some(fewest == Some(0)) },
         }
+    }
+
+    /// May a plate of these regions carry letters of this script? Any may where no format has letters.
+    pub fn takes(&self, script: Script) -> bool {
+        let of = |script: Script| {
+            self.formats.iter().flatten().any(|place| match place {
+                Place::Digit => false,
+                Place::Letter => script == Script::Latin,
+                Place::Thai => script == Script::Thai,
+                Place::OneOf(characters) => characters.iter().any(|&c| script.has(c)),
+            })
+        };
+        of(script) || !of(script.other())
     }
 
     /// Letters of the formats that an alphabet lacks, as far as the formats need certain ones: all of `A`–`Z`, the Thai
@@ -281,6 +294,20 @@ mod tests {
         assert_eq!(judged(&["th"], "4UW3055").1, Some(false));
         assert_eq!(grammar(&["th"]).missing_from(|c| c.is_ascii()).chars().count(), 42);
         assert_eq!(grammar(&["sk"]).missing_from(|c| c.is_ascii()), "");
+    }
+
+    #[test]
+    fn regions_say_which_scripts_may_come() {
+        let scripts = |regions: &[&str]| {
+            let grammar = grammar(regions);
+            (grammar.takes(Script::Latin), grammar.takes(Script::Thai))
+        };
+        assert_eq!(scripts(&[]), (true, true));
+        assert_eq!(scripts(&["th"]), (false, true));
+        assert_eq!(scripts(&["de", "LL [12]"]), (true, false));
+        assert_eq!(scripts(&["th", "de"]), (true, true));
+        assert_eq!(scripts(&["[กข] DDDD"]), (false, true));
+        assert_eq!(scripts(&["DDDD"]), (true, true), "digits alone say nothing");
     }
 
     #[test]

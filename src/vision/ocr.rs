@@ -1,6 +1,6 @@
 //! From a recogniser's output to characters.
 
-use super::{DecodeError, TensorView, normalise};
+use super::{DecodeError, Script, TensorView, normalise};
 use crate::domain::CharRead;
 
 /// A text as it was read.
@@ -128,6 +128,17 @@ pub fn softmax(output: &TensorView<'_>) -> Vec<f32> {
     data
 }
 
+/// The output's numbers with 0 for the letters of one script; the alphabet's first character is class `first`.
+pub fn without(output: &TensorView<'_>, alphabet: &Alphabet, first: usize, script: Script) -> Vec<f32> {
+    let classes = output.shape.last().copied().unwrap_or(0).max(1);
+    let mut data = output.data.to_vec();
+    for step in data.chunks_mut(classes) {
+        let letters = step.iter_mut().skip(first).zip(&alphabet.characters);
+        letters.filter(|(_, letter)| script.has(**letter)).for_each(|(score, _)| *score = 0.0);
+    }
+    data
+}
+
 /// Greedy CTC: `[1, T, C]` probabilities of the blank and the alphabet's characters; runs of the same class are one
 /// character, whose probability is the run's highest.
 pub fn decode_ctc(output: &TensorView<'_>, alphabet: &Alphabet, blank: Blank) -> Result<TextRead, DecodeError> {
@@ -244,6 +255,18 @@ mod tests {
         let read = decode_ctc(&TensorView { data: &probabilities, ..raw }, &alphabet, Blank::Last).unwrap();
         assert_eq!(read.text, "AA1");
         assert!(read.confidence > 0.99 && read.confidence < 1.0, "{}", read.confidence);
+    }
+
+    #[test]
+    fn without_a_script_the_next_likeliest_letter_is_read() {
+        let alphabet = Alphabet::from_text("SEร6");
+        let mut data = rows(5, &[(2, 0.9), (3, 0.5), (4, 0.9)]);
+        data[5 + 1] = 0.4;
+        let output = view(&[1, 3, 5], &data);
+        assert_eq!(decode_ctc(&output, &alphabet, Blank::First).unwrap().text, "Eร6");
+        let latin = without(&output, &alphabet, 1, Script::Thai);
+        let read = decode_ctc(&TensorView { data: &latin, ..output }, &alphabet, Blank::First).unwrap();
+        assert_eq!((read.text.as_str(), read.characters[1].confidence), ("ES6", 0.4));
     }
 
     fn read(text: &str) -> TextRead {

@@ -2,12 +2,11 @@
 
 use super::ask::{Ask, Said};
 use super::shadow::{Shadow, Told};
-use super::{Change, Stage, Swap, Trying};
+use super::{Change, Place, Stage, Swap, Trying};
 use crate::agent::care::Care;
 use crate::agent::infer::Counters;
 use crate::clock::Clock;
-use crate::config::ModelsConfig;
-use crate::inference::{InferenceError, Manifest, Pipeline, Role, Trial};
+use crate::inference::{Pipeline, Trial};
 use crate::supervise::Progress;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -53,8 +52,8 @@ impl Conductor {
             return Err("a trial lasts 1 to 3600 s, a probation 1 to 86400 s".into());
         }
         let in_use = self.swap.in_use();
-        let role = role_of(&in_use, &ask.model).map_err(|error| error.to_string())?;
-        let change = Change::of(&in_use, role, &ask.model);
+        let place = Place::of(&in_use, &ask.model).map_err(|error| error.to_string())?;
+        let change = Change::of(&in_use, place, &ask.model);
         if change.old == change.new {
             let stage = self.swap.stage.borrow().clone();
             if let Stage::Probation(under_way) = stage {
@@ -168,9 +167,4 @@ impl Conductor {
 
 fn note(speaker: &Speaker, text: String) {
     let _ = speaker.send(Said::Note(text));
-}
-
-/// What a model is for; `none` is a vehicle detector.
-pub fn role_of(models: &ModelsConfig, name: &str) -> Result<Role, InferenceError> {
-    if name == Pipeline::NONE { Ok(Role::Vehicle) } else { Ok(Manifest::load(&models.dir, name)?.role) }
 }

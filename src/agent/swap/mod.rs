@@ -5,16 +5,18 @@ pub mod ask;
 mod conductor;
 mod control;
 mod in_use;
+mod place;
 mod shadow;
 
-pub use conductor::{Conductor, PROBATION_S, TRIAL_S, role_of};
+pub use conductor::{Conductor, PROBATION_S, TRIAL_S};
 pub use control::listen;
 pub use in_use::InUse;
+pub use place::Place;
 pub use shadow::{Frames, Sample};
 
 use crate::config::ModelsConfig;
 use crate::domain::HealthStatus;
-use crate::inference::{Pipeline, Role};
+use crate::inference::Pipeline;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,35 +30,27 @@ const LAST_LOOK: Duration = Duration::from_secs(3);
 /// One model in the place of another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    pub role: Role,
+    pub place: Place,
     pub old: String,
     pub new: String,
 }
 
 impl Change {
-    pub fn of(models: &ModelsConfig, role: Role, new: &str) -> Self {
+    pub fn of(models: &ModelsConfig, place: Place, new: &str) -> Self {
         let mut models = models.clone();
-        Self { role, old: std::mem::take(name_of(&mut models, role)), new: new.to_owned() }
+        Self { place, old: std::mem::take(place.name_in(&mut models)), new: new.to_owned() }
     }
 
     /// `models` with the change made.
     pub fn made_to(&self, mut models: ModelsConfig) -> ModelsConfig {
-        name_of(&mut models, self.role).clone_from(&self.new);
+        self.place.name_in(&mut models).clone_from(&self.new);
         models
     }
 }
 
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} in place of {} as models.{}", self.new, self.old, self.role.as_str())
-    }
-}
-
-fn name_of(models: &mut ModelsConfig, role: Role) -> &mut String {
-    match role {
-        Role::Vehicle => &mut models.vehicle,
-        Role::Plate => &mut models.plate,
-        Role::Ocr => &mut models.ocr,
+        write!(f, "{} in place of {} as models.{}", self.new, self.old, self.place.key())
     }
 }
 
@@ -266,7 +260,7 @@ mod tests {
     use super::*;
 
     fn change() -> Change {
-        Change::of(&ModelsConfig::default(), Role::Ocr, "other")
+        Change::of(&ModelsConfig::default(), Place::Ocr, "other")
     }
 
     fn on_probation() -> Arc<Swap> {

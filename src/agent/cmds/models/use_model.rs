@@ -4,7 +4,7 @@ use crate::agent::doctor::{Golden, load_models};
 use crate::agent::edit_config::set_texts;
 use crate::agent::replace_file::rewrite;
 use crate::agent::swap::ask::{Ask, Said, socket};
-use crate::agent::swap::{Change, PROBATION_S, TRIAL_S, role_of};
+use crate::agent::swap::{Change, PROBATION_S, Place, TRIAL_S};
 use crate::agent::{Exit, Failure};
 use crate::config::{AgentConfig, ModelsConfig, agent_from, load_agent};
 use crate::outbox;
@@ -45,8 +45,8 @@ fn seconds(text: &str, allowed: std::ops::RangeInclusive<f64>) -> Result<f64, St
 
 pub fn execute(args: &Args) -> Result<ExitCode, Failure> {
     let config = load_agent(&args.config, std::env::vars())?;
-    let role = role_of(&config.models, &args.name)?;
-    let change = Change::of(&config.models, role, &args.name);
+    let place = Place::of(&config.models, &args.name)?;
+    let change = Change::of(&config.models, place, &args.name);
     let wanted = change.made_to(config.models.clone());
     // Everything that can fail does so before anything is changed.
     rewritten(&args.config, &change, &wanted)?;
@@ -60,7 +60,7 @@ pub fn execute(args: &Args) -> Result<ExitCode, Failure> {
     // Someone may have changed the file meanwhile: what they changed stays.
     let text = rewritten(&args.config, &change, &wanted)?;
     rewrite(&args.config, &text).map_err(|error| unwritable(&args.config, &error))?;
-    println!("{} has models.{} = \"{}\"{holds}", args.config.display(), role.as_str(), args.name);
+    println!("{} has models.{} = \"{}\"{holds}", args.config.display(), place.key(), args.name);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -69,12 +69,12 @@ fn rewritten(path: &Path, change: &Change, wanted: &ModelsConfig) -> Result<Stri
     let refused = |message: String| Failure::new(Exit::Config, message);
     let unreadable = |error: io::Error| refused(format!("cannot read {}: {error}", path.display()));
     let text = fs::read_to_string(path).map_err(unreadable)?;
-    let role = change.role.as_str();
-    let changed = set_texts(&text, &[("models", role, &change.new)])
+    let key = change.place.key();
+    let changed = set_texts(&text, &[("models", key, &change.new)])
         .map_err(|reason| refused(format!("{} cannot be changed: {reason}; correct it first", path.display())))?;
     let config = agent_from(&changed, &path.display().to_string(), std::env::vars())?;
     if config.models != *wanted {
-        let variable = format!("LPR_MODELS_{}", role.to_uppercase());
+        let variable = format!("LPR_MODELS_{}", key.to_uppercase());
         return Err(refused(format!(
             "{variable} in the environment wins over the file, or models.* was changed by someone else meanwhile; nothing is changed"
         )));

@@ -1,0 +1,70 @@
+//! Which key of `[models]` a model takes.
+
+use crate::config::ModelsConfig;
+use crate::inference::{InferenceError, Manifest, Role};
+
+/// A key of `[models]` that names a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    Vehicle,
+    Plate,
+    Ocr,
+    Latin,
+}
+
+impl Place {
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Vehicle => "vehicle",
+            Self::Plate => "plate",
+            Self::Ocr => "ocr",
+            Self::Latin => "latin",
+        }
+    }
+
+    /// Where a model goes by its manifest: a recogniser without Thai provinces beside one that has them, if another
+    /// stands there already. `none` is a vehicle detector.
+    pub fn of(models: &ModelsConfig, name: &str) -> Result<Self, InferenceError> {
+        if name == ModelsConfig::NONE {
+            return Ok(Self::Vehicle);
+        }
+        let manifest = Manifest::load(&models.dir, name)?;
+        let knows_thai =
+            |manifest: &Manifest| manifest.recogniser.as_ref().is_some_and(|ocr| !ocr.provinces.is_empty());
+        Ok(match manifest.role {
+            Role::Vehicle => Self::Vehicle,
+            Role::Plate => Self::Plate,
+            Role::Ocr if models.latin == ModelsConfig::NONE || knows_thai(&manifest) => Self::Ocr,
+            Role::Ocr if knows_thai(&Manifest::load(&models.dir, &models.ocr)?) => Self::Latin,
+            Role::Ocr => Self::Ocr,
+        })
+    }
+
+    pub(super) fn name_in(self, models: &mut ModelsConfig) -> &mut String {
+        match self {
+            Self::Vehicle => &mut models.vehicle,
+            Self::Plate => &mut models.plate,
+            Self::Ocr => &mut models.ocr,
+            Self::Latin => &mut models.latin,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_latin_reader_goes_beside_one_that_knows_thai_plates() {
+        let of = |ocr: &str, latin: &str, name: &str| {
+            let models = ModelsConfig { ocr: ocr.into(), latin: latin.into(), ..ModelsConfig::default() };
+            Place::of(&models, name).unwrap()
+        };
+        assert_eq!(of("plate-ocr-trial", "ppocr-v6", "cct-xs-v2"), Place::Latin);
+        assert_eq!(of("plate-ocr-trial", "none", "cct-xs-v2"), Place::Ocr);
+        assert_eq!(of("ppocr-v6", "ppocr-v6", "cct-xs-v2"), Place::Ocr, "latin does not count there");
+        assert_eq!(of("plate-ocr-trial", "ppocr-v6", "plate-ocr-trial"), Place::Ocr);
+        assert_eq!(of("plate-ocr-trial", "ppocr-v6", "clp-det"), Place::Plate);
+        assert_eq!(of("plate-ocr-trial", "ppocr-v6", "none"), Place::Vehicle);
+    }
+}

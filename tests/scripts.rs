@@ -1,0 +1,79 @@
+//! Thai and Latin plates on one road: each is read by the recogniser that knows its script, and the regions say who is needed.
+//! The real models, on the simulated road.
+#![cfg(feature = "vision")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
+
+mod common;
+
+use lpr::config::ModelsConfig;
+use lpr::domain::{CaptureTime, Frame};
+use lpr::inference::Pipeline;
+use lpr::sim::{SimSpec, Simulator};
+
+/// A plate lower than this carries no text that anyone could be asked for.
+const LEGIBLE_PIXELS: f32 = 24.0;
+
+/// `models.ocr` knows Thai plates, `models.latin` reads the others. `None`, loudly, where one is missing.
+fn models(regions: &[&str]) -> Option<ModelsConfig> {
+    let (ocr, latin) = ("plate-ocr-trial".to_owned(), "ppocr-v6".to_owned());
+    let regions = regions.iter().map(|&region| region.to_owned()).collect();
+    let models = ModelsConfig { dir: common::models_dir(), ocr, latin, regions, ..ModelsConfig::default() };
+    if !models.dir.join("plate-ocr-trial.onnx").is_file() {
+        eprintln!("\n*** SKIPPED: models/plate-ocr-trial.onnx is missing ***\n");
+        return None;
+    }
+    Some(models)
+}
+
+fn readers(regions: &[&str]) -> Option<Vec<(&'static str, String)>> {
+    let info = Pipeline::load(&models(regions)?).unwrap().describe();
+    assert_eq!(info.alphabet_lacks, "", "{regions:?}");
+    let readers = info.models.into_iter().filter(|model| !["vehicle", "plate"].contains(&model.role));
+    Some(readers.map(|model| (model.role, model.name)).collect())
+}
+
+#[test]
+fn only_the_recognisers_that_the_regions_need_are_loaded() {
+    let (thai, latin) = (("ocr", "plate-ocr-trial".to_owned()), ("latin", "ppocr-v6".to_owned()));
+    let Some(all) = readers(&[]) else { return };
+    assert_eq!(all, [thai.clone(), latin.clone()]);
+    assert_eq!(readers(&["th"]).unwrap(), [thai.clone()]);
+    assert_eq!(readers(&["de", "pl"]).unwrap(), [latin.clone()]);
+    assert_eq!(readers(&["th", "LL DDDD"]).unwrap(), [thai, latin]);
+}
+
+#[test]
+fn each_plate_of_a_mixed_road_is_read_in_its_script() {
+    let Some(models) = models(&[]) else { return };
+    let mut pipeline = Pipeline::load(&models).unwrap();
+    let mut simulator =
+        Simulator::new(&SimSpec::parse("seed=24;seconds=40;fps=1;vehicles=24;scene=cross;layout=mixed").unwrap());
+    let (mut latin, mut thai) = ((0, 0), (0, 0));
+    for index in 0..simulator.frame_count() {
+        let shot = simulator.render(index);
+        let frame = Frame::new(shot.width, shot.height, shot.pixels, index + 1, CaptureTime::default()).unwrap();
+        let reading = pipeline.read(&frame).unwrap();
+        let legible = |height: f32, visible: f32| height >= LEGIBLE_PIXELS && visible >= 0.99;
+        for truth in shot.vehicles.iter().filter(|truth| legible(truth.plate_bbox.height(), truth.visible)) {
+            let Some(read) = reading.plates.iter().find(|plate| truth.plate_bbox.contains(plate.bbox.center())) else {
+                continue;
+            };
+            let (seen, right) = if truth.province.is_some() { &mut thai } else { &mut latin };
+            *seen += 1;
+            *right += u32::from(read.text == truth.text);
+            let has_province = read.province.is_some();
+            assert_eq!(
+                has_province,
+                truth.province.is_some(),
+                "{} was read as {} {:?}",
+                truth.text,
+                read.text,
+                read.province
+            );
+        }
+    }
+    println!("Latin: {} of {} right, Thai: {} of {}", latin.1, latin.0, thai.1, thai.0);
+    assert!(latin.0 >= 8 && thai.0 >= 8, "too few plates to tell");
+    assert!(10 * latin.1 >= 8 * latin.0, "Latin");
+    assert!(10 * thai.1 >= 6 * thai.0, "Thai");
+}
