@@ -81,7 +81,7 @@ fn a_healthy_box_passes_and_its_record_is_on_the_server() {
     assert_found(&found, "camera", &["ok", "640x360", "frames a second"]);
     assert_found(&found, "picture", &["ok", "brightness"]);
     assert_found(&found, "models", &["ok", "ONNX Runtime"]);
-    assert_found(&found, "reading", &["a drawn plate is read rightly"]);
+    assert_found(&found, "reading", &["drawn plates are read rightly"]);
     assert_found(&found, "server", &["ok", "protocol 2"]);
     assert_found(&found, "socket", &["ok"]);
     assert_found(&found, "record", &["ok: stored and confirmed"]);

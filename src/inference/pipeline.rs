@@ -9,7 +9,7 @@ use super::{Engine, InferenceError, Lookout, Reach, Role};
 use crate::config::ModelsConfig;
 use crate::domain::{BBox, Detection, Frame, FrameReading, PlateRead, Timing};
 use crate::imaging::{PixelRect, Resampler};
-use crate::vision::Grammar;
+use crate::vision::{Grammar, Script};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -33,6 +33,8 @@ pub struct PipelineInfo {
     pub models: Vec<ModelInfo>,
     /// Letters of the configured regions that the recogniser does not know.
     pub alphabet_lacks: String,
+    /// Those of the regions' scripts that are read.
+    pub scripts: Vec<Script>,
 }
 
 /// One model in use.
@@ -85,11 +87,13 @@ impl Pipeline {
     pub fn describe(&self) -> PipelineInfo {
         let vehicle = self.vehicle.as_ref().map(|vehicle| ("vehicle", &vehicle.model));
         let models = vehicle.into_iter().chain([("plate", &self.plate.model)]).chain(self.reader.models());
+        let scripts = Script::ALL.into_iter().filter(|&script| self.grammar.takes(script) && self.reader.reads(script));
         PipelineInfo {
             runtime_version: self.runtime.version.clone(),
             runtime_path: self.runtime.path.clone(),
             models: models.map(describe).collect(),
             alphabet_lacks: self.grammar.missing_from(|letter| self.reader.knows(letter)),
+            scripts: scripts.collect(),
         }
     }
 

@@ -47,6 +47,14 @@ impl Reader {
         [&self.ocr, &self.latin].into_iter().flatten().any(|recogniser| recogniser.knows(letter))
     }
 
+    /// Does anyone here read plates of this script?
+    pub(super) fn reads(&self, script: Script) -> bool {
+        match script {
+            Script::Thai => self.ocr.as_ref().is_some_and(Recogniser::knows_thai),
+            Script::Latin => ('A'..='Z').any(|letter| self.knows(letter)),
+        }
+    }
+
     /// Reads one plate. Adds the time inside the runtime to `spent`.
     pub(super) fn read(
         &mut self,

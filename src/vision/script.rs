@@ -1,13 +1,18 @@
 //! The script of a registration. A plate carries letters of one, so a text with both was misread somewhere.
 
+use serde::Serialize;
+
 /// What the letters of a registration are written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Script {
     Latin,
     Thai,
 }
 
 impl Script {
+    pub const ALL: [Self; 2] = [Self::Latin, Self::Thai];
+
     /// Is it a letter of this script? Digits are of none.
     pub fn has(self, character: char) -> bool {
         match self {

@@ -1,7 +1,7 @@
 //! What the models did, in words. Pure.
 
 use super::line::{Check, Line, words};
-use super::models::{Golden, Loaded};
+use super::models::{Drawn, Golden, Loaded};
 
 /// Milliseconds of one picture beyond which cars pass unread.
 const SLOW_MS: u128 = 1000;
@@ -42,15 +42,20 @@ fn reading(golden: &Result<Golden, String>) -> Line {
             return Line::fail(Check::Reading, said, broken());
         }
     };
-    let (written, read, ms) = (golden.written.join(" "), golden.read.join(" "), golden.took.as_millis());
-    if !golden.written.iter().any(|text| golden.read.contains(text)) {
+    if let Some(Drawn { written, read }) = golden.misread() {
+        let (written, read) = (written.join(", "), read.join(", "));
         let said = words!(
             "a drawn plate says \"{written}\" and was read as \"{read}\"",
             "ป้ายวาดทดสอบเขียนว่า \"{written}\" แต่อ่านได้ \"{read}\""
         );
         return Line::warn(Check::Reading, said, broken());
     }
-    let said = words!("a drawn plate is read rightly, in {ms} ms", "อ่านป้ายวาดทดสอบถูกต้อง ใน {ms} ms");
+    let texts: Vec<String> = golden.pictures.iter().map(|drawn| drawn.read.join(", ")).collect();
+    let (texts, ms) = (texts.join(", "), golden.took.as_millis());
+    let said = words!(
+        "drawn plates are read rightly ({texts}), a picture in {ms} ms",
+        "อ่านป้ายวาดทดสอบถูกต้อง ({texts}) ภาพละ {ms} ms"
+    );
     if golden.took.as_millis() > SLOW_MS {
         let remedy = words!(
             "slow: set max_fps lower, models.vehicle = \"none\", or use a faster box",
@@ -84,7 +89,8 @@ mod tests {
     #[test]
     fn a_misread_plate_is_a_warning_and_a_broken_model_a_failure() {
         let golden = |read: &str, ms| {
-            Ok(Golden { written: vec!["AB12".into()], read: vec![read.into()], took: Duration::from_millis(ms) })
+            let pictures = vec![Drawn { written: vec!["AB12".into()], read: vec![read.into()] }];
+            Ok(Golden { pictures, took: Duration::from_millis(ms) })
         };
         assert_eq!(reading(&golden("AB12", 90)).status, Status::Ok);
         assert_eq!(reading(&golden("AB12", 3000)).status, Status::Warn);

@@ -23,7 +23,7 @@ mod within;
 
 pub use bundle::{Contents, write as write_bundle};
 #[cfg(feature = "vision")]
-pub(super) use models::{Golden, load as load_models};
+pub(super) use models::load as load_models;
 
 use super::owner;
 use crate::clock::{Clock, SystemClock};

@@ -6,11 +6,14 @@ use crate::domain::{CaptureTime, Frame};
 use crate::inference::{InferenceError, Pipeline, PipelineInfo};
 use crate::sim::{SimSpec, Simulator};
 use crate::track::{Refusal, TrackSettings};
+use crate::vision::Script;
 use std::time::{Duration, Instant};
 
-/// The scene, and the frame of it in which a car is near: `the_drawn_plate_is_large_and_whole` looks.
-const SCENE: &str = "sim:seed=7;seconds=8;fps=5;vehicles=4;noise=0.1;blur=0";
-const FRAME: u64 = 23;
+/// A scene of each script, and the frame of it in which a car is near: `the_drawn_plates_are_large_and_whole` looks.
+const SCENES: [(Script, &str, u64); 2] = [
+    (Script::Latin, "sim:seed=7;seconds=8;fps=5;vehicles=4;noise=0.1;blur=0", 23),
+    (Script::Thai, "sim:seed=7;seconds=8;fps=5;vehicles=4;noise=0.1;blur=0;layout=thai", 3),
+];
 
 /// What became of the models.
 pub struct Loaded {
@@ -19,12 +22,25 @@ pub struct Loaded {
     pub golden: Result<Golden, String>,
 }
 
-/// The drawn picture, read.
+/// The drawn pictures, one of each script that the models are to read.
 pub struct Golden {
+    pub pictures: Vec<Drawn>,
+    /// For the slowest of them.
+    pub took: Duration,
+}
+
+/// A drawn picture, read. A Thai plate's text is followed by its province.
+pub struct Drawn {
     /// On the plates in it.
     pub written: Vec<String>,
     pub read: Vec<String>,
-    pub took: Duration,
+}
+
+impl Golden {
+    /// The first picture on which no plate was read as it is written.
+    pub fn misread(&self) -> Option<&Drawn> {
+        self.pictures.iter().find(|drawn| !drawn.written.iter().any(|text| drawn.read.contains(text)))
+    }
 }
 
 /// The pipeline too, for whoever wants to look at more.
@@ -38,20 +54,34 @@ pub fn load(config: &ModelsConfig) -> Result<(Pipeline, Loaded), InferenceError>
 }
 
 fn read_golden(pipeline: &mut Pipeline) -> Result<Golden, String> {
-    let (frame, written) = golden_frame()?;
-    let begun = Instant::now();
-    let reading = pipeline.read(&frame).map_err(|error| error.to_string())?;
-    let read = reading.plates.into_iter().map(|plate| plate.text).filter(|text| !text.is_empty()).collect();
-    Ok(Golden { written, read, took: begun.elapsed() })
+    let mut scripts = pipeline.describe().scripts;
+    if scripts.is_empty() {
+        // Of no use for the regions, and yet it should read something.
+        scripts.push(Script::Latin);
+    }
+    let mut golden = Golden { pictures: Vec::new(), took: Duration::ZERO };
+    for (_, scene, index) in SCENES.into_iter().filter(|(script, ..)| scripts.contains(script)) {
+        let (frame, written) = drawn_frame(scene, index)?;
+        let begun = Instant::now();
+        let reading = pipeline.read(&frame).map_err(|error| error.to_string())?;
+        golden.took = golden.took.max(begun.elapsed());
+        let texts = reading.plates.into_iter().map(|plate| said(&plate.text, plate.province.as_deref()));
+        golden.pictures.push(Drawn { written, read: texts.filter(|text| !text.is_empty()).collect() });
+    }
+    Ok(golden)
 }
 
-fn golden_frame() -> Result<(Frame, Vec<String>), String> {
-    let spec = SimSpec::parse(SCENE).map_err(|error| error.to_string())?;
-    let drawn = Simulator::new(&spec).render(FRAME);
+fn drawn_frame(scene: &str, index: u64) -> Result<(Frame, Vec<String>), String> {
+    let spec = SimSpec::parse(scene).map_err(|error| error.to_string())?;
+    let drawn = Simulator::new(&spec).render(index);
     let near = drawn.vehicles.iter().filter(|truth| truth.visible > 0.99 && truth.plate_bbox.height() > 20.0);
-    let written = near.map(|truth| truth.text.clone()).collect();
+    let written = near.map(|truth| said(&truth.text, truth.province.as_deref())).collect();
     let frame = Frame::new(drawn.width, drawn.height, drawn.pixels, 1, CaptureTime::default());
     Ok((frame.map_err(|error| error.to_string())?, written))
+}
+
+fn said(text: &str, province: Option<&str>) -> String {
+    province.map_or_else(|| text.to_owned(), |province| format!("{text} {province}"))
 }
 
 /// Heights of the plates that are in the camera's zone, whatever is written on them.
@@ -74,9 +104,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_drawn_plate_is_large_and_whole() {
-        let (frame, written) = golden_frame().unwrap();
-        assert!(written.contains(&"FAJ9R45".to_owned()), "{written:?}");
-        assert_eq!((frame.width(), frame.height()), (1280, 720));
+    fn the_drawn_plates_are_large_and_whole() {
+        let texts = ["FAJ9R45", "พค287 สุโขทัย"];
+        for ((_, scene, index), text) in SCENES.into_iter().zip(texts) {
+            let (frame, written) = drawn_frame(scene, index).unwrap();
+            assert!(written.contains(&text.to_owned()), "{written:?}");
+            assert_eq!((frame.width(), frame.height()), (1280, 720));
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! `lpr-agent models use`: another model, tried before it counts; in a running agent without an interruption.
 
-use crate::agent::doctor::{Golden, load_models};
+use crate::agent::doctor::load_models;
 use crate::agent::edit_config::set_texts;
 use crate::agent::replace_file::rewrite;
 use crate::agent::swap::ask::{Ask, Said, socket};
@@ -97,22 +97,18 @@ fn check(wanted: &ModelsConfig, in_use: &ModelsConfig) -> Result<String, Failure
     let refused = |reason: String| Failure::new(Exit::Models, format!("{reason}; nothing is changed"));
     let golden = load_models(wanted)?.1.golden;
     let golden = golden.map_err(|reason| refused(format!("a drawn picture cannot be read: {reason}")))?;
-    if is_read(&golden) {
-        return Ok(format!("loads, and reads a drawn plate rightly in {} ms", golden.took.as_millis()));
-    }
+    let Some(misread) = golden.misread() else {
+        return Ok(format!("loads, and reads drawn plates rightly in {} ms", golden.took.as_millis()));
+    };
     // Models for one country only, say: then those in use do not read it either.
     let before = load_models(in_use).ok().and_then(|(_, loaded)| loaded.golden.ok());
-    if before.as_ref().is_some_and(is_read) {
-        let (written, read) = (golden.written.join(" "), golden.read.join(" "));
+    if before.is_some_and(|golden| golden.misread().is_none()) {
+        let (written, read) = (misread.written.join(" "), misread.read.join(" "));
         return Err(refused(format!(
             "a drawn plate says \"{written}\" and was read as \"{read}\"; the models in use read it rightly"
         )));
     }
-    Ok("loads; a drawn plate is read rightly neither by it nor by the models in use".into())
-}
-
-fn is_read(golden: &Golden) -> bool {
-    golden.written.iter().any(|text| golden.read.contains(text))
+    Ok("loads; drawn plates are read rightly neither by it nor by the models in use".into())
 }
 
 /// The running agent; `None` where none runs in this data directory.
