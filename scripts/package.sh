@@ -81,7 +81,8 @@ if [[ -f $models/yolov8n.onnx ]]; then
     echo "YOLOX-nano could not be had, and what stands in for it is under AGPL-3.0: no package is made of that" >&2
     exit 1
 fi
-for model in "$vehicle" clp-det ppocr-v6; do cp "models/$model.toml" "$models/"; done
+for model in "$vehicle" clp-det plate-ocr ppocr-v6; do cp "models/$model.toml" "$models/"; done
+cp models/plate-ocr.onnx "$models/"
 rm -f "$models/.fetch.lock"
 # A library is no data: /usr/share has a link to it.
 library=$(basename "$models"/runtime/libonnxruntime.so.*)

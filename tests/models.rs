@@ -23,7 +23,7 @@ fn models_folder() -> Option<(TempDir, ModelsConfig)> {
     for file in files {
         std::os::unix::fs::symlink(Path::new(MODELS).join(file), dir.path().join(file)).unwrap();
     }
-    for name in ["yolox-nano", "clp-det", "ppocr-v6"] {
+    for name in ["yolox-nano", "clp-det", "plate-ocr", "ppocr-v6"] {
         let file = format!("{name}.toml");
         std::fs::copy(Path::new(MODELS).join(&file), dir.path().join(&file)).unwrap();
     }
@@ -67,7 +67,8 @@ fn what_is_loaded_is_told() {
     let info = Pipeline::load(&config).unwrap().describe();
     assert!(info.runtime_version.starts_with("1."), "{info:?}");
     let roles: Vec<_> = info.models.iter().map(|m| (m.role, m.name.as_str(), m.provider)).collect();
-    assert_eq!(roles, [("vehicle", "yolox-nano", "cpu"), ("plate", "clp-det", "cpu"), ("ocr", "ppocr-v6", "cpu")]);
+    let expected = [("vehicle", "yolox-nano"), ("plate", "clp-det"), ("ocr", "plate-ocr"), ("latin", "ppocr-v6")];
+    assert_eq!(roles, expected.map(|(role, name)| (role, name, "cpu")));
 }
 
 #[test]

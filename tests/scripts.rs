@@ -15,11 +15,11 @@ const LEGIBLE_PIXELS: f32 = 24.0;
 
 /// `models.ocr` knows Thai plates, `models.latin` reads the others. `None`, loudly, where one is missing.
 fn models(regions: &[&str]) -> Option<ModelsConfig> {
-    let (ocr, latin) = ("plate-ocr-trial".to_owned(), "ppocr-v6".to_owned());
+    let (ocr, latin) = ("plate-ocr".to_owned(), "ppocr-v6".to_owned());
     let regions = regions.iter().map(|&region| region.to_owned()).collect();
     let models = ModelsConfig { dir: common::models_dir(), ocr, latin, regions, ..ModelsConfig::default() };
-    if !models.dir.join("plate-ocr-trial.onnx").is_file() {
-        eprintln!("\n*** SKIPPED: models/plate-ocr-trial.onnx is missing ***\n");
+    if !models.dir.join("plate-ocr.onnx").is_file() {
+        eprintln!("\n*** SKIPPED: models/plate-ocr.onnx is missing ***\n");
         return None;
     }
     Some(models)
@@ -34,7 +34,7 @@ fn readers(regions: &[&str]) -> Option<Vec<(&'static str, String)>> {
 
 #[test]
 fn only_the_recognisers_that_the_regions_need_are_loaded() {
-    let both = [("ocr", "plate-ocr-trial".to_owned()), ("latin", "ppocr-v6".to_owned())];
+    let both = [("ocr", "plate-ocr".to_owned()), ("latin", "ppocr-v6".to_owned())];
     let Some(all) = readers(&[]) else { return };
     assert_eq!(all, both);
     assert_eq!(readers(&["th"]).unwrap(), both[..1]);

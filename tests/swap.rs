@@ -122,14 +122,14 @@ fn a_model_that_does_well_takes_over_while_plates_are_read_and_is_kept_for_the_n
         assert_eq!(log.matches(line).count(), 1, "{line}: {log}");
     }
     assert!(using.log().contains("with the same text"), "{}", using.log());
-    assert!(site.said().contains("ocr = \"cct-xs-v2\"") && site.said().contains("# to be quick"), "{}", site.said());
+    assert!(site.said().contains("latin = \"cct-xs-v2\"") && site.said().contains("# to be quick"), "{}", site.said());
     site.wait_for_more_plates();
 
     agent.signal("-HUP");
     agent.wait_for_log("nothing has changed", PATIENCE);
     fs::write(site.config(), site.said().replace("cct-xs-v2", "ppocr-v6")).unwrap();
     agent.signal("-HUP");
-    let log = agent.wait_for_log("models.ocr needs a restart", PATIENCE);
+    let log = agent.wait_for_log("models.latin needs a restart", PATIENCE);
     assert!(log.contains("lpr-agent models use NAME"), "{log}");
     let again = run(AGENT, &["models", "use", "cct-xs-v2", "--config", &site.config()]);
     assert!(text(&again.stdout).contains("cct-xs-v2 is in use"), "{}", text(&again.stderr));
@@ -157,7 +157,7 @@ fn what_cannot_work_is_refused_before_the_agent_is_asked() {
         assert_eq!(refused.status.code(), Some(code), "{name}: {refused:?}");
         assert!(text(&refused.stderr).contains(words), "{name}: {}", text(&refused.stderr));
     }
-    let overruled = site.command("cct-xs-v2", 5, 5).env("LPR_MODELS_OCR", "ppocr-v6").output().unwrap();
+    let overruled = site.command("cct-xs-v2", 5, 5).env("LPR_MODELS_LATIN", "ppocr-v6").output().unwrap();
     assert_eq!(overruled.status.code(), Some(10), "{overruled:?}");
     assert!(text(&overruled.stderr).contains("LPR_MODELS_OCR"), "{}", text(&overruled.stderr));
     assert_eq!(site.said(), before);
@@ -169,7 +169,7 @@ fn where_no_agent_runs_the_configuration_is_changed_for_the_next_start() {
     let done = site.command("cct-xs-v2", 5, 5).output().unwrap();
     assert!(done.status.success(), "{}", text(&done.stderr));
     assert!(text(&done.stdout).contains("no agent runs: it holds from the next start"), "{}", text(&done.stdout));
-    assert!(site.said().contains("ocr = \"cct-xs-v2\""), "{}", site.said());
+    assert!(site.said().contains("latin = \"cct-xs-v2\""), "{}", site.said());
     let done = site.command("yolox-nano", 5, 5).output().unwrap();
     assert!(done.status.success(), "{}", text(&done.stderr));
     assert!(site.said().contains("vehicle = \"yolox-nano\"  # to be quick"), "{}", site.said());

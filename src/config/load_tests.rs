@@ -16,7 +16,7 @@ fn faults_of(text: &str) -> String {
 #[test]
 fn a_minimal_file_takes_the_defaults() {
     let config = agent_from(MINIMAL, "agent.toml", env(&[])).unwrap();
-    assert_eq!(config.models.ocr, "ppocr-v6");
+    assert_eq!((config.models.ocr.as_str(), config.models.latin.as_str()), ("plate-ocr", "ppocr-v6"));
     assert_eq!(config.camera_keys()[0].to_string(), "checkpoint_001/camera_001");
 }
 

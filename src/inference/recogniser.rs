@@ -242,8 +242,9 @@ fn decode(
     let probabilities = spec.logits.then(|| softmax(text));
     let text = &TensorView { data: probabilities.as_deref().unwrap_or(text.data), ..*text };
     let read = characters(spec, alphabet, text)?;
-    let province = outputs.get(1).map(|provinces| most_likely(provinces.data).0);
-    let province = province.and_then(|class| spec.provinces.get(class)).filter(|name| !name.is_empty());
+    let province = outputs.get(1).map(|provinces| most_likely(provinces.data));
+    let province = province.filter(|(_, probability)| *probability >= SURE_PROVINCE);
+    let province = province.and_then(|(class, _)| spec.provinces.get(class)).filter(|name| !name.is_empty());
     let province = province.filter(|_| only != Some(Script::Latin)).cloned();
     if spec.provinces.is_empty() {
         return Ok((read, province));
@@ -296,6 +297,9 @@ const SURE_BOX: f32 = 0.8;
 const BESIDE: [f32; 2] = [0.5, 1.0];
 /// … and believed if it is as sure as this in each of its characters.
 const SURE: f32 = 0.9;
+
+/// A province less likely than this is none: rather no province than a wrong one, and a crest is not taken for one.
+const SURE_PROVINCE: f32 = 0.5;
 
 /// A plate of two rows is at most so many times as wide as high.
 const TWO_ROWS: f32 = 2.5;

@@ -97,8 +97,15 @@ reduce_by_area = true
 layout = "ctc"
 outputs = ["ctc", "prov"]
 alphabet = "{ALPHABET}"
-margin = 0.10
+margin = 0.05
 extend_down = 0.40
+looks = [
+    {{ box = "close", margin = 0.10 }},
+    {{ box = "close", margin = 0.05, rectify = true }},
+    {{ box = "mean", margin = 0.12, rectify = true }},
+    {{ box = "first", margin = 0.10, unfit_only = true }},
+    {{ box = "first", margin = 0.10, margin_x = 0.50, unfit_only = true }},
+]
 provinces = [
     {names},
 ]

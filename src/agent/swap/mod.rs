@@ -272,7 +272,7 @@ mod tests {
     #[test]
     fn what_is_rebuilt_has_the_old_models_until_the_new_ones_have_proven_themselves() {
         let swap = on_probation();
-        assert_eq!((swap.proven().ocr.as_str(), swap.in_use().ocr.as_str()), ("ppocr-v6", "other"));
+        assert_eq!((swap.proven().ocr.as_str(), swap.in_use().ocr.as_str()), ("plate-ocr", "other"));
         swap.passed(&change());
         assert_eq!((swap.proven().ocr.as_str(), swap.in_use().ocr.as_str()), ("other", "other"));
         assert_eq!(swap.note(), None);
@@ -285,9 +285,9 @@ mod tests {
     fn going_back_is_a_warning_until_someone_confirms_it() {
         let swap = on_probation();
         swap.rebuilt();
-        assert_eq!(swap.in_use().ocr, "ppocr-v6");
+        assert_eq!(swap.in_use().ocr, "plate-ocr");
         let (status, said) = swap.note().unwrap();
-        assert!(status == HealthStatus::Warning && said.contains("lpr-agent models use ppocr-v6"), "{said}");
+        assert!(status == HealthStatus::Warning && said.contains("lpr-agent models use plate-ocr"), "{said}");
         swap.confirm();
         assert_eq!(swap.note(), None);
     }

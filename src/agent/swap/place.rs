@@ -60,11 +60,11 @@ mod tests {
             let models = ModelsConfig { ocr: ocr.into(), latin: latin.into(), ..ModelsConfig::default() };
             Place::of(&models, name).unwrap()
         };
-        assert_eq!(of("plate-ocr-trial", "ppocr-v6", "cct-xs-v2"), Place::Latin);
-        assert_eq!(of("plate-ocr-trial", "none", "cct-xs-v2"), Place::Ocr);
+        assert_eq!(of("plate-ocr", "ppocr-v6", "cct-xs-v2"), Place::Latin);
+        assert_eq!(of("plate-ocr", "none", "cct-xs-v2"), Place::Ocr);
         assert_eq!(of("ppocr-v6", "ppocr-v6", "cct-xs-v2"), Place::Ocr, "latin does not count there");
-        assert_eq!(of("plate-ocr-trial", "ppocr-v6", "plate-ocr-trial"), Place::Ocr);
-        assert_eq!(of("plate-ocr-trial", "ppocr-v6", "clp-det"), Place::Plate);
-        assert_eq!(of("plate-ocr-trial", "ppocr-v6", "none"), Place::Vehicle);
+        assert_eq!(of("plate-ocr", "ppocr-v6", "plate-ocr"), Place::Ocr);
+        assert_eq!(of("plate-ocr", "ppocr-v6", "clp-det"), Place::Plate);
+        assert_eq!(of("plate-ocr", "ppocr-v6", "none"), Place::Vehicle);
     }
 }
