@@ -44,7 +44,8 @@ fn sets() -> Vec<ModelsConfig> {
     if one {
         return vec![given];
     }
-    let sets = [("yolox-nano", "plate-ocr"), ("yolox-nano", "ppocr-v6"), ("none", "ppocr-v6"), ("yolox-nano", "cct-xs-v2")];
+    let sets =
+        [("yolox-nano", "plate-ocr"), ("yolox-nano", "ppocr-v6"), ("none", "ppocr-v6"), ("yolox-nano", "cct-xs-v2")];
     let each = |(vehicle, ocr): (&str, &str)| {
         [1, 2].map(|threads| ModelsConfig { vehicle: vehicle.into(), ocr: ocr.into(), threads, ..given.clone() })
     };

@@ -126,7 +126,9 @@ impl Live {
         }
         for key in &restart {
             let other_way = match key.as_str() {
-                "models.vehicle" | "models.plate" | "models.ocr" | "models.latin" => "; or, without one: lpr-agent models use NAME",
+                "models.vehicle" | "models.plate" | "models.ocr" | "models.latin" => {
+                    "; or, without one: lpr-agent models use NAME"
+                }
                 _ => "",
             };
             warn!("configuration read anew: {key} needs a restart (systemctl restart lpr-agent){other_way}");

@@ -66,7 +66,7 @@ pub struct ModelsConfig {
     pub vehicle: String,
     pub plate: String,
     pub ocr: String,
-    /// Reads the plates on which `ocr` sees nothing Thai; `none`: `ocr` reads all. Counts only where `ocr` knows Thai plates.
+    /// Reads the plates on which `ocr` sees nothing Thai; `none`: `ocr` reads all. Counts only where `ocr` knows Thai letters.
     pub latin: String,
     /// Countries, or formats such as `LL DDD LL`, whose plates pass here: they decide between O and 0 where the recogniser
     /// cannot. Empty: texts stay as they are read. See docs/models.md.

@@ -19,7 +19,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// `ocr` alone, unless it knows Thai plates and another recogniser is named for those of other countries. Then the regions say whether
+    /// `ocr` alone, unless it knows Thai letters and another recogniser is named for those of other countries. Then the regions say whether
     /// both are needed.
     pub(super) fn load(runtime: &Runtime, config: &ModelsConfig, grammar: &Grammar) -> Result<Self, InferenceError> {
         let (may_be_latin, may_be_thai) = (grammar.takes(Script::Latin), grammar.takes(Script::Thai));

@@ -53,9 +53,9 @@ impl Recogniser {
         Self { model: of(self.model), ..self }
     }
 
-    /// Does it know Thai plates, by their provinces?
+    /// Does it read Thai letters?
     pub(super) fn knows_thai(&self) -> bool {
-        !self.spec.provinces.is_empty()
+        self.alphabet.knows_thai()
     }
 
     /// Is it in the alphabet, or its lower case?
@@ -159,7 +159,7 @@ impl Recogniser {
             return self.read_part(frame, &plate, look, 0.0, resampler, spent);
         }
         let extended = self.read_part(frame, &plate, look, self.spec.extend_down, resampler, spent)?;
-        let one_row = self.knows_thai() && extended.province.is_none();
+        let one_row = !self.spec.provinces.is_empty() && extended.province.is_none();
         if self.spec.extend_down > 0.0 && one_row {
             return self.read_part(frame, &plate, look, 0.0, resampler, spent);
         }
@@ -230,7 +230,7 @@ impl Recogniser {
     }
 }
 
-/// A text, and a province. Of a recogniser that knows Thai plates by their provinces, the text has letters of one script.
+/// A text, and a province. The text has letters of one script.
 fn decode(
     spec: &RecogniserSpec,
     alphabet: &Alphabet,
@@ -246,7 +246,7 @@ fn decode(
     let province = province.filter(|(_, probability)| *probability >= SURE_PROVINCE);
     let province = province.and_then(|(class, _)| spec.provinces.get(class)).filter(|name| !name.is_empty());
     let province = province.filter(|_| only != Some(Script::Latin)).cloned();
-    if spec.provinces.is_empty() {
+    if !alphabet.knows_thai() {
         return Ok((read, province));
     }
     let other = only.unwrap_or_else(|| Script::of(&read.text, province.is_some())).other();

@@ -97,6 +97,10 @@ impl Alphabet {
         self.characters.contains(&character)
     }
 
+    pub fn knows_thai(&self) -> bool {
+        self.characters.iter().any(|&character| Script::Thai.has(character))
+    }
+
     pub fn len(&self) -> usize {
         self.characters.len()
     }

@@ -2,6 +2,7 @@
 
 use crate::config::ModelsConfig;
 use crate::inference::{InferenceError, Manifest, Role};
+use crate::vision::Script;
 
 /// A key of `[models]` that names a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,15 +23,16 @@ impl Place {
         }
     }
 
-    /// Where a model goes by its manifest: a recogniser without Thai provinces beside one that has them, if another
+    /// Where a model goes by its manifest: a recogniser without Thai letters beside one that has them, if another
     /// stands there already. `none` is a vehicle detector.
     pub fn of(models: &ModelsConfig, name: &str) -> Result<Self, InferenceError> {
         if name == ModelsConfig::NONE {
             return Ok(Self::Vehicle);
         }
         let manifest = Manifest::load(&models.dir, name)?;
+        let is_thai = |letter: char| Script::Thai.has(letter);
         let knows_thai =
-            |manifest: &Manifest| manifest.recogniser.as_ref().is_some_and(|ocr| !ocr.provinces.is_empty());
+            |manifest: &Manifest| manifest.recogniser.as_ref().is_some_and(|ocr| ocr.alphabet.chars().any(is_thai));
         Ok(match manifest.role {
             Role::Vehicle => Self::Vehicle,
             Role::Plate => Self::Plate,
