@@ -13,7 +13,7 @@ const MODELS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/models");
 
 /// Links to our manifests and models, to be changed at will; `None`, loudly, where they have not been fetched.
 fn models_folder() -> Option<(TempDir, ModelsConfig)> {
-    let files = ["yolox_nano.onnx", "clp_det.onnx", "PP-OCRv6_rec_small.onnx", "runtime"];
+    let files = ["yolox_nano.onnx", "clp_det.onnx", "plate-ocr.onnx", "PP-OCRv6_rec_small.onnx", "runtime"];
     let missing: Vec<_> = files.iter().filter(|file| !Path::new(MODELS).join(file).exists()).collect();
     if !missing.is_empty() {
         eprintln!("\n*** SKIPPED: models/ lacks {missing:?}; get them with `lpr-agent models fetch` ***\n");
