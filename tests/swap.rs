@@ -159,7 +159,7 @@ fn what_cannot_work_is_refused_before_the_agent_is_asked() {
     }
     let overruled = site.command("cct-xs-v2", 5, 5).env("LPR_MODELS_LATIN", "ppocr-v6").output().unwrap();
     assert_eq!(overruled.status.code(), Some(10), "{overruled:?}");
-    assert!(text(&overruled.stderr).contains("LPR_MODELS_OCR"), "{}", text(&overruled.stderr));
+    assert!(text(&overruled.stderr).contains("LPR_MODELS_LATIN"), "{}", text(&overruled.stderr));
     assert_eq!(site.said(), before);
 }
 

@@ -298,8 +298,9 @@ const BESIDE: [f32; 2] = [0.5, 1.0];
 /// … and believed if it is as sure as this in each of its characters.
 const SURE: f32 = 0.9;
 
-/// A province less likely than this is none: rather no province than a wrong one, and a crest is not taken for one.
-const SURE_PROVINCE: f32 = 0.5;
+/// A province less likely than this is none: a crest is not taken for one. On 324 cuts of 108 photos of Latin plates the likeliest
+/// province of `plate-ocr` never reached .17.
+const SURE_PROVINCE: f32 = 0.25;
 
 /// A plate of two rows is at most so many times as wide as high.
 const TWO_ROWS: f32 = 2.5;

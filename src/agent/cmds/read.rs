@@ -283,6 +283,9 @@ struct PlateLine<'a> {
     /// Before a grammar changed it; left out where none did.
     #[serde(skip_serializing_if = "Option::is_none")]
     raw_text: Option<&'a str>,
+    /// Of a Thai plate; left out where none was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    province: Option<&'a str>,
     vehicle: Option<usize>,
 }
 
@@ -326,6 +329,7 @@ impl<'a> PlateLine<'a> {
             text: &plate.text,
             text_confidence: rounded(plate.text_confidence.into(), 1e4),
             raw_text: plate.raw_text.as_deref(),
+            province: plate.province.as_deref(),
             vehicle: plate.vehicle,
         }
     }
