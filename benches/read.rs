@@ -9,7 +9,7 @@
 use lpr::config::{ModelsConfig, agent_from};
 use lpr::domain::{CaptureTime, Frame};
 use lpr::imaging::{Filter, PixelRect, Resampler, decode_bytes, decode_file, encode_jpeg, is_image_name};
-use lpr::inference::{Engine, InferenceError, Pipeline, Provider, Role, Signature};
+use lpr::inference::{Engine, InferenceError, Pipeline, Provider, Signature};
 use lpr::sim::{SimSpec, Simulator};
 use lpr::vision::{
     ChannelOrder, DecodeError, Element, Fit, Letterbox, Packing, TensorBuffer, TensorLayout, TensorView,
@@ -54,12 +54,12 @@ fn sets() -> Vec<ModelsConfig> {
 
 fn measure(models: &ModelsConfig, frames: &[Frame]) {
     let tape = Arc::new(Mutex::new(Tape::default()));
-    let mut bare: Vec<(Role, SharedEngine)> = Vec::new();
-    let mut pipeline = Pipeline::load(models).unwrap().with_engines(|role, engine| {
+    let mut bare: Vec<SharedEngine> = Vec::new();
+    let mut pipeline = Pipeline::load(models).unwrap().with_engines(|_, engine| {
         let signature = engine.signature().clone();
         let engine = Arc::new(Mutex::new(engine));
-        bare.push((role, engine.clone()));
-        Box::new(Listener { role, engine, signature, tape: tape.clone() })
+        bare.push(engine.clone());
+        Box::new(Listener { number: bare.len() - 1, engine, signature, tape: tape.clone() })
     });
     // The first inferences of a session are slower.
     frames.iter().take(3).for_each(|frame| drop(pipeline.read(frame).unwrap()));
@@ -74,8 +74,8 @@ fn measure(models: &ModelsConfig, frames: &[Frame]) {
         for _ in 0..ROUNDS {
             whole.push(pipeline.read(frame).unwrap().timing.total);
             decoded.push(milliseconds(std::mem::take(&mut tape.lock().unwrap().decoding)));
-            let engine = |wanted: Role| &bare.iter().find(|(role, _)| *role == wanted).unwrap().1;
-            let run = |(role, input): &(Role, TensorBuffer)| engine(*role).lock().unwrap().run(input, &mut |_| Ok(()));
+            let run =
+                |(number, input): &(usize, TensorBuffer)| bare[*number].lock().unwrap().run(input, &mut |_| Ok(()));
             alone.push(milliseconds(inputs.iter().map(|input| run(input).unwrap()).sum()));
         }
         total += median(whole);
@@ -103,13 +103,14 @@ type SharedEngine = Arc<Mutex<Box<dyn Engine>>>;
 /// What the pipeline gave its sessions, and how long it looked at what they gave back.
 #[derive(Default)]
 struct Tape {
-    inputs: Option<Vec<(Role, TensorBuffer)>>,
+    inputs: Option<Vec<(usize, TensorBuffer)>>,
     decoding: Duration,
 }
 
 /// An engine that is listened to.
 struct Listener {
-    role: Role,
+    /// Which of the pipeline's engines.
+    number: usize,
     engine: SharedEngine,
     signature: Signature,
     tape: Arc<Mutex<Tape>>,
@@ -142,8 +143,8 @@ impl Engine for Listener {
         });
         let mut tape = self.tape.lock().unwrap();
         tape.decoding += decoding;
-        let role = self.role;
-        tape.inputs.iter_mut().for_each(|inputs| inputs.push((role, input.clone())));
+        let number = self.number;
+        tape.inputs.iter_mut().for_each(|inputs| inputs.push((number, input.clone())));
         spent
     }
 }
