@@ -130,6 +130,12 @@ fn slots_take_their_colours_in_order_and_a_second_head_if_its_classes_are_named(
     );
     let plate = read(&config).plates.remove(0);
     assert_eq!((plate.text.as_str(), plate.province.as_deref()), ("B", Some("there")), "the red channel is the third");
+    config.regions = vec!["L".into()];
+    assert_eq!(
+        read(&config).plates[0].province.as_deref(),
+        Some("there"),
+        "a second head need not be of Thai provinces"
+    );
 }
 
 #[test]

@@ -51,7 +51,7 @@ pub fn inspect(
 pub fn check_model(config: &ModelsConfig, role: Role, name: &str) -> Result<(), InferenceError> {
     let runtime = Runtime::load(config)?;
     match role {
-        Role::Ocr => Recogniser::load(&runtime, config, name, None).map(|_| ()),
+        Role::Ocr => Recogniser::load(&runtime, config, name, true).map(|_| ()),
         Role::Vehicle | Role::Plate => DetectorModel::load(&runtime, config, role, name).map(|_| ()),
     }
 }

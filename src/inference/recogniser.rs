@@ -18,8 +18,18 @@ pub(super) struct Recogniser {
     spec: RecogniserSpec,
     alphabet: Alphabet,
     outputs: Vec<usize>,
-    /// The script of all plates that come here, where the regions say it.
-    only: Option<Script>,
+    letters: Letters,
+}
+
+/// Which letters a text may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Letters {
+    /// All of an alphabet without Thai ones.
+    All,
+    /// All but the Thai ones of the alphabet: no Thai plate comes here.
+    Latin,
+    /// Those of one script, which the plate decides.
+    OneScript,
 }
 
 /// What stands on a plate, and where it was cut out.
@@ -37,16 +47,26 @@ impl PlateText {
 }
 
 impl Recogniser {
-    /// `only`: the script of all plates that come here.
+    /// `may_be_thai`: whether a Thai plate may come here.
     pub(super) fn load(
         runtime: &Runtime,
         config: &ModelsConfig,
         name: &str,
-        only: Option<Script>,
+        may_be_thai: bool,
     ) -> Result<Self, InferenceError> {
         let model = Model::load(runtime, config, Role::Ocr, name)?;
-        let (spec, alphabet, outputs) = plan(&model).map_err(|message| model.contradiction(&config.dir, message))?;
-        Ok(Self { model, spec, alphabet, outputs, only })
+        let (mut spec, alphabet, outputs) =
+            plan(&model).map_err(|message| model.contradiction(&config.dir, message))?;
+        let letters = match (alphabet.knows(Script::Thai), may_be_thai) {
+            (false, _) => Letters::All,
+            (true, false) => Letters::Latin,
+            (true, true) => Letters::OneScript,
+        };
+        if letters == Letters::Latin {
+            // The row of the province, which no plate has that comes here.
+            spec.extend_down = 0.0;
+        }
+        Ok(Self { model, spec, alphabet, outputs, letters })
     }
 
     pub(super) fn with_model(self, of: impl FnOnce(Model) -> Model) -> Self {
@@ -55,7 +75,12 @@ impl Recogniser {
 
     /// Does it read Thai letters?
     pub(super) fn knows_thai(&self) -> bool {
-        self.alphabet.knows_thai()
+        self.letters != Letters::All
+    }
+
+    /// Does it know letters of this script?
+    pub(super) fn reads(&self, script: Script) -> bool {
+        self.alphabet.knows(script)
     }
 
     /// Is it in the alphabet, or its lower case?
@@ -107,11 +132,11 @@ impl Recogniser {
         Look { sight: Sight::Close, margin, rectify, unfit_only: false, margin_x: None, rows: 1, extend_down: 0.0 }
     }
 
-    /// Where the first look is unsure, reads it in every other way the manifest knows; the surest read stays, one that fits
+    /// Where the first look, `best` so far, is unsure, reads it in every other way the manifest knows; the surest read stays, one that fits
     /// the grammar before one that does not.
     fn surest(
         &mut self,
-        first: PlateText,
+        mut best: PlateText,
         frame: &Frame,
         plate: &FoundPlate,
         grammar: &Grammar,
@@ -119,7 +144,6 @@ impl Recogniser {
         spent: &mut Duration,
     ) -> Result<PlateText, InferenceError> {
         let sure = self.spec.sure;
-        let mut best = first;
         let fits = |text: &PlateText| grammar.judge(&text.read.text).fits != Some(false);
         if fits(&best) && best.read.least_certain() >= sure {
             return Ok(best);
@@ -154,9 +178,6 @@ impl Recogniser {
         };
         if look.rows == 2 {
             return self.read_rows(frame, &plate, look, resampler, spent);
-        }
-        if self.knows_thai() && self.only == Some(Script::Latin) {
-            return self.read_part(frame, &plate, look, 0.0, resampler, spent);
         }
         let extended = self.read_part(frame, &plate, look, self.spec.extend_down, resampler, spent)?;
         let one_row = !self.spec.provinces.is_empty() && extended.province.is_none();
@@ -215,14 +236,14 @@ impl Recogniser {
             Some(quad) => (resampler.rectify(frame, &quad, size.0, size.1)?, quad),
             None => (resampler.resize(frame, area, size.0, size.1, filter)?, area.bbox().into()),
         };
-        let Self { model, spec, alphabet, outputs, only } = self;
+        let Self { model, spec, alphabet, outputs, letters } = self;
         let Model { manifest, engine, packing, buffer } = model;
         buffer
             .pack(pixels, &place, packing)
             .map_err(|source| InferenceError::Input { model: manifest.name.clone(), source })?;
         let mut result = (TextRead::default(), None);
         *spent += engine.run(buffer, &mut |given| {
-            result = decode(spec, alphabet, *only, &ordered(given, outputs))?;
+            result = decode(spec, alphabet, *letters, &ordered(given, outputs))?;
             Ok(())
         })?;
         let (read, province) = result;
@@ -230,11 +251,11 @@ impl Recogniser {
     }
 }
 
-/// A text, and a province. The text has letters of one script.
+/// A text with the letters that it may have, and what the second head says: a Thai province, or whatever else it was made for.
 fn decode(
     spec: &RecogniserSpec,
     alphabet: &Alphabet,
-    only: Option<Script>,
+    letters: Letters,
     outputs: &[TensorView<'_>],
 ) -> Result<(TextRead, Option<String>), DecodeError> {
     let missing = DecodeError::Outputs { layout: "ocr", expected: 1, got: 0 };
@@ -243,13 +264,17 @@ fn decode(
     let text = &TensorView { data: probabilities.as_deref().unwrap_or(text.data), ..*text };
     let read = characters(spec, alphabet, text)?;
     let province = outputs.get(1).map(|provinces| most_likely(provinces.data));
-    let province = province.filter(|(_, probability)| *probability >= SURE_PROVINCE);
-    let province = province.and_then(|(class, _)| spec.provinces.get(class)).filter(|name| !name.is_empty());
-    let province = province.filter(|_| only != Some(Script::Latin)).cloned();
-    if !alphabet.knows_thai() {
-        return Ok((read, province));
-    }
-    let other = only.unwrap_or_else(|| Script::of(&read.text, province.is_some())).other();
+    let province = province.filter(|(_, probability)| match letters {
+        Letters::All => true,
+        Letters::Latin => false,
+        Letters::OneScript => *probability >= SURE_PROVINCE,
+    });
+    let province = province.and_then(|(class, _)| spec.provinces.get(class)).filter(|name| !name.is_empty()).cloned();
+    let other = match letters {
+        Letters::All => return Ok((read, province)),
+        Letters::Latin => Script::Thai,
+        Letters::OneScript => Script::of(&read.text, province.is_some()).other(),
+    };
     if !read.text.chars().any(|letter| other.has(letter)) {
         return Ok((read, province));
     }

@@ -97,8 +97,9 @@ impl Alphabet {
         self.characters.contains(&character)
     }
 
-    pub fn knows_thai(&self) -> bool {
-        self.characters.iter().any(|&character| Script::Thai.has(character))
+    /// Has it a letter of this script?
+    pub fn knows(&self, script: Script) -> bool {
+        self.characters.iter().any(|&character| script.has(character))
     }
 
     pub fn len(&self) -> usize {
