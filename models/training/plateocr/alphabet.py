@@ -1,6 +1,7 @@
 """The characters that the reader knows, in the order of its classes, and the provinces in the order of theirs."""
 
 import tomllib
+import unicodedata
 
 from plateocr.paths import PROVINCES
 
@@ -21,6 +22,20 @@ def _provinces() -> list[str]:
 
 
 PROVINCE_NAMES = _provinces()
+
+
+def _spelt(name: str) -> str:
+    """A name without what stands above and below its letters."""
+    return "".join(character for character in name if unicodedata.category(character) != "Mn")
+
+
+_SPELT = [_spelt(name) for name in PROVINCE_NAMES]
+SPELLING = "".join(sorted(set("".join(_SPELT))))
+
+
+def spell(province: int) -> list[int]:
+    """A province's letters as classes, each 1 to len(SPELLING)."""
+    return [SPELLING.index(letter) + 1 for letter in _SPELT[province]]
 
 
 def encode(text: str) -> list[int]:

@@ -27,7 +27,7 @@ def fonts(arguments: argparse.Namespace) -> None:
 
 def render(arguments: argparse.Namespace) -> None:
     """A contact sheet."""
-    drawn_from = source(_glyphs(arguments.run, arguments.held), arguments.seed)
+    drawn_from = source(_glyphs(arguments.run, arguments.held), arguments.seed, varied=not arguments.held)
     layouts = [layout for layout in load_all() if arguments.layout in (None, layout.name)]
     if not layouts:
         raise FileNotFoundError(f"no layout is called {arguments.layout}")

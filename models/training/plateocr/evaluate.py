@@ -84,7 +84,7 @@ class Score:
 
 def plates_of_all(held: Path, plates: int, seed: int, difficulty: float = 0.5) -> list[Sample]:
     """So many plates of every layout, in the fonts of a cache; with provinces, as many of each as go round."""
-    drawn_from = source(held, seed)
+    drawn_from = source(held, seed, varied=False)
     samples = []
     for layout in drawn_from.layouts:
         samples += [drawn_from.sample(difficulty, layout, _province(layout, number)) for number in range(plates)]
@@ -93,7 +93,7 @@ def plates_of_all(held: Path, plates: int, seed: int, difficulty: float = 0.5) -
 
 def plates_of_provinces(held: Path, each: int, seed: int, difficulty: float = 0.5) -> list[Sample]:
     """So many cars' plates of every province."""
-    drawn_from = source(held, seed)
+    drawn_from = source(held, seed, varied=False)
     layout = next(layout for layout in drawn_from.layouts if layout.has_provinces and layout.registration_rows == 1)
     names = range(1, len(PROVINCE_NAMES))
     return [drawn_from.sample(difficulty, layout, name) for name in names for _ in range(each)]
@@ -139,8 +139,8 @@ def torch_reader(network: "nn.Module") -> Reader:
     def read(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         network.eval()
         with torch.no_grad():
-            letters, provinces, _ = network(torch.from_numpy(pictures).float()[:, None])
-        return letters.softmax(-1).numpy(), provinces.softmax(-1).numpy()
+            scores = network(torch.from_numpy(pictures).float()[:, None])
+        return scores.letters.softmax(-1).numpy(), scores.provinces.softmax(-1).numpy()
 
     return read
 

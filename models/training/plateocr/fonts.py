@@ -27,8 +27,8 @@ from plateocr.strokes import skeletons, stroke_font
 PROVINCE_SIZE = 34
 WORD_SIZE = 24
 WORDS_DRAWN = 1600
-# As many fonts again as packages give, written with a round pen (strokes.toml).
-STROKE_FONTS = 70
+# As many fonts again as packages give and more, written with a round pen (strokes.toml).
+STROKE_FONTS = 160
 NOTHING = "\uffff"
 
 

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from plateocr.alphabet import THAI
+from plateocr.bend import Bend
 from plateocr.canvas import paste, resize
 from plateocr.dice import Dice, Range
 from plateocr.gaps import draw_gap
@@ -22,6 +23,7 @@ class Style:
 
     latin: dict[str, Glyph]
     thai: dict[str, Glyph]
+    bend: Bend
     gap: str
     weight: int
     equal_cells: bool
@@ -45,7 +47,9 @@ class _Item:
     height: float
 
 
-def draw_style(latin: dict[str, Glyph], thai: dict[str, Glyph], gap: str, swaps: dict[str, float], dice: Dice) -> Style:
+def draw_style(
+    latin: dict[str, Glyph], thai: dict[str, Glyph], bend: Bend, gap: str, swaps: dict[str, float], dice: Dice
+) -> Style:
     """Dices how a plate is written. `swaps` are the chances that 0 and O, or 1 and I, share one glyph."""
     latin = _swapped(latin, swaps, dice)
     cap_width = None
@@ -55,6 +59,7 @@ def draw_style(latin: dict[str, Glyph], thai: dict[str, Glyph], gap: str, swaps:
     return Style(
         latin=latin,
         thai=thai,
+        bend=bend,
         gap=gap,
         weight=1 if weight < 0.2 else -1 if weight > 0.88 else 0,
         equal_cells=dice.chance(0.25),
@@ -120,7 +125,7 @@ def _item(character: str, row: float, style: Style, dice: Dice) -> _Item:
         return _Item(character, None, (dice.uniform(0.3, 0.5) if narrow else style.gap_width) * row, 0.0, 0.0)
     thai = character in THAI
     glyph = (style.thai if thai else style.latin)[character]
-    mask = _weighted(glyph.mask, style.weight)
+    mask = _weighted(style.bend.letter(character, glyph.mask), style.weight)
     scale = row / CAP * (style.thai_scale if thai else 1.0)
     top, bottom = -row, 0.0
     if thai and style.thai_ascenders:

@@ -5,17 +5,20 @@ a convolution of its own, and the columns of both rows, the upper row first, are
 one row leaves the second one blank. The province is read by attention: 12 learned places along its name.
 """
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from plateocr.alphabet import CLASSES, PROVINCE_NAMES
+from plateocr.alphabet import CLASSES, PROVINCE_NAMES, SPELLING
 from plateocr.camera import HEIGHT, WIDTH
 from plateocr.plate import PROVINCE_POINTS
 
 ROWS = 2
 COLUMNS = WIDTH // 4
 MAP_HEIGHT = HEIGHT // 8
+SPELT = 96
 
 
 class Unit(nn.Sequential):
@@ -59,8 +62,24 @@ class AlongRow(nn.Module):
         return x + F.relu(self.norm(self.conv(x)))
 
 
+class Scores(NamedTuple):
+    """What the network says before any softmax.
+
+    letters: [n, 80, classes]. provinces: [n, 78]. attention: [n, points, 320]. spelling: [n, 40, letters of provinces].
+    """
+
+    letters: Tensor
+    provinces: Tensor
+    attention: Tensor
+    spelling: Tensor
+
+
 class Province(nn.Module):
-    """From the trunk's map [n, 96, 8, 40] to scores [n, provinces] and attention scores [n, points, 320]."""
+    """From the trunk's map [n, 96, 8, 40] to scores of provinces, of attention, and of the name's letters.
+
+    The letters are asked in training only, so that the keys tell them apart: names that differ in two letters are few
+    in the province's own loss.
+    """
 
     def __init__(self, inside: int, channels: int = 64, hidden: int = 160) -> None:
         super().__init__()
@@ -73,16 +92,22 @@ class Province(nn.Module):
             nn.Dropout(0.1),
             nn.Linear(hidden, len(PROVINCE_NAMES)),
         )
+        self.spelling = nn.Sequential(
+            Unit(channels, SPELT, (MAP_HEIGHT, 3), padding=(0, 1)),
+            nn.Flatten(2),
+            AlongRow(SPELT),
+            nn.Conv1d(SPELT, len(SPELLING) + 1, 1),
+        )
 
-    def forward(self, trunk: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, trunk: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         keys = self.keys(trunk)
         attention = (self.attend(keys) + self.place).flatten(2)
         seen = torch.bmm(attention.softmax(-1), keys.flatten(2).transpose(1, 2))
-        return self.name(seen.flatten(1)), attention
+        return self.name(seen.flatten(1)), attention, self.spelling(keys).transpose(1, 2)
 
 
 class PlateReader(nn.Module):
-    """Gray pictures f32 [n, 1, 64, 160], 0 to 255, to scores: letters [n, 80, classes], provinces, attention."""
+    """Gray pictures f32 [n, 1, 64, 160], 0 to 255, to scores."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -95,15 +120,14 @@ class PlateReader(nn.Module):
         self.letters = nn.Conv1d(160, CLASSES, 1)
         self.province = Province(96)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, x: Tensor) -> Scores:
         x = x - x.mean((2, 3), keepdim=True)
         x = x / (x.pow(2).mean((2, 3), keepdim=True).sqrt() + 2.0)
         trunk = self.trunk(x)
         deep = self.deep(trunk)
         columns = torch.cat([row(deep).squeeze(2) for row in self.rows], 2)
         letters = self.letters(self.along(columns)).transpose(1, 2)
-        provinces, attention = self.province(trunk)
-        return letters, provinces, attention
+        return Scores(letters, *self.province(trunk))
 
 
 class Exported(nn.Module):
@@ -114,5 +138,5 @@ class Exported(nn.Module):
         self.reader = reader
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        letters, provinces, _ = self.reader(x)
-        return letters.softmax(-1), provinces.softmax(-1)
+        scores = self.reader(x)
+        return scores.letters.softmax(-1), scores.provinces.softmax(-1)

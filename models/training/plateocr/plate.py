@@ -6,10 +6,12 @@ import cv2
 import numpy as np
 
 from plateocr.alphabet import PROVINCE_NAMES
+from plateocr.bend import Bend, mixed, some_bend
 from plateocr.canvas import Textures, paste, paste_words, resize
 from plateocr.clutter import bolts, border, dealer_frame, emboss, side_picture, stickers, surround
 from plateocr.dice import Dice
 from plateocr.fonts import Assets
+from plateocr.glyph import Glyph
 from plateocr.grammar import ROW_END, plain
 from plateocr.layout import Band, Layout, Row
 from plateocr.line import Style, draw_line, draw_style
@@ -42,10 +44,14 @@ class Plate:
 
 
 class Drawer:
-    """Draws plates; holds what is the same for all of them."""
+    """Draws plates; holds what is the same for all of them.
 
-    def __init__(self, assets: Assets, textures: Textures, dice: Dice) -> None:
+    `varied`: letters differ from their fonts', as in training.
+    """
+
+    def __init__(self, assets: Assets, textures: Textures, dice: Dice, varied: bool) -> None:
         self.assets = assets
+        self.varied = varied
         self.textures = textures
         self.dice = dice
 
@@ -66,7 +72,9 @@ class Drawer:
         inset = self._bands(plate.picture, layout, dice)
         inset = side_picture(plate.picture, layout.side_picture, inset, self.textures, dice)
         gap = dice.weighted(list(layout.gaps), list(layout.gaps.values()))
-        style = draw_style(dice.choice(self.assets.latin), dice.choice(self.assets.thai), gap, layout.swaps, dice)
+        latin, thai = (self._font(fonts) for fonts in (self.assets.latin, self.assets.thai))
+        bend = some_bend(dice) if self.varied else Bend(dice)
+        style = draw_style(latin, thai, bend, gap, layout.swaps, dice)
         self._rows(plate, layout, written.split(ROW_END), style, ink, inset, province)
         stickers(plate.picture, layout.stickers, self.assets.words, dice)
         bolts(plate.picture, dice.whole(*layout.bolts) if dice.chance(0.6) else 0, dice)
@@ -78,6 +86,9 @@ class Drawer:
         if dice.chance(0.25):
             plate.picture = emboss(plate.picture, dice)
         return plate
+
+    def _font(self, fonts: list[dict[str, Glyph]]) -> dict[str, Glyph]:
+        return mixed(fonts, self.dice) if self.varied else self.dice.choice(fonts)
 
     def _rows(
         self,
@@ -101,17 +112,23 @@ class Drawer:
                     plate.centres += centres
                     plate.rows += [row.part] * len(centres)
                 case "province":
-                    self._province(plate, layout, box, ink, province)
+                    self._province(plate, layout, box, ink, style.bend, province)
                 case _:
                     shade = ink if self.dice.chance(0.5) else self.dice.uniform(0, 255)
                     paste_words(plate.picture, self.dice.choice(self.assets.words), box, shade, self.dice)
 
     def _province(
-        self, plate: Plate, layout: Layout, box: tuple[float, float, float, float], ink: float, province: int | None
+        self,
+        plate: Plate,
+        layout: Layout,
+        box: tuple[float, float, float, float],
+        ink: float,
+        bend: Bend,
+        province: int | None,
     ) -> None:
         dice = self.dice
         plate.province = province if province is not None else _province(layout, dice)
-        mask = dice.choice(self.assets.provinces)[plate.province]
+        mask = bend.word(dice.choice(self.assets.provinces)[plate.province])
         if dice.chance(0.2):
             mask = cv2.dilate(mask, np.ones((2, 2), np.uint8))
         x0, y0, x1, y1 = box

@@ -34,12 +34,12 @@ class Sample:
 
 
 class Source:
-    """A stream of samples that a seed decides."""
+    """A stream of samples that a seed decides; with `varied`, of letters that differ from their fonts'."""
 
-    def __init__(self, assets: Assets, layouts: list[Layout], seed: int) -> None:
+    def __init__(self, assets: Assets, layouts: list[Layout], seed: int, varied: bool = True) -> None:
         self.dice = Dice(seed)
         self.textures = Textures()
-        self.drawer = Drawer(assets, self.textures, self.dice)
+        self.drawer = Drawer(assets, self.textures, self.dice, varied)
         self.layouts = layouts
         self.shares = [layout.share for layout in layouts]
 
@@ -56,6 +56,6 @@ class Source:
         return (self.sample(difficulty) for _ in range(count))
 
 
-def source(cache: Path, seed: int, layouts: list[Layout] | None = None) -> Source:
+def source(cache: Path, seed: int, varied: bool = True) -> Source:
     """A source over a cache of glyphs and all layouts."""
-    return Source(load(cache), layouts or load_all(), seed)
+    return Source(load(cache), load_all(), seed, varied)

@@ -10,6 +10,8 @@ from plateocr.glyph import CAP, Glyph, trim
 from plateocr.paths import STROKES
 
 FINE = 4
+# How far a font's points stand from those of the list, in letters' widths and heights.
+HAND = 0.025
 CURVE = np.linspace(0, 1, 7)[:, None]
 
 Way = list[tuple[np.ndarray, list[bool], bool]]
@@ -38,8 +40,20 @@ def stroke_font(known: dict[str, list[Way]], dice: Dice) -> dict[str, Glyph]:
     font = {}
     for character, ways in known.items():
         across = width * (wide if character in "MW" else 1.0)
-        font[character] = _draw(dice.choice(ways), across, pen, radius)
+        font[character] = _draw(_by_hand(dice.choice(ways), dice), across, pen, radius)
     return font
+
+
+def _by_hand(way: Way, dice: Dice) -> Way:
+    """The same strokes, with what is not at an edge moved a little, alike where points have a line in common."""
+    moved: dict[float, float] = {}
+
+    def place(value: float) -> float:
+        if not 0.02 < value < 0.98:
+            return value
+        return moved.setdefault(value, value + dice.normal(HAND))
+
+    return [(np.vectorize(place, otypes=[float])(points), rounded, closed) for points, rounded, closed in way]
 
 
 def _draw(way: Way, width: float, pen: float, radius: float) -> Glyph:

@@ -16,11 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from plateocr import evaluate
+from plateocr.alphabet import spell
 from plateocr.net import PlateReader
 from plateocr.sample import source
 from plateocr.targets import IGNORED, Batch, batch
 
 SMOOTHING = 0.05
+SPELLING_WEIGHT = 0.2
 EMA_MOST = 0.998
 CLIP = 5.0
 
@@ -90,21 +92,28 @@ def difficulty_at(plan: Plan, seen: int) -> float:
 
 
 def losses(reader: PlateReader, drawn: Batch, columns: float) -> Tensor:
-    """The loss of one batch: CTC, province, and `columns` times what columns and attention maps are asked."""
+    """The loss of one batch: registration, province and its spelling, and `columns` times what columns are asked."""
     pictures = torch.from_numpy(drawn.pictures).float()[:, None].contiguous(memory_format=torch.channels_last)
     with torch.autocast("cpu", torch.bfloat16):
-        letters, provinces, attention = reader(pictures)
-    letters, provinces, attention = letters.float(), provinces.float(), attention.float()
-    lengths = torch.tensor([len(text) for text in drawn.texts])
-    labels = torch.tensor([value for text in drawn.texts for value in text])
-    times = torch.full((len(drawn.texts),), letters.shape[1])
-    scores = letters.log_softmax(-1).transpose(0, 1)
-    loss = nn.functional.ctc_loss(scores, labels, times, lengths, zero_infinity=True)
+        scores = reader(pictures)
+    letters, provinces, attention, spelling = (part.float() for part in scores)
+    loss = _ctc(letters, drawn.texts)
     loss = loss + 0.6 * _asked(provinces, torch.from_numpy(drawn.provinces), SMOOTHING)
+    told = [row for row, province in enumerate(drawn.provinces) if province != IGNORED]
+    if told:
+        loss = loss + SPELLING_WEIGHT * _ctc(spelling[told], [spell(int(drawn.provinces[row])) for row in told])
     if columns > 0:
         loss = loss + columns * _asked(letters.flatten(0, 1), torch.from_numpy(drawn.columns).flatten())
         loss = loss + 0.2 * columns * _asked(attention.flatten(0, 1), torch.from_numpy(drawn.points).flatten())
     return loss
+
+
+def _ctc(scores: Tensor, texts: list[list[int]]) -> Tensor:
+    """CTC of scores [n, columns, classes]; of each text as much as of any other, however long."""
+    lengths = torch.tensor([len(text) for text in texts])
+    labels = torch.tensor([value for text in texts for value in text], dtype=torch.long)
+    times = torch.full((len(texts),), scores.shape[1])
+    return nn.functional.ctc_loss(scores.log_softmax(-1).transpose(0, 1), labels, times, lengths, zero_infinity=True)
 
 
 def _asked(scores: Tensor, classes: Tensor, smoothing: float = 0.0) -> Tensor:
@@ -145,7 +154,8 @@ def fresh(plan: Plan, weights: dict[str, Tensor] | None = None) -> State:
     torch.manual_seed(plan.seed)
     reader = PlateReader().to(memory_format=torch.channels_last)
     if weights is not None:
-        reader.load_state_dict(weights)
+        # Weights of before the spelling was asked have none for it.
+        reader.load_state_dict(reader.state_dict() | weights)
     decayed = [p for p in reader.parameters() if p.ndim > 1]
     others = [p for p in reader.parameters() if p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}]

@@ -4,6 +4,7 @@ import tomllib
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
@@ -78,6 +79,18 @@ def test_weights_kept_in_half_precision_start_a_run(tmp_path: Path) -> None:
     again = train.fresh(train.Plan(folder=tmp_path, until=1, seed=2), train.halved(first.average.state_dict()))
     for kept, given in zip(again.reader.parameters(), first.average.parameters(), strict=True):
         assert kept.dtype == torch.float32 and torch.allclose(kept, given, atol=1e-3)
+
+
+def test_weights_of_before_the_spelling_start_a_run(tmp_path: Path) -> None:
+    first = train.fresh(train.Plan(folder=tmp_path, until=1)).average.state_dict()
+    older = {name: value for name, value in first.items() if "spelling" not in name}
+    again = train.fresh(train.Plan(folder=tmp_path, until=1, seed=2), older)
+    assert torch.equal(again.reader.letters.weight, first["letters.weight"])
+
+
+def test_the_spelling_is_asked_in_training_and_left_out_of_the_file(exported: Path) -> None:
+    names = [tensor.name for tensor in onnx.load(exported).graph.initializer]
+    assert names and not any("spelling" in name for name in names)
 
 
 def test_the_rate_warms_up_stays_and_falls() -> None:
