@@ -36,8 +36,9 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--seed", type=int, default=1)
     train.add_argument("--weights", type=Path, help="start from these weights instead of random ones")
 
-    export = some.add_parser("export", help="write ONNX with half-precision weights, and its manifest")
+    export = some.add_parser("export", help="write ONNX with convolutions of eight bits, and its manifest")
     export.add_argument("onnx", type=Path)
+    export.add_argument("--half", action="store_true", help="weights in half precision instead: larger and slower")
     export.add_argument("--checkpoint", type=Path, help="default: the run's last")
 
     keep = some.add_parser("keep", help="the averaged weights in half precision: small, for `train --weights`")

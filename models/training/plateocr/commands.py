@@ -12,6 +12,8 @@ from plateocr.layout import load_all
 from plateocr.sample import Sample, source
 
 COLUMNS = 9
+# Plates by which the ranges of an eight-bit model are found.
+CALIBRATION_PLATES, CALIBRATION_SEED = 384, 3
 
 
 def _glyphs(run: Path, held: bool = False) -> Path:
@@ -86,8 +88,13 @@ def export(arguments: argparse.Namespace) -> None:
     """Writes the ONNX file and its manifest; of a manifest that is there already only the hash."""
     from plateocr import export as exporting
 
-    checkpoint = arguments.checkpoint or arguments.run / "last.pt"
-    exporting.write(exporting.load(checkpoint), arguments.onnx)
+    reader = exporting.load(arguments.checkpoint or arguments.run / "last.pt")
+    if arguments.half:
+        exporting.write_half(reader, arguments.onnx)
+    else:
+        drawn_from = source(_glyphs(arguments.run), CALIBRATION_SEED)
+        pictures = np.stack([sample.picture for sample in drawn_from.samples(CALIBRATION_PLATES)])
+        exporting.write_int8(reader, arguments.onnx, pictures)
     print(exporting.write_manifest(arguments.onnx))
 
 

@@ -22,7 +22,7 @@ MOST_BYTES = 4_000_000
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(1)
     path = tmp_path_factory.mktemp("export") / "reader.onnx"
-    export.write(PlateReader().eval(), path)
+    export.write_half(PlateReader().eval(), path)
     return path
 
 
@@ -43,6 +43,19 @@ def test_half_precision_weights_change_no_reading(exported: Path, source: Source
     pictures = batch(source, 8, 1.0).pictures
     for exact, halved in zip(whole(pictures), evaluate.onnx_reader(exported)(pictures), strict=True):
         assert np.abs(exact - halved).max() < 0.01
+
+
+def test_eight_bits_are_half_the_size_and_say_nearly_the_same(exported: Path, tmp_path: Path, source: Source) -> None:
+    torch.manual_seed(1)
+    reader, pictures = PlateReader().eval(), batch(source, 64, 1.0).pictures
+    path = tmp_path / "int8.onnx"
+    export.write_int8(reader, path, pictures)
+    assert path.stat().st_size < 0.75 * exported.stat().st_size
+    for exact, rounded in zip(
+        evaluate.torch_reader(reader)(pictures[:8]), evaluate.onnx_reader(path)(pictures[:8]), strict=True
+    ):
+        assert exact.shape == rounded.shape
+        assert np.abs(exact - rounded).max() < 0.05
 
 
 def test_the_manifest_names_the_file_and_its_alphabet(exported: Path) -> None:
