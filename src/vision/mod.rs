@@ -23,7 +23,7 @@ pub use grammar::{Grammar, GrammarError, Judged};
 pub use letterbox::{Fit, Letterbox};
 pub use liveness::{Liveness, Picture, VIEW, fingerprint};
 pub use nms::{keep_best, overlap_of_smaller};
-pub use ocr::{Alphabet, Blank, TextRead, decode_ctc, decode_slots, most_likely, softmax, without};
+pub use ocr::{Alphabet, Blank, Lost, TextRead, decode_ctc, decode_slots, most_likely, softmax, without};
 pub use script::Script;
 pub use tensor::{ChannelOrder, Element, Packing, TensorBuffer, TensorData, TensorLayout, TensorView};
 pub use text::normalise;

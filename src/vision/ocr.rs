@@ -10,8 +10,24 @@ pub struct TextRead {
     pub text: String,
     /// The text's characters with their probabilities, in order.
     pub characters: Vec<CharRead>,
-    /// Their mean probability, 0–1; 0 where nothing was read.
+    pub lost: Lost,
+    /// The characters' mean probability, less as one between them may be lost, 0–1; 0 where nothing was read.
     pub confidence: f32,
+}
+
+/// How likely a character was left out, 0–1: the highest probability of one where the model rather saw a gap.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Lost {
+    /// Between two characters.
+    pub inside: f32,
+    /// There, or before the first or behind the last one, where it may be the plate's edge or a crest as well.
+    pub anywhere: f32,
+}
+
+impl Lost {
+    fn or(self, other: Self) -> Self {
+        Self { inside: self.inside.max(other.inside), anywhere: self.anywhere.max(other.anywhere) }
+    }
 }
 
 impl TextRead {
@@ -19,8 +35,8 @@ impl TextRead {
     pub fn followed_by(mut self, next: TextRead) -> Self {
         self.text.push_str(&next.text);
         self.characters.extend(next.characters);
-        let sum: f32 = self.characters.iter().map(|read| read.confidence).sum();
-        self.confidence = if self.characters.is_empty() { 0.0 } else { sum / self.characters.len() as f32 };
+        self.lost = self.lost.or(next.lost);
+        self.confidence = mean(&self.characters) * (1.0 - self.lost.inside);
         self
     }
 
@@ -35,13 +51,17 @@ impl TextRead {
         of_part >= SHORTEST_PART && (of_part + 1..=LONGEST).contains(&length) && self.text.contains(&part.text)
     }
 
-    /// The lowest probability of its characters; 0 where nothing was read.
+    /// The lowest probability of its characters, and of there being no more of them; 0 where nothing was read.
     pub fn least_certain(&self) -> f32 {
-        self.characters.iter().map(|read| read.confidence).reduce(f32::min).unwrap_or(0.0)
+        self.characters
+            .iter()
+            .map(|read| read.confidence)
+            .reduce(f32::min)
+            .map_or(0.0, |p| p.min(1.0 - self.lost.anywhere))
     }
 
     /// Of what was read, what belongs on a plate. A character that normalises to several keeps its probability for each.
-    fn from_raw(raw: impl Iterator<Item = CharRead>) -> Self {
+    fn from_raw(raw: impl Iterator<Item = CharRead>, lost: Lost) -> Self {
         // Combining marks must meet their base before normalisation, so the text is normalised as a whole first; where
         // that changes nothing but case and gaps, which is nearly always, each character keeps its own probability.
         let raw: Vec<CharRead> = raw.collect();
@@ -54,16 +74,18 @@ impl TextRead {
                 kept.into_iter().map(move |character| CharRead { character, confidence })
             })
             .collect();
-        let mean = match characters.len() {
-            0 => 0.0,
-            n => characters.iter().map(|c| c.confidence).sum::<f32>() / n as f32,
-        };
+        let mean = mean(&characters);
         if !text.chars().eq(characters.iter().map(|c| c.character)) {
             characters = text.chars().map(|character| CharRead { character, confidence: mean }).collect();
         }
-        let confidence = if text.is_empty() { 0.0 } else { mean };
-        Self { text, characters, confidence }
+        let confidence = if text.is_empty() { 0.0 } else { mean * (1.0 - lost.inside) };
+        Self { text, characters, lost, confidence }
     }
+}
+
+/// The mean probability of characters; 0 of none.
+fn mean(characters: &[CharRead]) -> f32 {
+    characters.iter().map(|read| read.confidence).sum::<f32>() / characters.len().max(1) as f32
 }
 
 /// Fewer characters than this are found in too many texts.
@@ -73,16 +95,26 @@ const LONGEST_PART: usize = 6;
 /// No registration is longer.
 const LONGEST: usize = 10;
 
+/// A gap this sure holds no character that is worth a search.
+const SURE_GAP: f32 = 0.98;
+
 /// The characters of a recogniser's classes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alphabet {
     characters: Vec<char>,
+    /// Which of them stand on plates.
+    on_plates: Vec<bool>,
 }
 
 impl Alphabet {
     /// One class a character, in order.
     pub fn from_text(text: &str) -> Self {
-        Self { characters: text.chars().collect() }
+        Self::of(text.chars().collect())
+    }
+
+    fn of(characters: Vec<char>) -> Self {
+        let on_plates = characters.iter().map(|character| !normalise(&character.to_string()).is_empty()).collect();
+        Self { characters, on_plates }
     }
 
     /// One class a line, as PaddleOCR exports write it into the ONNX metadata key `character`; the last class is the
@@ -90,7 +122,7 @@ impl Alphabet {
     pub fn from_lines(text: &str) -> Self {
         let mut characters: Vec<char> = text.split('\n').map(|line| line.chars().next().unwrap_or(' ')).collect();
         characters.push(' ');
-        Self { characters }
+        Self::of(characters)
     }
 
     pub fn has(&self, character: char) -> bool {
@@ -100,6 +132,13 @@ impl Alphabet {
     /// Has it a letter of this script?
     pub fn knows(&self, script: Script) -> bool {
         self.characters.iter().any(|&character| script.has(character))
+    }
+
+    /// The highest of the characters' probabilities, leaving out what stands on no plate and the characters beside.
+    fn likeliest_in(&self, probabilities: &[f32], beside: &[Option<usize>]) -> f32 {
+        let found = probabilities.iter().zip(&self.on_plates).enumerate();
+        let others = found.filter(|(index, (_, on_plates))| **on_plates && !beside.contains(&Some(*index)));
+        others.map(|(_, (probability, _))| probability.clamp(0.0, 1.0)).fold(0.0, f32::max)
     }
 
     pub fn len(&self) -> usize {
@@ -152,22 +191,38 @@ pub fn decode_ctc(output: &TensorView<'_>, alphabet: &Alphabet, blank: Blank) ->
         let rule = "CTC has one class a character and the blank";
         return Err(DecodeError::Alphabet { got: alphabet.len(), classes, rule });
     }
-    let mut raw: Vec<CharRead> = Vec::new();
     let blank_class = if blank == Blank::First { 0 } else { classes - 1 };
     let shift = usize::from(blank == Blank::First);
-    let mut before = blank_class;
-    for step in output.data.chunks_exact(classes) {
-        let (class, confidence) = most_likely(step);
-        if class != blank_class && class == before {
+    let steps: Vec<(&[f32], usize, f32)> = output
+        .data
+        .chunks_exact(classes)
+        .map(|step| (step, most_likely(step)))
+        .map(|(step, (class, confidence))| (step, class, confidence))
+        .collect();
+    let mut raw: Vec<CharRead> = Vec::new();
+    let (mut lost, mut in_gap, mut before) = (Lost::default(), 0f32, blank_class);
+    for (index, &(step, class, confidence)) in steps.iter().enumerate() {
+        if class == blank_class {
+            if confidence < SURE_GAP {
+                let after = steps.get(index + 1).map_or(blank_class, |(_, class, _)| *class);
+                let of_neighbours = [before, after].map(|class| class.checked_sub(shift));
+                in_gap = in_gap.max(alphabet.likeliest_in(&step[shift..], &of_neighbours));
+                lost.anywhere = lost.anywhere.max(in_gap);
+            }
+        } else if class == before {
             if let Some(last) = raw.last_mut() {
                 last.confidence = last.confidence.max(confidence);
             }
         } else if let Some(&character) = class.checked_sub(shift).and_then(|i| alphabet.characters.get(i)) {
+            if !raw.is_empty() {
+                lost.inside = lost.inside.max(in_gap);
+            }
+            in_gap = 0.0;
             raw.push(CharRead { character, confidence });
         }
         before = class;
     }
-    Ok(TextRead::from_raw(raw.into_iter()))
+    Ok(TextRead::from_raw(raw.into_iter(), lost))
 }
 
 /// One character a slot: `[1, S, C]` probabilities; slots of the `pad` character are empty.
@@ -182,7 +237,7 @@ pub fn decode_slots(output: &TensorView<'_>, alphabet: &Alphabet, pad: char) -> 
         let character = *alphabet.characters.get(class)?;
         (character != pad).then_some(CharRead { character, confidence })
     });
-    Ok(TextRead::from_raw(raw))
+    Ok(TextRead::from_raw(raw, Lost::default()))
 }
 
 /// Index and value of the highest probability, brought into 0–1; the first of several. `(0, 0)` for none.
@@ -218,133 +273,5 @@ fn classes_of(output: &TensorView<'_>, layout: &'static str) -> Result<usize, De
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn view<'a>(shape: &'a [usize], data: &'a [f32]) -> TensorView<'a> {
-        TensorView { name: "text", shape, data }
-    }
-
-    /// Rows with one sure class each.
-    fn rows(classes: usize, sure: &[(usize, f32)]) -> Vec<f32> {
-        sure.iter().flat_map(|&(class, p)| (0..classes).map(move |c| if c == class { p } else { 0.01 })).collect()
-    }
-
-    #[test]
-    fn ctc_merges_runs_and_a_blank_parts_doubles() {
-        let alphabet = Alphabet::from_text("AB1");
-        let data = rows(4, &[(0, 0.9), (1, 0.5), (1, 0.8), (0, 0.9), (1, 0.6), (3, 0.7)]);
-        let read = decode_ctc(&view(&[1, 6, 4], &data), &alphabet, Blank::First).unwrap();
-        assert_eq!(read.text, "AA1");
-        let confidences: Vec<f32> = read.characters.iter().map(|c| c.confidence).collect();
-        assert_eq!(confidences, [0.8, 0.6, 0.7]);
-        assert!((read.confidence - 0.7).abs() < 1e-6);
-    }
-
-    #[test]
-    fn gaps_fall_and_do_not_count_for_the_confidence() {
-        let alphabet = Alphabet::from_lines("a\n-");
-        assert_eq!(alphabet.len(), 3, "the space comes on top");
-        let data = rows(4, &[(1, 0.8), (2, 0.3), (1, 0.8), (3, 0.2)]);
-        let read = decode_ctc(&view(&[1, 4, 4], &data), &alphabet, Blank::First).unwrap();
-        assert_eq!((read.text.as_str(), read.confidence), ("AA", 0.8));
-    }
-
-    #[test]
-    fn the_blank_may_be_last_and_scores_may_be_raw() {
-        let alphabet = Alphabet::from_text("AB1");
-        let data = rows(4, &[(3, 9.0), (0, 9.0), (3, 9.0), (0, 9.0), (2, 9.0)]);
-        let raw = view(&[1, 5, 4], &data);
-        let probabilities = softmax(&raw);
-        let read = decode_ctc(&TensorView { data: &probabilities, ..raw }, &alphabet, Blank::Last).unwrap();
-        assert_eq!(read.text, "AA1");
-        assert!(read.confidence > 0.99 && read.confidence < 1.0, "{}", read.confidence);
-    }
-
-    #[test]
-    fn without_a_script_the_next_likeliest_letter_is_read() {
-        let alphabet = Alphabet::from_text("SEร6");
-        let mut data = rows(5, &[(2, 0.9), (3, 0.5), (4, 0.9)]);
-        data[5 + 1] = 0.4;
-        let output = view(&[1, 3, 5], &data);
-        assert_eq!(decode_ctc(&output, &alphabet, Blank::First).unwrap().text, "Eร6");
-        let latin = without(&output, &alphabet, 1, Script::Thai);
-        let read = decode_ctc(&TensorView { data: &latin, ..output }, &alphabet, Blank::First).unwrap();
-        assert_eq!((read.text.as_str(), read.characters[1].confidence), ("ES6", 0.4));
-    }
-
-    fn read(text: &str) -> TextRead {
-        TextRead::from_raw(text.chars().map(|character| CharRead { character, confidence: 0.9 }))
-    }
-
-    #[test]
-    fn a_text_cut_off_by_its_box_is_known_again_in_the_whole_one() {
-        let part = read("0440");
-        assert!(read("1B70440").continues(&part) && read("RK977AF").continues(&read("RK977A")));
-        assert!(!read("1B70448").continues(&part), "another text");
-        assert!(!part.continues(&part) && !read("44").continues(&part));
-        assert!(!read("1B70440").continues(&read("44")), "too little to know it again");
-        assert!(part.may_be_a_part() && read("RK977A").may_be_a_part());
-        assert!(!read("44").may_be_a_part() && !read("RK977AF").may_be_a_part());
-        assert!(!read("CALIFORNIA0440").continues(&part), "no registration is so long");
-    }
-
-    #[test]
-    fn slots_drop_the_pad() {
-        let data = rows(3, &[(0, 0.9), (2, 0.9), (1, 0.7)]);
-        let read = decode_slots(&view(&[1, 3, 3], &data), &Alphabet::from_text("A1_"), '_').unwrap();
-        assert_eq!(read.text, "A1");
-    }
-
-    #[test]
-    fn a_foreign_alphabet_or_shape_is_refused() {
-        let data = vec![0.1; 12];
-        let error = decode_ctc(&view(&[1, 3, 4], &data), &Alphabet::from_text("ABCDEF"), Blank::First).unwrap_err();
-        assert!(error.to_string().starts_with("an alphabet of 6 characters does not fit 4 classes"));
-        assert!(decode_slots(&view(&[3, 4], &data), &Alphabet::from_text("ABC_"), '_').is_err());
-        assert!(decode_ctc(&view(&[1, 0, 0], &[]), &Alphabet::from_text(""), Blank::First).is_err());
-    }
-
-    proptest! {
-        #[test]
-        fn a_text_with_more_before_or_behind_it_continues_it(
-            before in "[A-C1-3]{0,5}", text in "[A-C1-3]{0,8}", behind in "[A-C1-3]{0,5}", other in "[A-C1-3]{0,12}",
-        ) {
-            let whole = format!("{before}{text}{behind}");
-            let known_again = text.len() >= SHORTEST_PART && whole.len() > text.len() && whole.len() <= LONGEST;
-            prop_assert_eq!(read(&whole).continues(&read(&text)), known_again);
-            if read(&other).continues(&read(&text)) {
-                prop_assert!(other.contains(&text) && !read(&text).continues(&read(&other)));
-            }
-        }
-
-        #[test]
-        fn the_likeliest_is_the_first_of_the_highest(
-            values in proptest::collection::vec(prop_oneof![4 => 0f32..1.0, 1 => Just(0.5), 1 => Just(f32::NAN)], 0..70),
-        ) {
-            let mut expected = (0, f32::NEG_INFINITY);
-            for (class, &p) in values.iter().enumerate() {
-                if p > expected.1 {
-                    expected = (class, p);
-                }
-            }
-            prop_assert_eq!(most_likely(&values), (expected.0, expected.1.clamp(0.0, 1.0)));
-        }
-
-        #[test]
-        fn any_numbers_give_a_text_whose_characters_agree_with_it(
-            data in proptest::collection::vec(prop_oneof![3 => 0f32..1.0, 1 => any::<f32>()], 60),
-        ) {
-            let alphabet = Alphabet::from_text("ABก-1");
-            for read in [
-                decode_ctc(&view(&[1, 10, 6], &data), &alphabet, Blank::First).unwrap(),
-                decode_slots(&view(&[1, 12, 5], &data), &alphabet, '-').unwrap(),
-            ] {
-                prop_assert_eq!(&read.text, &read.characters.iter().map(|c| c.character).collect::<String>());
-                prop_assert!((0.0..=1.0).contains(&read.confidence));
-                prop_assert!(read.characters.iter().all(|c| (0.0..=1.0).contains(&c.confidence)));
-            }
-        }
-    }
-}
+#[path = "ocr_tests.rs"]
+mod tests;
