@@ -23,12 +23,13 @@ quietly() {
 }
 
 prepare() {
-    say "a package of the other suite is refused"
+    say "the other suite's agent is refused"
     "${apt[@]}" update
     if "${installing[@]}" /debs/lpr-agent-foreign.deb >/tmp/foreign 2>&1; then
         fail "it was installed"
     fi
-    grep 'Depends:' /tmp/foreign || fail "it does not say why: $(cat /tmp/foreign)"
+    grep 'Depends: libopencv' /tmp/foreign || fail "it does not say why: $(cat /tmp/foreign)"
+    ! dpkg-query -W lpr-agent 2>/dev/null || fail "it was refused, and is there"
     quietly "${installing[@]}" --download-only /debs/lpr-server.deb /debs/lpr-agent.deb
 }
 

@@ -1,16 +1,16 @@
 #!/bin/bash
 # package-test.sh bookworm|trixie [amd64|arm64]: installs, uses, upgrades, removes and purges the packages of target/debian in a
-# fresh root of that suite, and holds that a package of the other suite is refused. The root
-# is booted, with its own systemd (systemd-nspawn); one of another kind of processor is not. Needs root, mmdebstrap and, for arm64,
-# qemu-user-static with its binfmt.
+# fresh root of that suite, and holds that the other suite's agent is refused: the real one, where target/debian has it, too. The
+# root is booted, with its own systemd (systemd-nspawn); one of another kind of processor is not. Needs root, mmdebstrap and, for
+# arm64, qemu-user-static with its binfmt.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 suite=${1:?usage: scripts/package-test.sh bookworm|trixie [amd64|arm64]}
 arch=${2:-$(dpkg --print-architecture)}
 case $suite in
-    bookworm) number=12 opencv=406 other=410 ;;
-    trixie) number=13 opencv=410 other=406 ;;
+    bookworm) number=12 opencv=406 other=13 other_opencv=410 ;;
+    trixie) number=13 opencv=410 other=12 other_opencv=406 ;;
     *)
         echo "no such suite: $suite" >&2
         exit 2
@@ -44,7 +44,14 @@ for name in lpr-agent lpr-server; do
     # shellcheck disable=SC2016 # expanded by the other shell
     another $name "$name-next" 'sed -i "s/^Version: .*/&+next/" DEBIAN/control'
 done
-another lpr-agent lpr-agent-foreign "sed -i s/libopencv-core$opencv/libopencv-core$other/g DEBIAN/control"
+foreign=(target/debian/lpr-agent_*~deb"${other}_$arch.deb")
+if [[ -f ${foreign[-1]} ]]; then
+    say "the other suite's agent: ${foreign[-1]}"
+    cp "${foreign[-1]}" "$work/debs/lpr-agent-foreign.deb"
+else
+    say "the other suite's agent: not in target/debian; ours with the other name of OpenCV's library stands in for it"
+    another lpr-agent lpr-agent-foreign "sed -i s/libopencv-core$opencv/libopencv-core$other_opencv/g DEBIAN/control"
+fi
 
 say "a fresh root of $suite, $arch"
 include=ca-certificates
@@ -106,4 +113,4 @@ END
 else
     inside --net -- whole
 fi
-say "$suite, $arch: installed, used, upgraded, removed, purged; the other suite's package refused"
+say "$suite, $arch: installed, used, upgraded, removed, purged; the other suite's agent refused"
