@@ -96,7 +96,8 @@ python3 scripts/notices.py "$target" "onnxruntime-$machine" |
 mkdir -p target/debian
 for name in lpr-agent lpr-server; do
     deb=target/debian/${name}_${version}_$arch.deb
-    CARGO_TARGET_DIR=target "$cargo_deb" deb --no-build --locked ${LPR_PACKAGE_FAST:+--fast} --target "$target" \
+    # With a target folder of its own: in the one it is given, it deletes the other suite's package of that name.
+    CARGO_TARGET_DIR=target/package/cargo-deb "$cargo_deb" deb --no-build --locked ${LPR_PACKAGE_FAST:+--fast} --target "$target" \
         --variant "${name#lpr-}" --deb-version "$version" --output "$deb"
     depends=$(dpkg-deb --field "$deb" Depends)
     [[ $depends == *libc6* ]] || {
