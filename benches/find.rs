@@ -68,6 +68,12 @@ fn plate(number: usize) -> String {
     }
 }
 
+/// A third of the plates are Bangkok's, the others of ten provinces.
+fn province(number: usize) -> &'static str {
+    let others = ["ชลบุรี", "เชียงใหม่", "เชียงราย", "ขอนแก่น", "นครราชสีมา", "ภูเก็ต", "สงขลา", "อุดรธานี", "ระยอง", "นนทบุรี"];
+    if number.is_multiple_of(3) { "กรุงเทพมหานคร" } else { others[number / 3 % 10] }
+}
+
 /// As an older server would have left them: the tables that a migration fills are filled by this program itself.
 fn fill(data_dir: &Path, rows: usize) {
     let begun = Instant::now();
@@ -94,7 +100,7 @@ fn fill(data_dir: &Path, rows: usize) {
         let (camera, at_us) = (format!("cam-{}", number % CAMERAS), BEGIN_US + number as i64 * STEP_US);
         let text = plate(number);
         let texts = if text.is_empty() { serde_json::json!([]) } else { serde_json::json!([text]) };
-        let body = serde_json::json!({"camera_id": camera, "checkpoint_id": "gate", "ocr_results": texts, "pad": pad});
+        let body = serde_json::json!({"camera_id": camera, "checkpoint_id": "gate", "ocr_results": texts, "province": [province(number)], "pad": pad});
         let id = format!("01a20af1-20ee-72c3-897e-{number:012}");
         insert.execute(params![id, camera, at_us, body.to_string()]).unwrap();
     }
@@ -215,8 +221,8 @@ fn questions(server: &LprServer, rows: usize) {
     let spread = |number: usize| number.wrapping_mul(7919) % rows;
     let at = move |number: usize| (BEGIN_US + number as i64 * STEP_US) / 1_000_000;
     let records = "/api/records?images=none&limit=20";
-    let read =
-        move |number: usize| (0..).map(|more| plate(spread(number) + more)).find(|text| !text.is_empty()).unwrap();
+    let seen = move |number: usize| (spread(number)..).find(|number| !plate(*number).is_empty()).unwrap();
+    let read = move |number: usize| plate(seen(number));
 
     ask(&mut rest, "statistics", 200, 5.0, |_| "/api/statistics".into());
     ask(&mut rest, "the last 20", 200, 20.0, |_| records.into());
@@ -238,6 +244,22 @@ fn questions(server: &LprServer, rows: usize) {
     ask(&mut rest, "plate, exact", 200, 150.0, |n| format!("{records}&plate={}", encoded(&read(n))));
     ask(&mut rest, "plate, fuzzy", 200, 150.0, |n| format!("{records}&match=fuzzy&plate={}", encoded(&read(n))));
     ask(&mut rest, "plate, fuzzy, unknown", 100, 150.0, |n| format!("{records}&match=fuzzy&plate=QQ{n}QQ{n}"));
+    ask(&mut rest, "plate and province", 200, 150.0, |n| {
+        format!("{records}&plate={}", encoded(&format!("{} {}", read(n), province(seen(n)))))
+    });
+    ask(&mut rest, "of the fleet, and province", 100, 150.0, |n| {
+        format!("{records}&plate={}", encoded(&format!("9ฬฬ {n} {}", province(n))))
+    });
+    ask(&mut rest, "province", 100, 150.0, |n| format!("{records}&province={}", encoded(province(n))));
+    ask(&mut rest, "province, a camera, a day", 100, 150.0, |n| {
+        let from = at(spread(n));
+        format!(
+            "{records}&province={}&camera_id=cam-{}&from={from}&to={}",
+            encoded(province(n)),
+            n % CAMERAS,
+            from + 86_400
+        )
+    });
     for prefix in ["1", "1ก", "1กก", "AB", "ABC1", "9ฮ"] {
         ask(&mut rest, &format!("plate, prefix {prefix}"), 30, 150.0, |_| {
             format!("{records}&match=prefix&plate={}", encoded(prefix))

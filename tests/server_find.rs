@@ -103,6 +103,53 @@ fn records_are_found_by_plate_time_and_camera_page_by_page() {
     }
 }
 
+/// As an address has it.
+fn encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+#[test]
+fn a_thai_plate_is_found_with_its_province_as_people_write_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = LprServer::start(dir.path(), "127.0.0.1:0", &[]);
+    let mut rest = Rest::connect(&server.address).unwrap();
+    for (minute, (plate, province)) in
+        [("กพ1687", Some("กรุงเทพมหานคร")), ("กพ1687", Some("เชียงใหม่")), ("กพ1687", None), ("ขก 9", Some("กทม"))]
+            .into_iter()
+            .enumerate()
+    {
+        let mut event = read("c1", plate, minute as u32);
+        event["province"] = json!([province]);
+        post(&mut rest, &event);
+    }
+    let mut find = |query: &str| {
+        let found = rest.get_json(&format!("/api/records?images=none&{query}")).unwrap();
+        let records = found["records"].as_array().unwrap_or_else(|| panic!("{found}"));
+        let provinces = records.iter().map(|record| record["province"][0].as_str().unwrap_or("-").to_owned());
+        (provinces.collect::<Vec<_>>(), found["records"][0]["matched"]["why"].clone())
+    };
+    let bangkok = (vec!["กรุงเทพมหานคร".to_owned()], json!("same plate; province กรุงเทพมหานคร"));
+    for written in ["กพ1687 กรุงเทพมหานคร", "กพ 1687 กรุงเทพ", "กพ-1687 กทม.", "กพ1687กรุงเทพฯ"]
+    {
+        for mode in ["exact", "prefix", "fuzzy"] {
+            assert_eq!(find(&format!("match={mode}&plate={}", encoded(written))), bangkok, "{written} {mode}");
+        }
+    }
+    assert_eq!(find(&format!("plate={}&province={}", encoded("กพ1687"), encoded("กรุงเทพ"))), bangkok);
+    assert_eq!(find(&format!("plate={}", encoded("กพ1687"))).0.len(), 3, "without it, as before");
+    let by_province = (vec!["กรุงเทพมหานคร".to_owned(), "กทม".to_owned()], json!("province กรุงเทพมหานคร"));
+    assert_eq!(find(&format!("plate={}", encoded("กรุงเทพ"))), by_province);
+    assert_eq!(find(&format!("province={}", encoded("กรุงเทพมหานคร"))), by_province);
+    assert_eq!(find(&format!("province={}&from=2024-12-19T10:03:00Z", encoded("กทม"))).0, ["กทม"]);
+    let (status, body) = rest.get(&format!("/api/export?format=csv&province={}", encoded("เชียง"))).unwrap();
+    assert!(
+        status == 200 && text(&body).lines().count() == 2 && text(&body).contains("กพ1687,เชียงใหม่,"),
+        "{}",
+        text(&body)
+    );
+    assert_eq!(rest.get("/api/records?province=--").unwrap().0, 400);
+}
+
 #[test]
 fn pictures_have_addresses_and_thumbnails_that_are_small() {
     let dir = tempfile::tempdir().unwrap();

@@ -4,7 +4,7 @@ use super::app::App;
 use super::fault::Fault;
 use super::query::{Format, Pictures, Query};
 use super::records::{self, Records, View};
-use super::store::{RecordRow, StoreError, Wanted};
+use super::store::{self, RecordRow, StoreError, Wanted};
 use super::watch::sheet::is_formula;
 use crate::wire::timestamp;
 use axum::body::{Body, Bytes};
@@ -92,7 +92,10 @@ fn csv(row: &RecordRow, wanted: Option<&Wanted>) -> String {
         None if plates.is_empty() => line(0, "", ""),
         None => plates.iter().enumerate().map(|(index, plate)| line(index, plate, "")).collect(),
         Some(wanted) => {
-            let found = plates.iter().enumerate().filter_map(|(index, plate)| Some((index, plate, wanted.why(plate)?)));
+            let province = |index| store::province_of(body.get("province"), index);
+            let why = |(index, plate): (usize, &&str)| wanted.why(plate, province(index));
+            let found =
+                plates.iter().enumerate().filter_map(|(index, plate)| Some((index, plate, why((index, plate))?)));
             found.map(|(index, plate, why)| line(index, plate, &why)).collect()
         }
     }
@@ -144,6 +147,9 @@ mod tests {
         assert_eq!(lines, format!("id,t,{at},c,p,กข 1,กทม,0.9,,2,,\r\nid,t,{at},c,p,\"X,2\",,0.5,,2,,\r\n"));
         let wanted = Wanted::new("x2", Mode::Exact).unwrap();
         assert_eq!(csv(&row(body), Some(&wanted)), format!("id,t,{at},c,p,\"X,2\",,0.5,,2,,same plate\r\n"));
+        let wanted = Wanted::new("กข1 กรุงเทพ", Mode::Exact).unwrap();
+        let why = "same plate; province กทม";
+        assert_eq!(csv(&row(body), Some(&wanted)), format!("id,t,{at},c,p,กข 1,กทม,0.9,,2,,{why}\r\n"));
         assert_eq!(csv(&row("{}"), None), format!("id,,{at},,,,,,,,,\r\n"), "one without a plate");
     }
 

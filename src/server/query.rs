@@ -22,6 +22,7 @@ pub struct Query {
     from: Option<String>,
     to: Option<String>,
     plate: Option<String>,
+    province: Option<String>,
     #[serde(rename = "match")]
     mode: Option<String>,
     cursor: Option<String>,
@@ -126,9 +127,12 @@ impl Query {
     fn wanted(&self) -> Result<Option<Wanted>, Fault> {
         let known = [("exact", Mode::Exact), ("prefix", Mode::Prefix), ("fuzzy", Mode::Fuzzy)];
         let mode = choice("match", &self.mode, &known)?.unwrap_or(Mode::Exact);
-        let Some(plate) = given(&self.plate) else { return Ok(None) };
-        let wanted = Wanted::new(plate, mode);
-        wanted.map(Some).ok_or_else(|| invalid("plate", "plate has no letter and no digit"))
+        let plate = given(&self.plate)
+            .map(|plate| Wanted::new(plate, mode).ok_or_else(|| invalid("plate", "plate has no letter and no digit")));
+        let (plate, province) = (plate.transpose()?, given(&self.province));
+        let Some(province) = province else { return Ok(plate) };
+        let wanted = Wanted::in_province(plate, province);
+        wanted.map(Some).ok_or_else(|| invalid("province", "province has no letter"))
     }
 }
 
@@ -207,10 +211,11 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_named() {
-        let faulty: [(&str, Query); 7] = [
+        let faulty: [(&str, Query); 8] = [
             ("from", Query { from: Some("yesterday".into()), ..Query::default() }),
             ("to", Query { to: Some("-1".into()), ..Query::default() }),
             ("plate", Query { plate: Some("--".into()), ..Query::default() }),
+            ("province", Query { province: Some("- ".into()), ..Query::default() }),
             ("match", Query { mode: Some("like".into()), ..Query::default() }),
             ("order", Query { order: Some("up".into()), ..Query::default() }),
             ("images", Query { images: Some("all".into()), ..Query::default() }),

@@ -88,16 +88,16 @@ pub async fn list(app: &App, query: &Query) -> Result<Response, Fault> {
     let view = View { pictures: query.pictures()?, wanted: filter.plate.clone(), folder: app.images.clone() };
     let limit = filter.limit;
     let find = app.store.read(move |conn| {
-        let plates_known = filter.plate.is_none() || store::knows_all_plates(conn)?;
-        Ok((filter.find(conn)?, plates_known))
+        let known = filter.plate.as_ref().map_or(Ok(true), |wanted| store::knows_all(conn, wanted))?;
+        Ok((filter.find(conn)?, known))
     });
-    let (found, plates_known) = find.await?;
+    let (found, known) = find.await?;
     let looks_on = found.next.is_some() && found.places.len() < limit;
     let mut head = json!({
         "success": true, "total_count": found.total, "total_count_exact": found.total_is_exact,
         "next_cursor": found.next.map(|next| next.to_string()), "timestamp": timestamp::format(app.now_us()),
     });
-    if !plates_known {
+    if !known {
         head["message"] =
             json!("records of an older version are still being looked through; older plates may be missing");
     }
@@ -188,8 +188,11 @@ pub fn record(row: &RecordRow, view: &View) -> Value {
 
 /// The text that was found, and why.
 fn matched(record: &Map<String, Value>, wanted: &Wanted) -> Value {
-    let texts = record.get("ocr_results").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-    let mut reasons = texts.filter_map(|text| Some((text, wanted.why(text)?)));
+    let texts = record.get("ocr_results").and_then(Value::as_array).into_iter().flatten().enumerate();
+    let mut reasons = texts.filter_map(|(index, text)| {
+        let text = text.as_str()?;
+        Some((text, wanted.why(text, store::province_of(record.get("province"), index))?))
+    });
     reasons.next().map_or(Value::Null, |(text, why)| json!({"text": text, "why": why}))
 }
 

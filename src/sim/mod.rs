@@ -10,7 +10,6 @@ mod kinds;
 mod model;
 mod optics;
 mod plate;
-mod provinces;
 mod rng;
 mod scene;
 mod shapes;
@@ -20,7 +19,6 @@ mod spec;
 #[cfg(test)]
 mod tests;
 
-pub use provinces::PROVINCES;
 pub use spec::{Layout, Light, Scene, SimError, SimSpec};
 
 use crate::domain::{BBox, Point};

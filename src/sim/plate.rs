@@ -2,9 +2,9 @@
 
 use super::model::Model;
 use super::optics::{Point3, Rgb, scale};
-use super::provinces::PROVINCES;
 use super::rng::Rng;
 use super::spec::Layout;
+use crate::domain::PROVINCES;
 use crate::glyphs;
 use tiny_skia::{PathSegment, Point};
 
@@ -136,7 +136,7 @@ impl Plate {
             other => other,
         });
         let line = line.collect();
-        Self { line, province: thai.then(|| PROVINCES[rng.below(PROVINCES.len())]), style }
+        Self { line, province: thai.then(|| PROVINCES[rng.below(PROVINCES.len())].1), style }
     }
 
     /// The registration, without spaces.

@@ -57,6 +57,29 @@ fn a_plate_is_found_by_its_beginning_and_by_what_it_resembles_and_saved_as_a_fil
 }
 
 #[test]
+fn a_thai_plate_is_found_with_its_province_typed_behind_it_which_the_page_shows() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = LprServer::start(&dir.path().join("data"), "127.0.0.1:0", &[]);
+    for province in ["กรุงเทพมหานคร", "เชียงใหม่"] {
+        let mut event = read("lane_1", "กพ 1687", "plate-thai.jpg", 0.97, "car");
+        event["province"] = json!([province]);
+        post(&server, "/api/detection", &event);
+    }
+    let browser = desk(dir.path(), &server, "search");
+    browser.wait("both", PATIENCE, &found(2));
+    browser.press("/");
+    browser.press("กพ1687 กรุงเทพ");
+    browser.wait("the one of Bangkok", PATIENCE, &found(1));
+    browser.wait("its province in the list", PATIENCE, &says(".row .what", "กรุงเทพมหานคร"));
+    click(&browser, ".row");
+    browser.wait("and in the record", PATIENCE, &says(".beside .plate-card", "กรุงเทพมหานคร"));
+    browser.wait("why it was found", PATIENCE, &says(".beside .reason", "same plate; province กรุงเทพมหานคร"));
+    open(&browser, &server, &format!("search?plate={}", "เชียงใหม่"));
+    browser.wait("by the province alone", PATIENCE, &found(1));
+    assert_silent(&browser);
+}
+
+#[test]
 fn a_search_that_the_server_refuses_says_why_in_words() {
     let dir = tempfile::tempdir().unwrap();
     let server = LprServer::start(&dir.path().join("data"), "127.0.0.1:0", &[]);

@@ -27,7 +27,7 @@ export const en = {
   "read.none": "not read", "read.nocrop": "no picture", "read.more": { one: "{n} more plate", other: "{n} more plates" },
   "read.sure": "Confidence {percent}", "read.late": "Arrived {time} after capture", "read.watch": "On a watchlist",
   "why.same": "same plate", "why.begins": "begins with {text}", "why.alike": "look-alikes: {list}", "why.one": "one character differs: {text}",
-  "why.province": "province read as {text}", "why.as": "{from} read as {to}", "why.missing": "{text} not read", "why.extra": "{text} read in addition",
+  "why.province": "province read as {text}", "why.of": "province {text}", "why.as": "{from} read as {to}", "why.missing": "{text} not read", "why.extra": "{text} read in addition",
   // One record
   "detail.title": "Read", "detail.picture": "Annotated picture", "detail.nopicture": "No picture of the scene was sent",
   "detail.enlarge": "Enlarge the picture", "detail.crop": "Crop of plate {n}", "detail.missing": "This read is no longer here.",
@@ -39,7 +39,7 @@ export const en = {
   "detail.revision": "Revision", "detail.corrected": "corrected; the camera said {time}", "detail.unsynced": "the camera's clock was not set",
   "detail.same": "Find this plate", "detail.label": "Facts",
   // Search
-  "search.title": "Search", "search.plate": "Plate", "search.match": "Match", "search.exact": "Exact", "search.prefix": "Begins with",
+  "search.title": "Search", "search.plate": "Plate", "search.example": "e.g. กพ 1687 กรุงเทพ", "search.match": "Match", "search.exact": "Exact", "search.prefix": "Begins with",
   "search.fuzzy": "Similar", "search.camera": "Camera", "search.from": "From", "search.to": "To", "search.clear": "Clear",
   "search.found": { one: "{n} read found", other: "{n} reads found" }, "search.some": "{n} reads shown, more below", "search.empty": "No read matches",
   "search.empty.more": "Try a shorter beginning, “Similar”, or a longer time.", "search.export": "Export", "search.csv": "CSV",

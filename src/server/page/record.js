@@ -10,6 +10,8 @@ import { icon } from "./icons.js";
 const LATE_MS = 60_000;
 
 const at = (value, index) => (Array.isArray(value) ? value[index] : index === 0 ? value : undefined);
+/** One province is for all plates. */
+const provinceAt = (value, index) => (Array.isArray(value) ? value[index] : value);
 /** The table of the only plate, not a list with a table for each. */
 const isTable = (votes) => Array.isArray(votes) && votes.length > 0 && votes.every((vote) => vote !== null && typeof vote === "object" && !Array.isArray(vote) && "text" in vote);
 const finite = (value) => (typeof value === "number" && Number.isFinite(value) ? value : undefined);
@@ -26,7 +28,7 @@ export function platesOf(record) {
     const plate = found[index] ?? {};
     return {
       text: String((typeof given === "object" ? given?.text : given) ?? plate.text ?? ""),
-      province: String(at(record.province, index) ?? given?.province ?? ""),
+      province: String(provinceAt(record.province, index) ?? given?.province ?? ""),
       confidence: share(plate.confidence ?? plate.score ?? given?.confidence),
       letters: share(plate.text_confidence ?? given?.text_confidence),
       raw: at(record.raw_text, index),
@@ -107,6 +109,7 @@ const REASONS = [
   [/^look-alikes: (.+)$/, (list) => t("why.alike", { list: list.split(", ").map(change).join(", ") })],
   [/^one character differs: (.+)$/, (text) => t("why.one", { text: change(text) })],
   [/^province read as (.+)$/, (text) => t("why.province", { text })],
+  [/^province (.+)$/, (text) => t("why.of", { text })],
 ];
 const CHANGES = [
   [/^(.+) read as (.+)$/, (from, to) => t("why.as", { from, to })],

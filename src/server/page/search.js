@@ -32,7 +32,7 @@ export function search(root, params, { remember }) {
   let asking = 0;
   let busy = false;
   let closed = false;
-  const plate = h("input", { type: "search", name: "plate", autocomplete: "off", spellcheck: "false", autocapitalize: "characters", enterkeyhint: "search", value: params.get("plate") ?? "" });
+  const plate = h("input", { type: "search", name: "plate", autocomplete: "off", spellcheck: "false", autocapitalize: "characters", enterkeyhint: "search", placeholder: t("search.example"), value: params.get("plate") ?? "" });
   const match = choice(["exact", "prefix", "fuzzy"].map((kind) => [kind, t(`search.${kind}`)]), params.get("match") ?? "prefix", { name: "match" });
   const from = h("input", { type: "datetime-local", name: "from", value: localInput(params.get("from")) });
   const to = h("input", { type: "datetime-local", name: "to", value: localInput(params.get("to")) });

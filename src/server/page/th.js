@@ -27,7 +27,7 @@ export const th = {
   "read.none": "อ่านไม่ได้", "read.nocrop": "ไม่มีภาพ", "read.more": { other: "อีก {n} ป้าย" },
   "read.sure": "ความมั่นใจ {percent}", "read.late": "มาถึงหลังถ่าย {time}", "read.watch": "อยู่ในบัญชีเฝ้าระวัง",
   "why.same": "ป้ายเดียวกัน", "why.begins": "ขึ้นต้นด้วย {text}", "why.alike": "ตัวอักษรคล้ายกัน: {list}", "why.one": "ต่างกันหนึ่งตัว: {text}",
-  "why.province": "อ่านจังหวัดได้ว่า {text}", "why.as": "{from} อ่านเป็น {to}", "why.missing": "อ่านไม่พบ {text}", "why.extra": "อ่านเกินมา {text}",
+  "why.province": "อ่านจังหวัดได้ว่า {text}", "why.of": "จังหวัด {text}", "why.as": "{from} อ่านเป็น {to}", "why.missing": "อ่านไม่พบ {text}", "why.extra": "อ่านเกินมา {text}",
   // รายละเอียด
   "detail.title": "รายละเอียด", "detail.picture": "ภาพพร้อมกรอบ", "detail.nopicture": "ไม่มีภาพเหตุการณ์ส่งมา",
   "detail.enlarge": "ขยายภาพ", "detail.crop": "ภาพป้ายที่ {n}", "detail.missing": "ไม่มีรายการนี้แล้ว",
@@ -39,7 +39,7 @@ export const th = {
   "detail.revision": "ฉบับแก้ไข", "detail.corrected": "แก้ไขแล้ว เวลาที่กล้องแจ้งคือ {time}", "detail.unsynced": "นาฬิกาของกล้องยังไม่ได้ตั้ง",
   "detail.same": "ค้นหาป้ายนี้", "detail.label": "ข้อมูล",
   // ค้นหา
-  "search.title": "ค้นหา", "search.plate": "ป้ายทะเบียน", "search.match": "การเทียบ", "search.exact": "ตรงกัน", "search.prefix": "ขึ้นต้นด้วย",
+  "search.title": "ค้นหา", "search.plate": "ป้ายทะเบียน", "search.example": "เช่น กพ 1687 กรุงเทพ", "search.match": "การเทียบ", "search.exact": "ตรงกัน", "search.prefix": "ขึ้นต้นด้วย",
   "search.fuzzy": "คล้ายกัน", "search.camera": "กล้อง", "search.from": "ตั้งแต่", "search.to": "ถึง", "search.clear": "ล้าง",
   "search.found": { other: "พบ {n} รายการ" }, "search.some": "แสดง {n} รายการ ยังมีต่อด้านล่าง", "search.empty": "ไม่พบรายการ",
   "search.empty.more": "ลองใช้ตัวขึ้นต้นที่สั้นลง เลือก “คล้ายกัน” หรือขยายช่วงเวลา", "search.export": "ส่งออก", "search.csv": "CSV",

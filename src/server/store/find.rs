@@ -3,7 +3,7 @@
 
 use super::plates;
 use super::read::RecordRow;
-use super::wanted::Wanted;
+use super::wanted::{Column, Wanted};
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, Result, params, params_from_iter};
 use std::cmp::Ordering;
@@ -187,7 +187,7 @@ impl Filter {
             let matches = match wanted {
                 // A record's plates are looked at together.
                 Some((_, most)) if looks >= most && last != Some(place) => return Ok(last),
-                Some((wanted, _)) => wanted.matches(row.get_ref(2)?.as_str()?),
+                Some((wanted, _)) => wanted.matches(row.get_ref(2)?.as_str()?, row.get_ref(3)?.as_str_or_null()?),
                 None => true,
             };
             looks += 1;
@@ -219,9 +219,9 @@ impl Filter {
         };
         let at = if by_time { "d.captured_us" } else { "NULL" };
         let key = if alone {
-            ", d.key"
+            ", d.key, d.province"
         } else if plates {
-            ", p.key"
+            ", p.key, p.province"
         } else {
             ""
         };
@@ -311,22 +311,30 @@ fn text(text: &str) -> Sql {
     Sql::Text(text.to_owned())
 }
 
+const BY_CONFUSION: &str =
+    "SELECT seq, key, province FROM plates INDEXED BY plates_by_confusion WHERE confusion >= ?1 AND confusion <= ?2";
+const BY_PROVINCE: &str =
+    "SELECT seq, key, province FROM plates INDEXED BY plates_by_province WHERE province >= ?1 AND province <= ?2";
+
 /// The records that have such a plate, each once; `None` where there are too many to look at each.
 fn few(conn: &Connection, wanted: &Wanted) -> Result<Option<Vec<i64>>> {
     let mut seqs = Vec::new();
     let mut seen = 0;
-    for (from, to) in wanted.spans(conn)? {
-        let mut statement = conn.prepare_cached(
-            "SELECT seq, key FROM plates INDEXED BY plates_by_confusion WHERE confusion >= ?1 AND confusion <= ?2",
-        )?;
-        let mut rows = statement.query([from, to])?;
-        while let Some(row) = rows.next()? {
-            seen += 1;
-            if seen > MANY {
-                return Ok(None);
-            }
-            if wanted.matches(row.get_ref(1)?.as_str()?) {
-                seqs.push(row.get(0)?);
+    for way in wanted.ways() {
+        for span in way.spans(conn)? {
+            let mut statement = conn.prepare_cached(match span.column {
+                Column::Confusion => BY_CONFUSION,
+                Column::Province => BY_PROVINCE,
+            })?;
+            let mut rows = statement.query([span.from, span.to])?;
+            while let Some(row) = rows.next()? {
+                seen += 1;
+                if seen > MANY {
+                    return Ok(None);
+                }
+                if way.matches(row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_str_or_null()?) {
+                    seqs.push(row.get(0)?);
+                }
             }
         }
     }
@@ -345,9 +353,14 @@ pub fn records(conn: &Connection, places: &[Place]) -> Result<Vec<RecordRow>> {
     Ok(records)
 }
 
-/// Are the plates of all records known? Otherwise a search for a plate finds only the newer ones.
+/// Is all known that this search asks about? Otherwise it finds only the newer records.
+pub fn knows_all(conn: &Connection, wanted: &Wanted) -> Result<bool> {
+    plates::is_complete(conn, wanted.has_province())
+}
+
+/// Are the plates of all records known, and their provinces?
 pub fn knows_all_plates(conn: &Connection) -> Result<bool> {
-    plates::is_complete(conn)
+    plates::is_complete(conn, true)
 }
 
 /// As a cursor: `a` and the number, or `t`, the time, and the number.
@@ -368,4 +381,11 @@ impl Place {
         let (at_us, seq) = text.strip_prefix('t')?.split_once('.')?;
         Some(Self { at_us: Some(at_us.parse().ok()?), seq: seq.parse().ok()? })
     }
+}
+
+/// How the database means to answer each question of [`few`].
+#[cfg(test)]
+pub(super) fn plans(conn: &Connection) -> Result<Vec<String>> {
+    let plan = |sql| conn.query_row(&format!("EXPLAIN QUERY PLAN {sql}"), ["a", "b"], |row| row.get("detail"));
+    [BY_CONFUSION, BY_PROVINCE].into_iter().map(plan).collect()
 }

@@ -32,11 +32,11 @@ pub use alerts::{AlertRow, Watched, acknowledge, alerts, find_alert, open_alerts
 pub use camera_health::{HealthFilter, HealthRow, Known, components, known_cameras, last_detection_us};
 pub use clocks::Timed;
 pub use codes::{CodeRow, Unnamed};
-pub use find::{Filter, Order, Place, knows_all_plates, records};
+pub use find::{Filter, Order, Place, knows_all, knows_all_plates, records};
 pub use gaps::{GapRow, gaps};
 pub use health::NewHealth;
 pub use keys::{OldKeys, forget_keys, old_cameras, old_keys};
-pub use plates::backfill;
+pub use plates::{backfill, province_of};
 pub use problems::{Observed, Reported, observe, problems};
 pub use read::{CameraRow, ImageRow, RecordRow, cameras, counts, image_path, names_image, receipt};
 pub use retire::{Removal, is_due, remove};

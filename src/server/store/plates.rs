@@ -1,11 +1,12 @@
-//! The plates of a record as they are searched for, its class and its size. What an older program stored is looked at in
-//! the background ([`backfill`]).
+//! The plates of a record as they are searched for, with their provinces, its class and its size. What an older program
+//! stored is looked at in the background ([`backfill`]).
 //!
-//! Whoever changes `domain::plate_key` needs a migration that empties `plates`, zeroes `usage` and sets all classes NULL.
+//! Whoever changes `domain::plate_key` needs a migration that empties `plates`, zeroes `usage` and sets all classes NULL; for
+//! `domain::province_key` one that sets `meta.provinces_below` as schema 8 does.
 
 use super::usage::{self, Class};
-use crate::domain::{confusion_key, plate_key};
-use rusqlite::{Connection, Result, params};
+use crate::domain::{confusion_key, plate_key, province_key};
+use rusqlite::{Connection, OptionalExtension, Result, params};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -19,9 +20,32 @@ pub fn stored_key(text: &str) -> String {
     plate_key(text).chars().take(LONGEST).collect()
 }
 
-/// What a record's body says was read, each with its position.
+/// The key that a province is stored under; `None` where there is none.
+pub fn stored_province(text: &str) -> Option<String> {
+    let key: String = province_key(text).chars().take(LONGEST).collect();
+    (!key.is_empty()).then_some(key)
+}
+
+/// Of a record's plate: parallel to `ocr_results`, or one for all.
+pub fn province_of(province: Option<&Value>, position: usize) -> Option<&str> {
+    match province? {
+        Value::Array(provinces) => provinces.get(position)?.as_str(),
+        one => one.as_str(),
+    }
+}
+
+/// What was read of one plate.
+#[derive(Debug)]
+struct Plate {
+    /// In `ocr_results`.
+    position: usize,
+    key: String,
+    province: Option<String>,
+}
+
+/// What a record's body says was read.
 #[derive(Debug, Default)]
-pub struct Plates(Vec<(usize, String)>);
+pub struct Plates(Vec<Plate>);
 
 impl Plates {
     /// Of a body that `wire::incoming` made; anything else has none.
@@ -30,10 +54,15 @@ impl Plates {
         struct Body {
             #[serde(default)]
             ocr_results: Vec<Value>,
+            province: Option<Value>,
         }
-        let Ok(Body { ocr_results }) = serde_json::from_str(body) else { return Self::default() };
-        let keys = ocr_results.iter().enumerate().filter_map(|(at, text)| Some((at, stored_key(text.as_str()?))));
-        Self(keys.filter(|(_, key)| !key.is_empty()).take(MOST).collect())
+        let Ok(Body { ocr_results, province }) = serde_json::from_str(body) else { return Self::default() };
+        let plates = ocr_results.iter().enumerate().filter_map(|(position, text)| {
+            let key = stored_key(text.as_str()?);
+            let province = province_of(province.as_ref(), position).and_then(stored_province);
+            (!key.is_empty()).then_some(Plate { position, key, province })
+        });
+        Self(plates.take(MOST).collect())
     }
 
     /// Unless there is an alert.
@@ -42,9 +71,18 @@ impl Plates {
     }
 
     pub fn keep(&self, conn: &Connection, seq: i64) -> Result<()> {
-        let mut insert = conn.prepare_cached("INSERT INTO plates VALUES (?1, ?2, ?3, ?4)")?;
-        for (position, key) in &self.0 {
-            insert.execute(params![seq, *position as i64, key, confusion_key(key)])?;
+        let mut insert = conn.prepare_cached("INSERT INTO plates VALUES (?1, ?2, ?3, ?4, ?5)")?;
+        for Plate { position, key, province } in &self.0 {
+            insert.execute(params![seq, *position as i64, key, confusion_key(key), province])?;
+        }
+        Ok(())
+    }
+
+    /// Of a record whose plates are stored: adds their provinces.
+    fn keep_provinces(&self, conn: &Connection, seq: i64) -> Result<()> {
+        let mut update = conn.prepare_cached("UPDATE plates SET province = ?3 WHERE seq = ?1 AND position = ?2")?;
+        for Plate { position, province, .. } in self.0.iter().filter(|plate| plate.province.is_some()) {
+            update.execute(params![seq, *position as i64, province])?;
         }
         Ok(())
     }
@@ -59,6 +97,13 @@ pub fn forget(conn: &Connection, seq: i64) -> Result<()> {
 /// Looks at up to `rows` records that an older program stored, the latest first; gives how many there were. What is done
 /// stays done: after a restart it goes on.
 pub fn backfill(conn: &Connection, rows: usize) -> Result<usize> {
+    match backfill_plates(conn, rows)? {
+        0 => backfill_provinces(conn, rows),
+        looked_at => Ok(looked_at),
+    }
+}
+
+fn backfill_plates(conn: &Connection, rows: usize) -> Result<usize> {
     let found = conn
         .prepare_cached(
             "SELECT seq, body, octet_length(body) + (SELECT coalesce(sum(i.bytes), 0) FROM images i
@@ -78,9 +123,30 @@ pub fn backfill(conn: &Connection, rows: usize) -> Result<usize> {
     Ok(found.len())
 }
 
-/// Are there records whose plates are not known yet?
-pub fn is_complete(conn: &Connection) -> Result<bool> {
-    Ok(!conn
+/// Of plates that are stored without.
+fn backfill_provinces(conn: &Connection, rows: usize) -> Result<usize> {
+    let Some(below) = provinces_below(conn)? else { return Ok(0) };
+    let found = conn
+        .prepare_cached("SELECT seq, body FROM detections WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2")?
+        .query_map(params![below, rows as i64], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<Vec<(i64, String)>>>()?;
+    for (seq, body) in &found {
+        Plates::of(body).keep_provinces(conn, *seq)?;
+    }
+    let below = found.last().filter(|_| found.len() == rows).map(|(seq, _)| *seq);
+    conn.prepare_cached("UPDATE meta SET provinces_below = ?1")?.execute([below])?;
+    Ok(found.len())
+}
+
+fn provinces_below(conn: &Connection) -> Result<Option<i64>> {
+    let below = conn.prepare_cached("SELECT provinces_below FROM meta")?.query_row([], |row| row.get(0)).optional()?;
+    Ok(below.flatten())
+}
+
+/// Are the plates of all records known, and with `provinces` these too?
+pub fn is_complete(conn: &Connection, provinces: bool) -> Result<bool> {
+    let unknown = conn
         .prepare_cached("SELECT 1 FROM detections INDEXED BY detections_by_class WHERE class IS NULL LIMIT 1")?
-        .exists([])?)
+        .exists([])?;
+    Ok(!unknown && !(provinces && provinces_below(conn)?.is_some()))
 }

@@ -1,7 +1,7 @@
 //! A plate that is looked for, and where its like may lie in the index.
 
-use super::plates::stored_key;
-use crate::domain::{confusion_key, likeness};
+use super::plates::{stored_key, stored_province};
+use crate::domain::{ProvinceStart, confusion_key, likeness, may_be_province, split_province};
 use rusqlite::{Connection, OptionalExtension, Result};
 
 /// Greater than every character of a key.
@@ -18,23 +18,122 @@ pub enum Mode {
     Fuzzy,
 }
 
-/// A plate that is looked for.
+/// Plates that are looked for: what one of the ways finds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
+    ways: Vec<Way>,
+}
+
+/// What a plate must be: like the text, where there is one, and of all these provinces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Way {
+    look: Option<Look>,
+    provinces: Vec<ProvinceStart>,
+}
+
+/// A text that is looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Look {
     mode: Mode,
     key: String,
     confusion: String,
 }
 
+/// Where to look in an index: keys of `column`, both ends included.
+pub(super) struct Span {
+    pub column: Column,
+    pub from: String,
+    pub to: String,
+}
+
+/// What an index is sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Column {
+    Confusion,
+    Province,
+}
+
 impl Wanted {
-    /// `None` where `text` has no letter or digit.
+    /// The text is a plate; a plate and the beginning of its province in Thailand; or that beginning alone. `None` where it
+    /// has no letter or digit.
     pub fn new(text: &str, mode: Mode) -> Option<Self> {
         let key = stored_key(text);
-        (!key.is_empty()).then(|| Self { mode, confusion: confusion_key(&key), key })
+        if key.is_empty() {
+            return None;
+        }
+        let (mut look, mut province) = (None, may_be_province(&key).then_some(key.as_str()));
+        if let Some((registration, behind)) = split_province(&key) {
+            // Nothing was left out of it.
+            let mode = if mode == Mode::Prefix { Mode::Exact } else { mode };
+            (look, province) = (Some(Look::new(registration.to_owned(), mode)), Some(behind));
+        }
+        let of_province = province.and_then(ProvinceStart::new).map(|start| Way { look, provinces: vec![start] });
+        let whole = Way { look: Some(Look::new(key, mode)), provinces: Vec::new() };
+        Some(Self { ways: [whole].into_iter().chain(of_province).collect() })
     }
 
-    /// Is a stored key one of those that are looked for?
-    pub fn matches(&self, key: &str) -> bool {
+    /// Of any plate, where no `plate` is given, only those of a province that begins so. `None` where the text has no letter.
+    pub fn in_province(plate: Option<Self>, text: &str) -> Option<Self> {
+        let start = ProvinceStart::new(&stored_key(text))?;
+        let any = || Self { ways: vec![Way { look: None, provinces: Vec::new() }] };
+        let mut wanted = plate.unwrap_or_else(any);
+        for way in &mut wanted.ways {
+            way.provinces.push(start.clone());
+        }
+        Some(wanted)
+    }
+
+    /// Must provinces be known to answer it?
+    pub fn has_province(&self) -> bool {
+        self.ways.iter().any(|way| !way.provinces.is_empty())
+    }
+
+    pub(super) fn ways(&self) -> &[Way] {
+        &self.ways
+    }
+
+    /// Is a stored plate one of those that are looked for?
+    pub fn matches(&self, key: &str, province: Option<&str>) -> bool {
+        self.ways.iter().any(|way| way.matches(key, province))
+    }
+
+    /// Why a text, of this province, matches, for a person.
+    pub fn why(&self, text: &str, province: Option<&str>) -> Option<String> {
+        let key = stored_key(text);
+        let province_key = province.and_then(stored_province);
+        let way = self.ways.iter().find(|way| !key.is_empty() && way.matches(&key, province_key.as_deref()))?;
+        let plate = way.look.as_ref().and_then(|look| look.why(&key));
+        let province = province.filter(|_| !way.provinces.is_empty()).map(|province| format!("province {province}"));
+        Some(plate.into_iter().chain(province).collect::<Vec<_>>().join("; "))
+    }
+}
+
+impl Way {
+    pub fn matches(&self, key: &str, province: Option<&str>) -> bool {
+        let of_province = |start: &ProvinceStart| province.is_some_and(|province| start.matches(province));
+        self.provinces.iter().all(of_province) && self.look.as_ref().is_none_or(|look| look.matches(key))
+    }
+
+    /// The spans that hold all that match and, of plates, little else.
+    pub fn spans(&self, conn: &Connection) -> Result<Vec<Span>> {
+        if let Some(look) = &self.look {
+            let spans = look.spans(conn)?.into_iter();
+            return Ok(spans.map(|(from, to)| Span { column: Column::Confusion, from, to }).collect());
+        }
+        // Those of the shortest beginning would hold what the others hold as well.
+        let Some(start) = self.provinces.iter().max_by_key(|start| start.start().len()) else { return Ok(Vec::new()) };
+        let known = start.keys().iter().map(|key| (key.clone(), key.clone()));
+        let others = (start.start().to_owned(), format!("{}{BEYOND}", start.start()));
+        Ok(known.chain([others]).map(|(from, to)| Span { column: Column::Province, from, to }).collect())
+    }
+}
+
+impl Look {
+    fn new(key: String, mode: Mode) -> Self {
+        Self { mode, confusion: confusion_key(&key), key }
+    }
+
+    fn matches(&self, key: &str) -> bool {
         match self.mode {
             Mode::Exact => key == self.key,
             Mode::Prefix => key.starts_with(&self.key),
@@ -42,19 +141,16 @@ impl Wanted {
         }
     }
 
-    /// Why a text matches, for a person.
-    pub fn why(&self, text: &str) -> Option<String> {
-        let key = stored_key(text);
+    fn why(&self, key: &str) -> Option<String> {
         match self.mode {
-            _ if !self.matches(&key) => None,
             Mode::Prefix if key != self.key => Some(format!("begins with {}", self.key)),
             Mode::Exact | Mode::Prefix => Some("same plate".to_owned()),
-            Mode::Fuzzy => likeness(&self.key, &key).map(|likeness| likeness.to_string()),
+            Mode::Fuzzy => likeness(&self.key, key).map(|likeness| likeness.to_string()),
         }
     }
 
-    /// The spans of confusion keys, both ends included, that hold all that match and little else.
-    pub fn spans(&self, conn: &Connection) -> Result<Vec<(String, String)>> {
+    /// The spans of confusion keys, both ends included.
+    fn spans(&self, conn: &Connection) -> Result<Vec<(String, String)>> {
         let whole = |key: String| (key.clone(), key);
         match self.mode {
             Mode::Exact => Ok(vec![whole(self.confusion.clone())]),

@@ -1,7 +1,7 @@
 //! Is this read one of those that somebody waits for? Pure.
 
 use super::entry::{Entry, Mode, Severity};
-use crate::domain::{Likeness, confusion_key, likeness, plate_key};
+use crate::domain::{Likeness, confusion_key, likeness, plate_key, province_key};
 use serde_json::{Map, Value};
 
 /// Plates of one detection that are looked for. A vehicle has one or two; what sends more is broken or means harm, and
@@ -93,8 +93,8 @@ fn why(read: &Read, entry: &Entry) -> Option<(usize, String)> {
         (Likeness::LookAlike(swaps), Mode::Fuzzy) => swaps.len(),
         _ => return None,
     };
-    let wanted = plate_key(&entry.province);
-    let other = read.province.as_ref().filter(|province| !wanted.is_empty() && plate_key(province) != wanted);
+    let wanted = province_key(&entry.province);
+    let other = read.province.as_ref().filter(|province| !wanted.is_empty() && province_key(province) != wanted);
     match (other, entry.mode) {
         (None, _) => Some((swaps * 2, likeness.to_string())),
         // Provinces are read worse than plates: who asks for look-alikes is told rather than spared.
@@ -146,6 +146,8 @@ mod tests {
         assert!(why_of(&[read("กก1234", None)], thai("exact")).is_some(), "it was not read");
         assert_eq!(why_of(&[read("กก1234", Some("ชลบุรี"))], thai("exact")), None);
         assert!(why_of(&[read("กก1234", Some("ชลบุรี"))], thai("fuzzy")).unwrap().contains("ชลบุรี"));
+        let bangkok = [read("กก1234", Some("กรุงเทพมหานคร"))];
+        assert!(why_of(&bangkok, wanted(1, "กก1234", "exact", "กทม.")).is_some(), "as people write it");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::{likeness, plate_key};
+use serde_json::json;
 use std::collections::BTreeSet;
 
 /// One stored record, as the model sees it. Its number is its place in the list, from 1.
@@ -9,7 +10,8 @@ use std::collections::BTreeSet;
 struct Model {
     camera: usize,
     at_us: i64,
-    texts: Vec<String>,
+    /// Each with its province, which may not have been read.
+    plates: Vec<(String, Option<&'static str>)>,
 }
 
 const CAMERAS: [(&str, &str); 4] = [("c0", "north"), ("c1", "north"), ("c0", "south"), ("c2", "south")];
@@ -28,43 +30,69 @@ impl Dice {
         let head: String = (0..2).map(|_| letters[self.roll(letters.len())]).collect();
         format!("{head} {}{}", self.roll(3), ["11", "I1", "17", "1"][self.roll(4)])
     }
+
+    fn province(&mut self) -> Option<&'static str> {
+        [None, Some("กรุงเทพมหานคร"), Some("เชียงใหม่"), Some("เชียงราย"), Some("Nevada")][self.roll(5)]
+    }
 }
 
 async fn fill(store: &Arc<Store>, dice: &mut Dice, records: usize) -> Vec<Model> {
     let mut model = Vec::new();
     for number in 0..records {
-        let texts = (0..dice.roll(4).min(2)).map(|_| dice.plate()).collect();
-        let record = Model { camera: dice.roll(4), at_us: (dice.roll(40) as i64 - 8) * 700_000_000, texts };
+        let plates = (0..dice.roll(4).min(2)).map(|_| (dice.plate(), dice.province())).collect();
+        let record = Model { camera: dice.roll(4), at_us: (dice.roll(40) as i64 - 8) * 700_000_000, plates };
         let mut event = detection(&format!("e{number}"), 0, &format!("id{number}"));
         let (camera, checkpoint) = CAMERAS[record.camera];
         event.camera =
             CameraKey { camera: CameraId::new(camera).unwrap(), checkpoint: CheckpointId::new(checkpoint).unwrap() };
         event.captured.at_us = record.at_us;
-        event.captured.body = serde_json::json!({ "ocr_results": record.texts }).to_string();
+        let (texts, provinces): (Vec<_>, Vec<_>) = record.plates.iter().cloned().unzip();
+        event.captured.body = serde_json::json!({ "ocr_results": texts, "province": provinces }).to_string();
         insert(store, event).await;
         model.push(record);
     }
     model
 }
 
-/// What the filter should give, cursor and limit apart: numbers in its order.
-fn expected(model: &[Model], filter: &Filter, plate: Option<(&str, Mode)>) -> Vec<i64> {
-    let alike = |text: &String| {
-        let (wanted, mode) = plate.unwrap();
-        let key = plate_key(text);
-        match mode {
-            Mode::Exact => key == plate_key(wanted),
-            Mode::Prefix => key.starts_with(&plate_key(wanted)),
-            Mode::Fuzzy => likeness(wanted, &key).is_some(),
+/// What is looked for: a plate, and the beginnings of its province, in the plate's text and beside it.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    plate: Option<(&'a str, Mode)>,
+    behind: &'a str,
+    province: &'a str,
+}
+
+impl Asked<'_> {
+    fn wanted(&self) -> Option<Wanted> {
+        let plate = self.plate.map(|(text, mode)| Wanted::new(&format!("{text} {}", self.behind), mode).unwrap());
+        match self.province {
+            "" => plate,
+            province => Wanted::in_province(plate, province),
         }
-    };
+    }
+
+    fn fits(&self, (text, province): &(String, Option<&str>)) -> bool {
+        let key = plate_key(text);
+        let begins = |start: &str| province.is_some_and(|province| province.starts_with(start));
+        let alike = self.plate.is_none_or(|(wanted, mode)| match mode {
+            Mode::Prefix if self.behind.is_empty() => key.starts_with(&plate_key(wanted)),
+            Mode::Fuzzy => likeness(wanted, &key).is_some(),
+            Mode::Exact | Mode::Prefix => key == plate_key(wanted),
+        });
+        let behind = self.plate.is_none() || self.behind.is_empty() || begins(self.behind);
+        alike && behind && (self.province.is_empty() || begins(self.province))
+    }
+}
+
+/// What the filter should give, cursor and limit apart: numbers in its order.
+fn expected(model: &[Model], filter: &Filter, asked: Asked<'_>) -> Vec<i64> {
     let fits = |record: &Model| {
         let (camera, checkpoint) = CAMERAS[record.camera];
         filter.camera_id.as_deref().is_none_or(|id| id == camera)
             && filter.checkpoint_id.as_deref().is_none_or(|id| id == checkpoint)
             && filter.from_us.is_none_or(|from_us| record.at_us >= from_us)
             && filter.to_us.is_none_or(|to_us| record.at_us < to_us)
-            && (plate.is_none() || record.texts.iter().any(alike))
+            && (filter.plate.is_none() || record.plates.iter().any(|plate| asked.fits(plate)))
     };
     let mut found: Vec<(i64, i64)> = (model.iter().enumerate())
         .filter(|(_, record)| fits(record))
@@ -114,17 +142,22 @@ async fn every_filter_finds_what_a_look_at_each_record_would_find_page_by_page()
         let mode = [Mode::Exact, Mode::Prefix, Mode::Fuzzy][dice.roll(3)];
         let text = if mode == Mode::Prefix { ["ก", "A", "80"][dice.roll(3)].to_owned() } else { dice.plate() };
         let plate = (dice.roll(3) > 0).then_some((text.as_str(), mode));
+        // A beginning is not behind a plate's beginning.
+        let behind = ["", "", "กรุงเทพ", "เชียง", "เชียงใหม่"][dice.roll(if mode == Mode::Prefix { 2 } else { 5 })];
+        let asked = Asked {
+            plate, behind, province: ["", "", "", "กรุงเทพ", "เชียง", "Nev"][dice.roll(6)]
+        };
         let filter = Filter {
             camera_id,
             checkpoint_id,
             from_us,
             to_us,
-            plate: plate.and_then(|(text, mode)| Wanted::new(text, mode)),
+            plate: asked.wanted(),
             order: [Order::Last, Order::Asc, Order::Desc][dice.roll(3)],
             cursor: None,
             limit: 1 + dice.roll(40),
         };
-        let expected = expected(&model, &filter, plate);
+        let expected = expected(&model, &filter, asked);
         let (found, totals, short) = pages(&store, &filter).await;
         partly += short;
         assert_eq!(found, expected, "{filter:?}");
@@ -132,7 +165,7 @@ async fn every_filter_finds_what_a_look_at_each_record_would_find_page_by_page()
         if exact {
             assert_eq!(total, expected.len() as i64, "{filter:?}");
         }
-        if plate.is_some() {
+        if filter.plate.is_some() {
             *if exact { &mut looked_up } else { &mut walked } += 1;
         }
     }
@@ -165,7 +198,7 @@ async fn a_plate_is_found_however_it_is_written_and_look_alikes_say_why() {
         let wanted = Wanted::new(text, mode).unwrap();
         let filter = Filter { plate: Some(wanted.clone()), limit: 10, ..Filter::default() };
         let (_, rows) = store.read(move |conn| select(&filter, conn)).await.unwrap();
-        let found = rows.into_iter().map(|row| (wanted.why(&row.detection_id).unwrap(), row.detection_id));
+        let found = rows.into_iter().map(|row| (wanted.why(&row.detection_id, None).unwrap(), row.detection_id));
         found.map(|(why, text)| format!("{text}: {why}")).collect::<Vec<_>>()
     };
     assert_eq!(find(" 1กข808", Mode::Exact).await, ["1กข 808: same plate"]);
@@ -183,6 +216,61 @@ async fn a_plate_is_found_however_it_is_written_and_look_alikes_say_why() {
             "๑กข๘๐๘: look-alikes: 1 read as ๑, 8 read as ๘, 0 read as ๐, 8 read as ๘",
         ]
     );
+}
+
+#[tokio::test]
+async fn a_plate_is_found_with_its_province_behind_it_and_by_its_province_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    let reads = [
+        ("กพ 1687", json!(["กรุงเทพมหานคร"])),
+        ("กพ 1687", json!(["ชลบุรี"])),
+        ("กพ 1687", json!([null])),
+        ("กพ 16", json!("กทม.")),
+        ("กทม 7", json!(["เชียงใหม่"])),
+        ("7ABC123", json!(["California"])),
+        // Of a sender that reads both as one text.
+        ("กพ 1687 กรุงเทพมหานคร", json!(null)),
+    ];
+    for (n, (text, province)) in reads.into_iter().enumerate() {
+        let mut event = detection(&format!("e{n}"), 0, &n.to_string());
+        event.captured.body = json!({"ocr_results": [text], "province": province}).to_string();
+        insert(&store, event).await;
+    }
+    let find = async |plate: &str, mode, province: &str| {
+        let plate = (!plate.is_empty()).then(|| Wanted::new(plate, mode).unwrap());
+        let plate = if province.is_empty() { plate } else { Wanted::in_province(plate, province) };
+        let filter = Filter { plate, limit: 10, ..Filter::default() };
+        let (_, rows) = store.read(move |conn| select(&filter, conn)).await.unwrap();
+        rows.into_iter().map(|row| row.detection_id).collect::<Vec<_>>().concat()
+    };
+    assert_eq!(find("กพ1687", Mode::Exact, "").await, "012", "as it always was");
+    for with in ["กพ1687 กรุงเทพ", "กพ-1687 กทม", "กพ1687กรุงเทพมหานคร"]
+    {
+        let whole = if with.ends_with("นคร") { "06" } else { "0" };
+        assert_eq!(find(with, Mode::Exact, "").await, whole, "{with}");
+    }
+    assert_eq!(find("กพ1687 กรุงเทพ", Mode::Prefix, "").await, "06");
+    assert_eq!(find("กฟ1687 ชล", Mode::Fuzzy, "").await, "1", "a look-alike of that province");
+    assert_eq!(find("กรุงเทพ", Mode::Prefix, "").await, "03");
+    assert_eq!(find("กทม", Mode::Prefix, "").await, "034", "a plate may begin so, too");
+    assert_eq!(find("กพ", Mode::Prefix, "กรุง").await, "03");
+    assert_eq!(find("", Mode::Exact, "cali").await, "5");
+    assert_eq!(find("กพ1687 กรุงเทพ", Mode::Exact, "ชลบุรี").await, "", "both must be");
+    let why = |text: &str, province| Wanted::new(text, Mode::Exact).unwrap().why("กพ 1687", Some(province));
+    assert_eq!(why("กพ1687 กทม", "กรุงเทพฯ").as_deref(), Some("same plate; province กรุงเทพฯ"));
+    assert_eq!(why("กรุงเทพ", "กรุงเทพฯ").as_deref(), Some("province กรุงเทพฯ"));
+}
+
+#[tokio::test]
+async fn no_search_for_a_province_reads_more_than_an_index() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    let plans = store.read(crate::server::store::find::plans).await.unwrap();
+    assert_eq!(plans.len(), 2);
+    for plan in plans {
+        assert!(plan.contains("USING COVERING INDEX plates_by_"), "{plan}");
+    }
 }
 
 #[tokio::test]

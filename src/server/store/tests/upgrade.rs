@@ -102,3 +102,46 @@ async fn a_record_of_an_older_version_that_is_revised_before_the_background_come
     }
     assert_counted(&store).await;
 }
+
+#[tokio::test]
+async fn provinces_of_an_older_version_are_found_once_the_background_has_looked_and_plates_meanwhile() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("lpr.db");
+    let store = Arc::new(Store::open(&path).unwrap());
+    for n in 0..5 {
+        let mut event = detection(&format!("e{n}"), 0, &format!("id{n}"));
+        event.captured.body =
+            serde_json::json!({"ocr_results": ["", "กพ 1687"], "province": [null, "ตาก"]}).to_string();
+        insert(&store, event).await;
+    }
+    store.close();
+    // As the version before left it.
+    let old = "DROP INDEX plates_by_province; DROP INDEX plates_by_confusion; ALTER TABLE plates DROP COLUMN province;
+        CREATE INDEX plates_by_confusion ON plates (confusion, seq, key);
+        ALTER TABLE meta DROP COLUMN provinces_below; PRAGMA user_version = 7;";
+    Connection::open(&path).unwrap().execute_batch(old).unwrap();
+
+    let look = |text: &'static str| {
+        let wanted = Wanted::new(text, Mode::Exact);
+        let filter = Filter { plate: wanted.clone(), limit: 10, ..Filter::default() };
+        move |conn: &Connection| Ok((filter.find(conn)?.total, knows_all(conn, &wanted.unwrap())?))
+    };
+    let store = Arc::new(Store::open(&path).unwrap());
+    assert_eq!(store.read(look("กพ1687")).await.unwrap(), (5, true));
+    assert_eq!(store.read(look("กพ1687 ตาก")).await.unwrap(), (0, false));
+    assert_eq!(store.write(|conn| backfill(conn, 2)).await.unwrap().value, 2);
+    assert_eq!(store.read(look("กพ1687 ตาก")).await.unwrap(), (2, false), "the latest first");
+    store.close();
+
+    let store = Arc::new(Store::open(&path).unwrap());
+    let mut newer = detection("e0", 1, "newer");
+    newer.captured.body = r#"{"ocr_results":["กพ 1687"],"province":["ตรัง"]}"#.into();
+    insert(&store, newer).await;
+    assert!(!store.read(knows_all_plates).await.unwrap());
+    for (rows, looked_at) in [(2, 2), (2, 1), (2, 0)] {
+        assert_eq!(store.write(move |conn| backfill(conn, rows)).await.unwrap().value, looked_at);
+    }
+    assert_eq!(store.read(look("กพ1687 ตาก")).await.unwrap(), (4, true));
+    assert_eq!(store.read(look("ตรัง")).await.unwrap(), (1, true));
+    assert_counted(&store).await;
+}
