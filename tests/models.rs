@@ -91,6 +91,19 @@ fn a_model_cut_short_is_not_the_file_the_manifest_means() {
 }
 
 #[test]
+fn our_own_model_comes_back_with_the_package_and_not_by_a_fetch() {
+    let Some((dir, config)) = models_folder() else { return };
+    let file = dir.path().join("plate-ocr.onnx");
+    for spoil in [|file: &Path| std::fs::remove_file(file).unwrap(), |file: &Path| replace(file.into(), b"cut")] {
+        spoil(&file);
+        let error = refusal(&config);
+        assert!(matches!(error, InferenceError::ModelMissing { .. } | InferenceError::ModelCorrupt { .. }));
+        says(&error, &["plate-ocr.onnx", "reinstall the package lpr-agent", "git checkout -- "]);
+        assert!(!error.to_string().contains("models fetch"), "{error}");
+    }
+}
+
+#[test]
 fn a_file_that_is_no_onnx_model_is_refused_even_if_its_manifest_means_it() {
     let Some((dir, config)) = models_folder() else { return };
     replace(dir.path().join("clp_det.onnx"), b"GIF89a, surely not a graph");

@@ -15,13 +15,13 @@ pub enum InferenceError {
     Manifest { path: PathBuf, message: String },
     #[error("models.{wanted} = \"{name}\": {name} is a model for {found}; name one for {wanted}")]
     Role { name: String, wanted: &'static str, found: &'static str },
-    #[error("the model file {path} is missing; get it with `lpr-agent models fetch`")]
-    ModelMissing { path: PathBuf },
+    #[error("the model file {path} is missing; {remedy}")]
+    ModelMissing { path: PathBuf, remedy: String },
     #[error(
         "{path} is not the file its manifest means: sha256 is {got}, the manifest says {expected}; \
-         get it anew with `lpr-agent models fetch`, or correct the manifest if the file is yours"
+         {remedy}, or correct the manifest if the file is yours"
     )]
-    ModelCorrupt { path: PathBuf, expected: String, got: String },
+    ModelCorrupt { path: PathBuf, expected: String, got: String, remedy: String },
     #[error("{path} is no ONNX model that ONNX Runtime {version} can run: {message}")]
     ModelForeign { path: PathBuf, version: String, message: String },
     #[error("the manifest {manifest} does not fit {file}: {message}")]

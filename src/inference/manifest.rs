@@ -39,6 +39,8 @@ pub struct Manifest {
     pub licence: String,
     /// Who says so.
     pub licence_from: String,
+    /// The package that the ONNX file comes with; `lpr-agent models fetch` brings the others.
+    pub comes_with: Option<String>,
     #[serde(default)]
     pub note: String,
     pub input: InputSpec,

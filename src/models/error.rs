@@ -1,7 +1,7 @@
 //! What can go wrong between the lock file and a model on the disk.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A lock file that cannot be used.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,11 +54,18 @@ pub enum SourceError {
     BadWheel(String),
     #[error("what arrived has sha256 {found} ({bytes} bytes), pinned is {pinned}: refused")]
     Foreign { found: String, bytes: u64, pinned: String },
+    #[error("it is not downloaded: {}", install_again(.package, .path))]
+    ComesWith { package: String, path: PathBuf },
     #[error("cannot read {path}: {source}")]
     Unreadable { path: PathBuf, source: io::Error },
     /// Nothing else can succeed either, so the search ends here.
     #[error("cannot write {path}: {source}")]
     Unwritable { path: PathBuf, source: io::Error },
+}
+
+/// What to do where a file is missing that comes with a package.
+pub fn install_again(package: &str, path: &Path) -> String {
+    format!("reinstall the package {package}, or in a checkout: git checkout -- {}", path.display())
 }
 
 fn cannot_be_had(name: &str, file: &str, sha256: &str, tried: &[(String, SourceError)]) -> String {

@@ -71,6 +71,8 @@ pub enum Source {
     Wheel(Wheel),
     /// A project's own release page.
     Url(String),
+    /// Not downloaded: it comes with the Debian package of this name, and with its repository.
+    Package(String),
 }
 
 /// A member of a Python wheel, which is a zip archive.
@@ -149,6 +151,14 @@ impl Lock {
 }
 
 impl Entry {
+    /// What is to be installed again where the file is missing; `None`: it can be fetched.
+    pub fn comes_with(&self) -> Option<&str> {
+        self.sources.iter().find_map(|source| match source {
+            Source::Package(package) => Some(package.as_str()),
+            _ => None,
+        })
+    }
+
     fn is_for(&self, arch: &str) -> bool {
         self.arch.as_deref().is_none_or(|own| own == arch)
     }
@@ -193,6 +203,7 @@ impl Source {
             Self::Wheel(Wheel { platform: Some(platform), .. }) if !is_plain_word(platform) => {
                 Some("the wheel's platform must be a plain word".into())
             }
+            Self::Package(package) if !is_plain_word(package) => Some("the package must be a plain word".into()),
             Self::Wheel(wheel) if wheel.member.is_empty() => Some("the wheel's member is empty".into()),
             _ => None,
         }
@@ -245,7 +256,7 @@ sources = [{ cache = "a.onnx" }]
         let lock = Lock::parse(OURS).expect("models/lock.toml");
         for arch in ["x86_64", "aarch64"] {
             let roles: Vec<_> = lock.defaults(arch).map(|entry| entry.role).collect();
-            assert_eq!(roles, [Role::Runtime, Role::Vehicle, Role::Plate, Role::Ocr], "{arch}");
+            assert_eq!(roles, [Role::Runtime, Role::Vehicle, Role::Plate, Role::Ocr, Role::Ocr], "{arch}");
         }
     }
 
@@ -277,6 +288,8 @@ sources = [{ cache = "a.onnx" }]
             let pinned = [&entry.name, entry.role.key(), &entry.file, &entry.sha256, &entry.licence];
             let meant = ["name", "role", "file", "sha256", "licence"].map(|key| manifest[key].as_str().unwrap_or(""));
             assert_eq!(meant, pinned);
+            let comes_with = manifest.get("comes_with").and_then(toml::Value::as_str);
+            assert_eq!(comes_with, entry.comes_with(), "{}", entry.name);
         }
     }
 

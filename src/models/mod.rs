@@ -12,7 +12,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use error::{LockError, ModelsError, SourceError};
+pub use error::{LockError, ModelsError, SourceError, install_again};
 pub use fetch::{Outcome, Progress, StandIn, fetch};
 pub use lock::{Entry, Lock, Role, Source, Wheel, When};
 pub use source::Origins;

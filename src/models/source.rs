@@ -38,6 +38,9 @@ impl Origins {
             Source::Cache(file) => self.bring_from_cache(store, entry, file),
             Source::Wheel(wheel) => self.bring_from_wheel(store, entry, wheel),
             Source::Url(url) => self.bring_from_url(store, entry, url),
+            Source::Package(package) => {
+                Err(SourceError::ComesWith { package: package.clone(), path: store.path_of(entry) })
+            }
         }
     }
 
@@ -113,6 +116,7 @@ impl fmt::Display for Source {
             Self::Cache(file) => write!(f, "the cache folder ({file})"),
             Self::Wheel(wheel) => write!(f, "the Python wheel {} {}", wheel.package, wheel.version),
             Self::Url(url) => f.write_str(url),
+            Self::Package(package) => write!(f, "the package {package}"),
         }
     }
 }

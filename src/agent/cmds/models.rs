@@ -4,7 +4,9 @@ mod inspect;
 mod use_model;
 
 use crate::agent::{Exit, Failure};
-use crate::models::{Entry, ModelsError, Origins, Outcome, Progress, Source, SourceError, State, Store, When, fetch};
+use crate::models::{
+    Entry, ModelsError, Origins, Outcome, Progress, Source, SourceError, State, Store, When, fetch, install_again,
+};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -144,20 +146,25 @@ fn verify(store: &Store) -> Result<ExitCode, Failure> {
             State::Present => println!("✔ {name}"),
             State::Missing if entry.when == When::Default && !has_stand_in(store, entry)? => {
                 faults += 1;
-                println!("✘ {name}: missing: {}; run `lpr-agent models fetch`", store.path_of(entry).display());
+                println!("✘ {name}: missing: {}; {}", store.path_of(entry).display(), remedy(store, entry));
             }
             State::Missing => println!("- {name}: not here, not needed"),
             State::Corrupt { found } => {
                 faults += 1;
-                println!(
-                    "✘ {name}: corrupt: {} has sha256 {found}, pinned is {}; run `lpr-agent models fetch {name}`",
-                    store.path_of(entry).display(),
-                    entry.sha256
-                );
+                let (path, pinned, remedy) = (store.path_of(entry), &entry.sha256, remedy(store, entry));
+                println!("✘ {name}: corrupt: {} has sha256 {found}, pinned is {pinned}; {remedy}", path.display());
             }
         }
     }
     Ok(if faults == 0 { ExitCode::SUCCESS } else { Exit::Partly.into() })
+}
+
+/// How the pinned file comes back.
+fn remedy(store: &Store, entry: &Entry) -> String {
+    match entry.comes_with() {
+        Some(package) => install_again(package, &store.path_of(entry)),
+        None => format!("run `lpr-agent models fetch --dir {} {}`", store.dir().display(), entry.name),
+    }
 }
 
 fn has_stand_in(store: &Store, missing: &Entry) -> Result<bool, Failure> {
@@ -220,6 +227,21 @@ mod tests {
         fs::remove_file(dir.path().join("spare.onnx")).unwrap();
         fs::write(dir.path().join("car.onnx"), "abc").unwrap();
         assert_eq!(verdict(dir.path()), ExitCode::SUCCESS);
+    }
+
+    #[test]
+    fn what_comes_with_a_package_is_never_said_to_be_fetched() {
+        let dir = folder();
+        let path = dir.path().join("lock.toml");
+        let lock = fs::read_to_string(&path).unwrap();
+        fs::write(&path, lock.replacen("{ cache = \"car.onnx\" }", "{ package = \"lpr-agent\" }", 1)).unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let remedies: Vec<String> = store.lock().entries(ARCH).map(|entry| remedy(&store, entry)).collect();
+        let checkout = format!("git checkout -- {}/car.onnx", dir.path().display());
+        assert!(remedies[0].starts_with("reinstall the package lpr-agent") && remedies[0].ends_with(&checkout));
+        assert_eq!(remedies[1], format!("run `lpr-agent models fetch --dir {} spare`", dir.path().display()));
+        let refused = fetch_named(&store, &["car".into()]).unwrap_err().to_string();
+        assert!(refused.contains("it is not downloaded: reinstall the package lpr-agent"), "{refused}");
     }
 
     #[test]

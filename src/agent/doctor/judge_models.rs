@@ -2,6 +2,7 @@
 
 use super::line::{Check, Line, words};
 use super::models::{Drawn, Golden, Loaded};
+use std::path::Path;
 
 /// Milliseconds of one picture beyond which cars pass unread.
 const SLOW_MS: u128 = 1000;
@@ -21,13 +22,15 @@ pub fn loaded(facts: &Loaded, has_regions: bool) -> Vec<Line> {
     lines
 }
 
-pub fn not_loaded(reason: &str) -> Line {
+/// `dir`: the models folder.
+pub fn not_loaded(reason: &str, dir: &Path) -> Line {
+    let dir = dir.display();
     Line::fail(
         Check::Models,
         words!("{reason}", "โหลดโมเดลไม่ได้: {reason}"),
         words!(
-            "lpr-agent models verify shows what is wrong, lpr-agent models fetch gets it",
-            "ใช้ lpr-agent models verify เพื่อดูปัญหา และ lpr-agent models fetch เพื่อดาวน์โหลด"
+            "lpr-agent models verify --dir {dir} shows what is wrong and how it comes back",
+            "ใช้ lpr-agent models verify --dir {dir} เพื่อดูปัญหาและวิธีแก้"
         ),
     )
 }

@@ -11,6 +11,7 @@ use crate::config::AgentConfig;
 use crate::imaging::encode_jpeg;
 use crate::inference::Pipeline;
 use crate::supervise::Shutdown;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
@@ -45,6 +46,7 @@ type Begun = Result<(Prepared, Pending<Look>), Box<Line>>;
 pub struct Looking {
     cameras: Vec<Begun>,
     models: Pending<Result<(Pipeline, Loaded), String>>,
+    models_dir: PathBuf,
     has_regions: bool,
 }
 
@@ -85,7 +87,8 @@ impl View {
             let _ = all_seen.recv_timeout(HEAD_START);
             load(&settings).map_err(|error| error.to_string())
         });
-        Looking { cameras, models, has_regions: !self.config.models.regions.is_empty() }
+        let (models_dir, has_regions) = (self.config.models.dir, !self.config.models.regions.is_empty());
+        Looking { cameras, models, models_dir, has_regions }
     }
 }
 
@@ -119,7 +122,7 @@ impl Looking {
                 Some(pipeline)
             }
             Some(Err(reason)) => {
-                report.lines.push(judge_models::not_loaded(&reason));
+                report.lines.push(judge_models::not_loaded(&reason, &self.models_dir));
                 None
             }
             None => {
