@@ -176,6 +176,24 @@ fn a_pipeline_with_a_missing_element_fails_in_time_and_hangs_no_more_than_a_few_
     assert!(messages[4].contains("4 attempts hang in its driver"), "{}", messages[4]);
 }
 
+/// What OpenCV 4.6 leaves behind, or crashes by, where a pipeline's source fails while it starts. Its threads are those of GStreamer.
+#[test]
+fn no_pipeline_is_built_for_a_camera_that_is_away() {
+    let away = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for source in ["souphttpsrc location=http://", "rtspsrc location=rtsp://"] {
+        let pipeline = format!("gst:{source}{away}/ ! multipartdemux ! jpegdec");
+        for _ in 0..300 {
+            let message = refusal(&pipeline, &options());
+            assert!(message.contains(&format!("{away} does not answer")), "{message}");
+        }
+    }
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let names = tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).unwrap_or_default());
+    let left: Vec<String> =
+        names.filter(|name| name.starts_with("souphttpsrc") || name.starts_with("rtspsrc")).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
 /// A pipeline fed over TCP: one frame, and then silence while the connection stays. GStreamer waits for ever.
 fn stalling_pipeline() -> (String, std::thread::JoinHandle<std::net::TcpStream>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

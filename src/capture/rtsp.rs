@@ -1,16 +1,22 @@
-//! Why an RTSP camera does not open. FFmpeg knows but tells only standard error, so we ask ourselves.
+//! Whether anyone is where a camera should be, and why an RTSP camera does not open. FFmpeg knows but tells only standard error,
+//! so we ask ourselves.
 
 use super::CaptureError;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
-/// Host and port of an `rtsp://` or `rtsps://` address.
+/// Host and port of an `rtsp://`, `rtsps://`, `http://` or `https://` address.
 fn host_and_port(url: &str) -> Option<(String, u16)> {
     let (scheme, rest) = url.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next()?;
     let place = authority.rsplit_once('@').map_or(authority, |(_, place)| place);
-    let port = if scheme == "rtsps" { 322 } else { 554 };
+    let port = match scheme {
+        "rtsps" => 322,
+        "http" => 80,
+        "https" => 443,
+        _ => 554,
+    };
     let (host, port) = match place.rsplit_once(':') {
         Some((host, digits)) if !digits.contains(']') => (host, digits.parse().ok()?),
         _ => (place, port),
@@ -20,7 +26,7 @@ fn host_and_port(url: &str) -> Option<(String, u16)> {
 
 /// Connects, to learn whether anyone is there; the answer is what to do about it.
 pub fn reach(url: &str, timeout: Duration) -> Result<TcpStream, String> {
-    let (host, port) = host_and_port(url).ok_or("its address names no host; write rtsp://HOST:PORT/PATH")?;
+    let (host, port) = host_and_port(url).ok_or("its address names no host; write it as rtsp://HOST:PORT/PATH")?;
     let addresses = (host.as_str(), port)
         .to_socket_addrs()
         .map_err(|_| format!("the name {host} is not known; check it, or write the camera's IP address"))?;
@@ -81,6 +87,7 @@ mod tests {
         let found = |url| host_and_port(url).unwrap();
         assert_eq!(found("rtsp://10.0.0.7/live"), ("10.0.0.7".into(), 554));
         assert_eq!(found("rtsps://cam.local/"), ("cam.local".into(), 322));
+        assert_eq!((found("http://cam/live").1, found("https://cam/live").1, found("http://cam:81").1), (80, 443, 81));
         assert_eq!(found("rtsp://u:p%40x@cam:8554/live?a=b@c"), ("cam".into(), 8554));
         assert_eq!(found("rtsp://[::1]:8554/live"), ("::1".into(), 8554));
         assert_eq!(found("rtsp://[fe80::1]/live"), ("fe80::1".into(), 554));

@@ -82,15 +82,39 @@ const GST_ADVICE: &str =
 /// A GStreamer pipeline; ours ends it unless it brings an appsink of its own.
 pub fn open_gst(from: String, pipeline: &str, options: &OpenOptions) -> Opened {
     let pacing = Pacing::new(options, Times::Arrival);
+    let addresses = if by_proxy(pipeline) { Vec::new() } else { addresses(pipeline) };
     let pipeline = with_sink(pipeline);
+    let open_timeout = options.open_timeout;
     let subject = Subject { from: from.clone(), live: true, advice: GST_ADVICE };
     start(subject, options, move || {
+        for address in &addresses {
+            rtsp::reach(address, open_timeout).map_err(|remedy| CaptureError::Open { from: from.clone(), remedy })?;
+        }
         let opened = capture(&pipeline, videoio::CAP_GSTREAMER, &[]);
         opened.map(|capture| Stream::new(capture, pacing)).ok_or_else(|| CaptureError::Open {
             from,
             remedy: format!("GStreamer cannot build or start the pipeline; {GST_ADVICE}"),
         })
     })
+}
+
+/// Where the pipeline will connect to. Nobody being there must be known before OpenCV builds it: OpenCV 4.6 looks for the error too
+/// early where a source fails while it starts, and then takes the pipeline's memory from under its running threads. They stay
+/// for ever, with their sockets, or the process crashes.
+fn addresses(pipeline: &str) -> Vec<String> {
+    let is_address =
+        |text: &&str| ["http://", "https://", "rtsp://", "rtsps://"].iter().any(|kind| text.starts_with(kind));
+    let given = |word: &'_ str| -> Option<String> {
+        let value = ["location=", "uri="].iter().find_map(|key| word.strip_prefix(key))?.trim_matches(['"', '\'']);
+        Some(value).filter(is_address).map(str::to_owned)
+    };
+    pipeline.split_whitespace().filter_map(given).collect()
+}
+
+/// Does somebody else connect for it?
+fn by_proxy(pipeline: &str) -> bool {
+    let set = ["http_proxy", "https_proxy", "all_proxy"].iter().any(|name| std::env::var_os(name).is_some());
+    set || pipeline.contains("proxy=")
 }
 
 /// BGR at the end, one frame kept, the newest.
@@ -262,6 +286,18 @@ mod tests {
             "{ours}"
         );
         assert_eq!(with_sink("videotestsrc ! appsink name=mine"), "videotestsrc ! appsink name=mine");
+    }
+
+    #[test]
+    fn a_pipelines_addresses_are_found_and_no_others() {
+        let rtsp = "rtspsrc location=rtsp://joe:pw@10.0.0.7/live protocols=tcp ! rtph264depay";
+        assert_eq!(addresses(rtsp), ["rtsp://joe:pw@10.0.0.7/live"]);
+        let two = "souphttpsrc location=\"http://cam/a\" ! x. uridecodebin uri='https://cam/b' ! x.";
+        assert_eq!(addresses(two), ["http://cam/a", "https://cam/b"]);
+        for none in ["filesrc location=/clip.avi", "udpsrc uri=udp://239.0.0.1:5000", "v4l2src", "x url=http://cam/"] {
+            assert_eq!(addresses(none), [""; 0], "{none}");
+        }
+        assert!(by_proxy("souphttpsrc proxy=http://gate:3128 location=http://cam/"));
     }
 
     #[test]
