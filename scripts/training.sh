@@ -1,7 +1,8 @@
 #!/bin/bash
-# The plate reader's training project (models/training/README.md), in an environment of its own under target/tools.
+# The training project of the plate reader and the plate detector (models/training/README.md), in an environment of its own under target/tools.
 #   training.sh test            its tests, in seconds
-#   training.sh fonts|render|train|export|evaluate|curve …   the project's commands; the run's files lie in $PLATEOCR_RUN
+#   training.sh fonts|render|train|export|evaluate|curve …   the reader's commands; the run's files lie in $PLATEOCR_RUN
+#   training.sh detector render|train|export|evaluate|photos …   the plate detector's; its run's files lie in $PLATEDET_RUN
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -27,7 +28,11 @@ if ! sha256sum --status --check "$venv/made-from" 2>/dev/null; then
 fi
 
 export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$home PLATEOCR_RUN=${PLATEOCR_RUN:-target/plateocr}
+export PLATEDET_RUN=${PLATEDET_RUN:-target/platedet}
 if [[ ${1:-} == test ]]; then
     exec "$venv/bin/python" -m pytest -c "$home/pyproject.toml" --rootdir "$home" "$home/tests"
+fi
+if [[ ${1:-} == detector ]]; then
+    exec "$venv/bin/python" -m platedet "${@:2}"
 fi
 exec "$venv/bin/python" -m plateocr "$@"

@@ -20,11 +20,11 @@ def until(happened: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def start(folder: Path, samples: int) -> subprocess.Popen[str]:
+def start(folder: Path, samples: int, project: str = "plateocr") -> subprocess.Popen[str]:
     command = [
         sys.executable,
         "-m",
-        "plateocr",
+        project,
         "--run",
         str(folder),
         "train",

@@ -1,0 +1,232 @@
+"""Training: draws in another process, learns in this one, saves what a later run needs to go on."""
+
+import copy
+import json
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from plateocr.train import CLIP, EMA_MOST, Progress, Stop, progress_line
+from platedet import evaluate
+from platedet.net import PlateDetector, told
+from platedet.scene import Source
+from platedet.targets import Batch, batch
+
+BOXES, CORNERS = 1.0, 1.0
+# Scenes that the curve is measured on, and the seed they have: no training run has it.
+MEASURED, MEASURED_SEED = 200, 99
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run. The learning rate warms up, stays, and falls to nearly 0 over the last `cool` share of `until` samples."""
+
+    folder: Path
+    until: int
+    batch: int = 32
+    rate: float = 1.5e-3
+    cool: float = 0.4
+    warm: int = 3_000
+    ramp: int = 10_000
+    every: int = 10_000
+    threads: int = 1
+    seed: int = 1
+
+
+@dataclass
+class State:
+    """All that a later run needs. `seen` counts samples; `curve` has one entry a checkpoint."""
+
+    detector: PlateDetector
+    average: PlateDetector
+    optimiser: torch.optim.Optimizer
+    seen: int = 0
+    steps: int = 0
+    curve: list[dict[str, Any]] = field(default_factory=list)
+
+
+def rate_at(plan: Plan, seen: int) -> float:
+    """The learning rate after so many samples."""
+    warm = min(1.0, (seen + plan.batch) / max(1, plan.warm))
+    left = (plan.until - seen) / max(1.0, plan.cool * plan.until)
+    return plan.rate * warm * max(0.01, min(1.0, left))
+
+
+def difficulty_at(plan: Plan, seen: int) -> float:
+    """From clear scenes to the whole range over the first `ramp` samples."""
+    return min(1.0, 0.3 + 0.7 * seen / max(1, plan.ramp))
+
+
+def losses(detector: PlateDetector, drawn: Batch) -> Tensor:
+    """The loss of one batch: of scores, boxes and corners."""
+    pictures = torch.from_numpy(drawn.pictures).float()[:, None].contiguous(memory_format=torch.channels_last)
+    with torch.autocast("cpu", torch.bfloat16):
+        maps = detector(pictures)
+    rows = told([of.float() for of in maps])
+    scores, weights = torch.from_numpy(drawn.scores), torch.from_numpy(drawn.weights)
+    loss = focal(rows[:, :, 0], scores)
+    tells = weights > 0
+    if bool(tells.any()):
+        weight = weights[tells] / weights[tells].sum()
+        box, corners = of_boxes(rows[:, :, 1:][tells], torch.from_numpy(drawn.boxes)[tells])
+        loss = loss + (weight * (BOXES * box + CORNERS * corners)).sum()
+    return loss
+
+
+def focal(logits: Tensor, asked: Tensor) -> Tensor:
+    """Cross entropy that looks at what is wrong: where 1 is asked, and less the nearer to 1 everywhere else."""
+    sure = logits.sigmoid()
+    middle = asked >= 1
+    right = nn.functional.logsigmoid(logits) * (1 - sure) ** 2
+    wrong = nn.functional.logsigmoid(-logits) * sure**2 * (1 - asked.clamp(0, 1)) ** 4
+    each = torch.where(middle, right, torch.where(asked < 0, torch.zeros_like(wrong), wrong))
+    return -each.sum() / max(1, int(middle.sum()))
+
+
+def of_boxes(rows: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
+    """Of each cell how wrong its box is (1 - IoU, and size and middle by share), and how wrong its corners."""
+    size = boxes[:, 2:4]
+    low, high = rows[:, :2] - rows[:, 2:4] / 2, rows[:, :2] + rows[:, 2:4] / 2
+    true_low, true_high = boxes[:, :2] - size / 2, boxes[:, :2] + size / 2
+    shared = (torch.minimum(high, true_high) - torch.maximum(low, true_low)).clamp(min=0).prod(1)
+    iou = shared / (rows[:, 2:4].prod(1) + size.prod(1) - shared)
+    off = (rows[:, :2] - boxes[:, :2]).abs() / size + (rows[:, 2:4].log() - size.log()).abs()
+    corners = ((rows[:, 4:] - boxes[:, 4:]).abs() / size.repeat(1, 4)).mean(1)
+    return 1 - iou + 0.5 * off.sum(1), 4 * corners
+
+
+def step(state: State, plan: Plan, drawn: Batch) -> float:
+    """Learns from one batch; returns its loss."""
+    for group in state.optimiser.param_groups:
+        group["lr"] = rate_at(plan, state.seen)
+    state.detector.train()
+    loss = losses(state.detector, drawn)
+    state.optimiser.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(state.detector.parameters(), CLIP)
+    state.optimiser.step()
+    state.seen += len(drawn.pictures)
+    state.steps += 1
+    _average(state)
+    return float(loss.item())
+
+
+@torch.no_grad()
+def _average(state: State) -> None:
+    keep = min(EMA_MOST, (1 + state.steps) / (20 + state.steps))
+    for kept, new in zip(state.average.state_dict().values(), state.detector.state_dict().values(), strict=True):
+        if kept.dtype.is_floating_point:
+            kept.mul_(keep).add_(new, alpha=1 - keep)
+        else:
+            kept.copy_(new)
+
+
+def fresh(plan: Plan, weights: dict[str, Tensor] | None = None) -> State:
+    """A new start, from random weights or from given ones."""
+    torch.manual_seed(plan.seed)
+    detector = PlateDetector().to(memory_format=torch.channels_last)
+    if weights is not None:
+        detector.load_state_dict(weights)
+    decayed = [p for p in detector.parameters() if p.ndim > 1]
+    others = [p for p in detector.parameters() if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}]
+    return State(detector, copy.deepcopy(detector).eval(), torch.optim.AdamW(groups, lr=plan.rate))
+
+
+def resume(plan: Plan, checkpoint: Path) -> State:
+    """Goes on from a checkpoint of `save`."""
+    saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    state = fresh(plan, saved["detector"])
+    state.average.load_state_dict(saved["average"])
+    state.optimiser.load_state_dict(state.optimiser.state_dict() | {"state": saved["moments"]})
+    progress = json.loads(saved["progress"])
+    state.seen, state.steps, state.curve = progress["seen"], progress["steps"], progress["curve"]
+    return state
+
+
+def save(state: State, path: Path) -> None:
+    """Writes a checkpoint, whole or not at all: tensors and one text, so that loading one runs no code of its own."""
+    partial = path.with_suffix(".part")
+    torch.save(
+        {
+            "detector": state.detector.state_dict(),
+            "average": state.average.state_dict(),
+            "moments": state.optimiser.state_dict()["state"],
+            "progress": json.dumps({"seen": state.seen, "steps": state.steps, "curve": state.curve}),
+        },
+        partial,
+    )
+    partial.replace(path)
+
+
+def batches(plan: Plan, seen: int, cache: Path) -> Iterator[Batch]:
+    """Batches from a renderer in another process, ready before they are needed."""
+    context = multiprocessing.get_context("spawn")
+    queue: multiprocessing.Queue[Batch] = context.Queue(8)
+    progress = context.Value("q", seen)
+    worker = context.Process(target=_draw, args=(plan, cache, queue, progress, seen), daemon=True)
+    worker.start()
+    try:
+        while True:
+            drawn = queue.get()
+            progress.value += len(drawn.pictures)
+            yield drawn
+    finally:
+        worker.terminate()
+        worker.join()
+
+
+def _draw(plan: Plan, cache: Path, queue: "multiprocessing.Queue[Batch]", progress: Progress, seen: int) -> None:
+    # Ctrl-C reaches both processes: the one that trains ends this one.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    source = Source(cache, plan.seed * 1_000_003 + seen)
+    while True:
+        queue.put(batch(source, plan.batch, difficulty_at(plan, progress.value)))
+
+
+def run(plan: Plan, state: State, cache: Path, held: Path | None) -> State:
+    """Trains until `plan.until` samples were seen. Saves to `last.pt`, and the curve to `curve.jsonl`.
+
+    SIGTERM and Ctrl-C end it after the step it is in, with a checkpoint.
+    """
+    stop = Stop()
+    torch.set_num_threads(plan.threads)
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    (plan.folder / "train.pid").write_text(f"{os.getpid()}\n", encoding="ascii")
+    began, first, sums, count = time.monotonic(), state.seen, 0.0, 0
+    told_at = began
+    for drawn in batches(plan, state.seen, cache):
+        sums, count = sums + step(state, plan, drawn), count + 1
+        over = stop.asked or state.seen >= plan.until
+        if time.monotonic() - told_at > 30:
+            told_at = time.monotonic()
+            speed = (state.seen - first) / (told_at - began)
+            print(progress_line(state.seen, plan.until, speed, sums / count), flush=True)
+        if over or state.seen // plan.every != (state.seen - plan.batch) // plan.every:
+            # Whoever asks a run to end does not wait for it to be measured.
+            _checkpoint(plan, state, None if stop.asked else held, sums / count)
+            sums, count = 0.0, 0
+        if over:
+            return state
+    return state
+
+
+def _checkpoint(plan: Plan, state: State, held: Path | None, loss: float) -> None:
+    entry: dict[str, Any] = {"seen": state.seen, "loss": round(loss, 4), "rate": rate_at(plan, state.seen)}
+    if held is not None:
+        scenes = evaluate.scenes(held, MEASURED, MEASURED_SEED)
+        entry |= evaluate.measure(evaluate.torch_finder(state.average), scenes).summary()
+    state.curve.append(entry)
+    save(state, plan.folder / "last.pt")
+    with (plan.folder / "curve.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(entry) + "\n")
+    print(json.dumps(entry), flush=True)
