@@ -27,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--rate", type=float, default=1.5e-3, help="highest learning rate")
     train.add_argument("--cool", type=float, default=0.4, help="share of the scenes over which the rate falls")
     train.add_argument("--ramp", type=int, default=10_000, help="scenes until they are as hard as they get")
+    train.add_argument("--batch", type=int, default=32, help="scenes a step")
     train.add_argument("--every", type=int, default=10_000, help="scenes between checkpoints")
     train.add_argument("--threads", type=int, default=1)
     train.add_argument("--seed", type=int, default=1)

@@ -47,6 +47,7 @@ def train(arguments: argparse.Namespace) -> None:
     plan = training.Plan(
         folder=arguments.run,
         until=arguments.until,
+        batch=arguments.batch,
         rate=arguments.rate,
         cool=arguments.cool,
         ramp=arguments.ramp,
