@@ -87,8 +87,8 @@ class Score:
 
 
 def scenes(cache: Path, count: int, seed: int) -> Iterable[Scene]:
-    """Scenes with plates in the fonts of a cache."""
-    source = Source(cache, seed, pool=40)
+    """Scenes with plates in the fonts of a cache, as they are."""
+    source = Source(cache, seed, pool=40, varied=False)
     return (source.scene() for _ in range(count))
 
 

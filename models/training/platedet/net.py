@@ -1,8 +1,8 @@
 """The network: a gray picture of any size in, boxes with scores and four corners out.
 
 A convolutional trunk to maps of stride 8, 16 and 32, what the coarser ones know added to the finer ones, and one head
-for all three. A cell says how sure it is, where the plate's middle is from its own, how large the plate is, and where in
-the box its corners are.
+for all three. A cell says how sure it is, where the plate's middle is from its own, how large the plate is, and where
+in the box its corners are.
 """
 
 import torch

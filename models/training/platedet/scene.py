@@ -10,7 +10,7 @@ import numpy as np
 from plateocr.canvas import Textures
 from plateocr.dice import Dice
 from plateocr.fonts import load
-from plateocr.layout import Layout, load_all
+from plateocr.layout import load_all
 from platedet.backdrop import backdrop
 from platedet.car import CarPainter
 from platedet.face import Face
@@ -55,12 +55,12 @@ class Place:
 
 
 class Source:
-    """A stream of scenes that a seed decides."""
+    """A stream of scenes that a seed decides, from a pool of so many plates; their letters differ from their fonts'."""
 
-    def __init__(self, cache: Path, seed: int, layouts: list[Layout] | None = None, pool: int = 160) -> None:
+    def __init__(self, cache: Path, seed: int, pool: int = 160, varied: bool = True) -> None:
         self.dice = Dice(seed)
         self.textures = Textures()
-        self.pool = Pool(load(cache), self.textures, layouts or load_all(), self.dice, pool)
+        self.pool = Pool(load(cache), self.textures, load_all(), self.dice, pool, varied)
         self.cars = CarPainter(self.pool, self.textures, self.dice)
         self.others = Painter(self.pool, self.textures, self.dice)
 

@@ -11,7 +11,6 @@ from plateocr.fonts import Assets
 from plateocr.layout import Layout
 from plateocr.plate import Drawer
 
-POOL = 160
 # Widths in metres by the beginning of a layout's name; the first that fits.
 WIDTHS = (
     ("eu-stacked", (0.26, 0.34)),
@@ -48,11 +47,13 @@ class Sign:
 class Pool:
     """Plates, drawn by the renderer of plateocr."""
 
-    def __init__(self, assets: Assets, textures: Textures, layouts: list[Layout], dice: Dice, size: int = POOL) -> None:
+    def __init__(
+        self, assets: Assets, textures: Textures, layouts: list[Layout], dice: Dice, size: int, varied: bool
+    ) -> None:
         self.assets = assets
         self.textures = textures
         self.dice = dice
-        self._drawer = Drawer(assets, textures, dice)
+        self._drawer = Drawer(assets, textures, dice, varied)
         self._layouts = [(replace(layout, surround=0.0), layout.surround) for layout in layouts]
         # A detector needs no country more than another: the shares count for half.
         self._shares = [0.5 * layout.share + 0.5 / len(layouts) for layout in layouts]
