@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 import torch
@@ -21,6 +22,8 @@ from platedet.scene import Source
 from platedet.targets import Batch, batch
 
 BOXES, CORNERS = 1.0, 1.0
+# Seconds after which whoever waits for scenes looks whether somebody still draws them.
+PATIENCE = 5.0
 # Scenes that the curve is measured on, and the seed they have: no training run has it.
 MEASURED, MEASURED_SEED = 200, 99
 
@@ -176,7 +179,12 @@ def batches(plan: Plan, seen: int, cache: Path) -> Iterator[Batch]:
     worker.start()
     try:
         while True:
-            drawn = queue.get()
+            try:
+                drawn = queue.get(timeout=PATIENCE)
+            except Empty:
+                if worker.is_alive():
+                    continue
+                raise RuntimeError("the process that draws scenes ended; what it said is above") from None
             progress.value += len(drawn.pictures)
             yield drawn
     finally:
