@@ -135,6 +135,7 @@ file = "{path.name}"
 sha256 = "{digest}"
 licence = "Apache-2.0 OR MIT"
 licence_from = "the project's own model, trained on drawn plates only (models/training)"
+comes_with = "lpr-agent"
 
 [input]
 layout = "nchw"
