@@ -5,9 +5,9 @@ import os
 import sys
 from pathlib import Path
 
+from platedet import commands
 from plateocr.fonts import FontError
 from plateocr.layout import LayoutError
-from platedet import commands
 
 
 def parser() -> argparse.ArgumentParser:

@@ -3,10 +3,10 @@
 import cv2
 import numpy as np
 
-from plateocr.canvas import Textures
-from plateocr.dice import Dice
 from platedet.face import fill, paste_quad, shaded
 from platedet.signs import Pool
+from plateocr.canvas import Textures
+from plateocr.dice import Dice
 
 
 def backdrop(side: int, horizon: float, pool: Pool, textures: Textures, dice: Dice) -> np.ndarray:
@@ -45,7 +45,7 @@ def _thing(picture: np.ndarray, horizon: float, pool: Pool, textures: Textures, 
         case 2:
             turns = np.sort(dice.array.uniform(0, 2 * np.pi, 14))
             reach = dice.array.uniform(0.3, 0.6, 14)
-            crown = np.stack([np.cos(turns) * reach * wide, np.sin(turns) * reach * high], 1) + [x, foot - high]
+            crown = np.stack([x + np.cos(turns) * reach * wide, foot - high + np.sin(turns) * reach * high], 1)
             shaded(picture, crown.astype(np.float32), dice.uniform(10, 130), 40, 120, textures, dice)
         case 3:
             thick = dice.uniform(0.005, 0.04) * side

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from plateocr.canvas import Textures
-from plateocr.dice import Dice
 from platedet.face import Face, Points, fill, shade_of, shaded
 from platedet.signs import Pool, Sign
 from platedet.vehicle import Drawn, put
+from plateocr.canvas import Textures
+from plateocr.dice import Dice
 
 
 @dataclass
@@ -208,7 +208,7 @@ class CarPainter:
                 x, y = x0 + (x1 - x0) * (cell + 0.5) / cells, y0 + high * dice.uniform(0.35, 0.65)
                 face.oval(x, y, wide / cells * 0.35, high * 0.25, inner)
             if lit:
-                (x, y), = face.px([((x0 + x1) / 2, y0 + high / 2)])
+                ((x, y),) = face.px([((x0 + x1) / 2, y0 + high / 2)])
                 lamps.append((float(x), float(y), face.scale * dice.uniform(0.06, 0.3 if behind else 0.5)))
         return lamps
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import onnx
 import torch
 
-from plateocr.export import OPSET, halve
 from platedet.net import Exported, PlateDetector
+from plateocr.export import OPSET, halve
 
 
 def load(checkpoint: Path) -> PlateDetector:

@@ -100,9 +100,7 @@ def shaded(
     cv2.copyTo(cv2.convertScaleAbs(np.maximum(values, 0, out=values)), mask, picture[y0:y1, x0:x1])
 
 
-def paste_quad(
-    picture: np.ndarray, flat: np.ndarray, quad: np.ndarray, cover: np.ndarray | None = None
-) -> np.ndarray:
+def paste_quad(picture: np.ndarray, flat: np.ndarray, quad: np.ndarray, cover: np.ndarray | None = None) -> np.ndarray:
     """A flat picture through a homography; where `cover` (a mask of its size) is given, only through that."""
     window = _window(picture, quad)
     if window is None:

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from plateocr.net import Residual, Unit
 from platedet.targets import STRIDES
+from plateocr.net import Residual, Unit
 
 NECK = 48
 # Score, middle, size, corners.

@@ -7,16 +7,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from plateocr.canvas import Textures
-from plateocr.dice import Dice
-from plateocr.fonts import load
-from plateocr.layout import load_all
 from platedet.backdrop import backdrop
 from platedet.car import CarPainter
 from platedet.face import Face
 from platedet.optics import photograph
 from platedet.signs import Pool
 from platedet.vehicle import Drawn, Painter
+from plateocr.canvas import Textures
+from plateocr.dice import Dice
+from plateocr.fonts import load
+from plateocr.layout import load_all
 
 SIDE = 192
 # The side of a scene with plates that fill most of a frame.

@@ -80,9 +80,7 @@ class Pool:
             picture, (left, top) = surround(picture, self.assets.words, dice)
         metres = next((bounds for name, bounds in WIDTHS if layout.name.startswith(name)), (0.3, 0.5))
         sharp = np.clip(picture, 0, 255).astype(np.uint8)
-        return Sign(
-            sharp, (left, top, left + width, top + height), dice.within(metres), "motorcycle" in layout.name
-        )
+        return Sign(sharp, (left, top, left + width, top + height), dice.within(metres), "motorcycle" in layout.name)
 
     def notice(self) -> tuple[np.ndarray, float]:
         """What is no plate: a board with lines of words, uint8, and its width by its height."""

@@ -15,11 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from plateocr.train import CLIP, EMA_MOST, Progress, Stop, progress_line
 from platedet import evaluate
 from platedet.net import PlateDetector, told
 from platedet.scene import Source
 from platedet.targets import Batch, batch
+from plateocr.train import CLIP, EMA_MOST, Progress, Stop, progress_line
 
 BOXES, CORNERS = 1.0, 1.0
 # Seconds after which whoever waits for scenes looks whether somebody still draws them.

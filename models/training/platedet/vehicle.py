@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from plateocr.canvas import Textures
-from plateocr.dice import Dice
 from platedet.face import Face, fill
 from platedet.signs import Pool, Sign
+from plateocr.canvas import Textures
+from plateocr.dice import Dice
 
 
 @dataclass
@@ -104,6 +104,7 @@ class Painter:
             wide, ink = dice.uniform(0.4, 1.6) * half, 255 - shade if dice.chance(0.7) else dice.uniform(0, 255)
             low = y - 0.25 * line
             face.words(dice.choice(self.pool.assets.words), -wide / 2, low, wide / 2, low + 0.2, ink)
+
 
 def put(face: Face, sign: Sign, x: float, y: float, dice: Dice) -> np.ndarray:
     """Puts a plate with its middle at x, y metres; the corners of the plate itself in px, float32 [4, 2]."""

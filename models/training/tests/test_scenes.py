@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from plateocr.dice import Dice
 from platedet import targets
 from platedet.face import Face
 from platedet.scene import SIDE, WIDE_SIDE, Scene, Source
 from platedet.signs import Sign
 from platedet.vehicle import Drawn, put
+from plateocr.dice import Dice
 
 SQUARE = np.array([[100, 60], [160, 60], [160, 80], [100, 80]], np.float32)
 
