@@ -312,14 +312,16 @@ fn text(text: &str) -> Sql {
 }
 
 const BY_CONFUSION: &str =
-    "SELECT seq, key, province FROM plates INDEXED BY plates_by_confusion WHERE confusion >= ?1 AND confusion <= ?2";
+    "SELECT seq, key, position FROM plates INDEXED BY plates_by_confusion WHERE confusion >= ?1 AND confusion <= ?2";
 const BY_PROVINCE: &str =
-    "SELECT seq, key, province FROM plates INDEXED BY plates_by_province WHERE province >= ?1 AND province <= ?2";
+    "SELECT seq, key, position FROM plates INDEXED BY plates_by_province WHERE province >= ?1 AND province <= ?2";
+const PROVINCE: &str = "SELECT province FROM plates WHERE seq = ?1 AND position = ?2";
 
 /// The records that have such a plate, each once; `None` where there are too many to look at each.
 fn few(conn: &Connection, wanted: &Wanted) -> Result<Option<Vec<i64>>> {
     let mut seqs = Vec::new();
     let mut seen = 0;
+    let mut province = conn.prepare_cached(PROVINCE)?;
     for way in wanted.ways() {
         for span in way.spans(conn)? {
             let mut statement = conn.prepare_cached(match span.column {
@@ -332,8 +334,16 @@ fn few(conn: &Connection, wanted: &Wanted) -> Result<Option<Vec<i64>>> {
                 if seen > MANY {
                     return Ok(None);
                 }
-                if way.matches(row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_str_or_null()?) {
-                    seqs.push(row.get(0)?);
+                let (seq, position): (i64, i64) = (row.get(0)?, row.get(2)?);
+                if !way.looks_like(row.get_ref(1)?.as_str()?) {
+                    continue;
+                }
+                let province = match way.has_province() {
+                    true => province.query_row([seq, position], |row| row.get::<_, Option<String>>(0))?,
+                    false => None,
+                };
+                if way.is_of(province.as_deref()) {
+                    seqs.push(seq);
                 }
             }
         }
@@ -386,6 +396,6 @@ impl Place {
 /// How the database means to answer each question of [`few`].
 #[cfg(test)]
 pub(super) fn plans(conn: &Connection) -> Result<Vec<String>> {
-    let plan = |sql| conn.query_row(&format!("EXPLAIN QUERY PLAN {sql}"), ["a", "b"], |row| row.get("detail"));
-    [BY_CONFUSION, BY_PROVINCE].into_iter().map(plan).collect()
+    let plan = |sql| conn.query_row(&format!("EXPLAIN QUERY PLAN {sql}"), ["1", "2"], |row| row.get("detail"));
+    [BY_CONFUSION, BY_PROVINCE, PROVINCE].into_iter().map(plan).collect()
 }

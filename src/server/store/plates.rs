@@ -148,5 +148,5 @@ pub fn is_complete(conn: &Connection, provinces: bool) -> Result<bool> {
     let unknown = conn
         .prepare_cached("SELECT 1 FROM detections INDEXED BY detections_by_class WHERE class IS NULL LIMIT 1")?
         .exists([])?;
-    Ok(!unknown && !(provinces && provinces_below(conn)?.is_some()))
+    Ok(!unknown && (!provinces || provinces_below(conn)?.is_none()))
 }

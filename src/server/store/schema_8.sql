@@ -1,7 +1,5 @@
 -- The province or state of a plate as it is compared (src/domain/province.rs); NULL where none was read.
 ALTER TABLE plates ADD COLUMN province TEXT;
-DROP INDEX plates_by_confusion;
-CREATE INDEX plates_by_confusion ON plates (confusion, seq, key, province);
 CREATE INDEX plates_by_province ON plates (province, seq, key) WHERE province IS NOT NULL;
 
 -- The provinces of records below this number are not known yet: the server looks them up in the background, the latest

@@ -85,7 +85,7 @@ impl Wanted {
 
     /// Must provinces be known to answer it?
     pub fn has_province(&self) -> bool {
-        self.ways.iter().any(|way| !way.provinces.is_empty())
+        self.ways.iter().any(Way::has_province)
     }
 
     pub(super) fn ways(&self) -> &[Way] {
@@ -103,15 +103,27 @@ impl Wanted {
         let province_key = province.and_then(stored_province);
         let way = self.ways.iter().find(|way| !key.is_empty() && way.matches(&key, province_key.as_deref()))?;
         let plate = way.look.as_ref().and_then(|look| look.why(&key));
-        let province = province.filter(|_| !way.provinces.is_empty()).map(|province| format!("province {province}"));
+        let province = province.filter(|_| way.has_province()).map(|province| format!("province {province}"));
         Some(plate.into_iter().chain(province).collect::<Vec<_>>().join("; "))
     }
 }
 
 impl Way {
-    pub fn matches(&self, key: &str, province: Option<&str>) -> bool {
-        let of_province = |start: &ProvinceStart| province.is_some_and(|province| start.matches(province));
-        self.provinces.iter().all(of_province) && self.look.as_ref().is_none_or(|look| look.matches(key))
+    fn matches(&self, key: &str, province: Option<&str>) -> bool {
+        self.looks_like(key) && self.is_of(province)
+    }
+
+    pub fn looks_like(&self, key: &str) -> bool {
+        self.look.as_ref().is_none_or(|look| look.matches(key))
+    }
+
+    /// Does it ask for a province?
+    pub fn has_province(&self) -> bool {
+        !self.provinces.is_empty()
+    }
+
+    pub fn is_of(&self, province: Option<&str>) -> bool {
+        self.provinces.iter().all(|start| province.is_some_and(|province| start.matches(province)))
     }
 
     /// The spans that hold all that match and, of plates, little else.

@@ -116,9 +116,7 @@ async fn provinces_of_an_older_version_are_found_once_the_background_has_looked_
     }
     store.close();
     // As the version before left it.
-    let old = "DROP INDEX plates_by_province; DROP INDEX plates_by_confusion; ALTER TABLE plates DROP COLUMN province;
-        CREATE INDEX plates_by_confusion ON plates (confusion, seq, key);
-        ALTER TABLE meta DROP COLUMN provinces_below; PRAGMA user_version = 7;";
+    let old = "DROP INDEX plates_by_province; ALTER TABLE plates DROP COLUMN province; ALTER TABLE meta DROP COLUMN provinces_below; PRAGMA user_version = 7;";
     Connection::open(&path).unwrap().execute_batch(old).unwrap();
 
     let look = |text: &'static str| {
