@@ -92,15 +92,18 @@ impl Verdict {
 
     /// Is each of its characters?
     pub(super) fn is_beyond_doubt(&self) -> bool {
-        let sure = self.support.iter().zip(&self.confidence).all(|(support, sure)| support * sure >= BEYOND_DOUBT);
-        self.reads >= ESTABLISHED_READS && sure
+        self.reads >= ESTABLISHED_READS && self.certainty() >= BEYOND_DOUBT
     }
 
-    /// How sure the text is as a whole, 0–1.
+    /// How sure the text is, 0–1: as sure as the character that the reads agree on least. A mean would hide a wrong one among
+    /// six right ones (docs/tracking.md).
     pub(super) fn certainty(&self) -> f32 {
-        let sum: f32 =
-            self.support.iter().zip(&self.confidence).map(|(support, confidence)| support * confidence).sum();
-        sum / self.support.len().max(1) as f32
+        self.shares().reduce(f32::min).unwrap_or(0.0)
+    }
+
+    /// Per character: how much of the reads stands for it, and how surely.
+    fn shares(&self) -> impl Iterator<Item = f32> + '_ {
+        self.support.iter().zip(&self.confidence).map(|(support, confidence)| support * confidence)
     }
 }
 

@@ -59,6 +59,15 @@ fn an_unsure_character_gives_way_to_a_sure_one() {
 }
 
 #[test]
+fn one_doubtful_character_makes_the_whole_text_doubtful() {
+    let sure = ballot(&["ABC1234"; 6]).verdict().unwrap().certainty();
+    let doubtful = ballot(&["ABC1234", "ABC1Z34", "ABC1234", "ABC1Z34", "ABC1234"]).verdict().unwrap();
+    assert_eq!(doubtful.text, "ABC1234");
+    assert!(doubtful.certainty() < 0.7 * sure, "{} of {sure}", doubtful.certainty());
+    assert!(mean(&doubtful.support) > 0.9, "six of seven are agreed on");
+}
+
+#[test]
 fn a_large_sharp_plate_outweighs_small_and_blurred_ones() {
     let mut ballot = Ballot::default();
     let small = PlateRead { bbox: BBox::new(0.0, 0.0, 30.0, 8.0), ..read("A8C1234", 0.8) };
