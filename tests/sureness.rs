@@ -38,7 +38,8 @@ impl Sent {
             "spec": self.spec, "truth": self.truth.text, "text": plate.text, "confidence": plate.text_confidence,
             "characters": characters, "support": votes.map(|votes| &votes.support), "reads": self.passage.reads,
             "texts": votes.map(|votes| &votes.texts), "height": plate.bbox.height(),
-            "province": plate.province, "true_province": self.truth.province, "sharpness": plate.sharpness,
+            "province": plate.province, "true_province": self.truth.province,
+            "province_confidence": plate.province_confidence, "sharpness": plate.sharpness,
         })
         .to_string()
     }

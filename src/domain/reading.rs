@@ -52,6 +52,8 @@ pub struct PlateRead {
     pub characters: Vec<CharRead>,
     /// Province or state, where the model reads it.
     pub province: Option<String>,
+    /// How sure that is, 0–1; 0 where there is none.
+    pub province_confidence: f32,
     /// Index of the vehicle it hangs on.
     pub vehicle: Option<usize>,
     /// How sharp the plate's picture is, 0–1, where it was measured.

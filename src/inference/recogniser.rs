@@ -32,11 +32,19 @@ enum Letters {
     OneScript,
 }
 
+/// What a recogniser's second head says.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Province {
+    pub(super) name: String,
+    /// 0–1.
+    pub(super) confidence: f32,
+}
+
 /// What stands on a plate, and where it was cut out.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct PlateText {
     pub(super) read: TextRead,
-    pub(super) province: Option<String>,
+    pub(super) province: Option<Province>,
     pub(super) corners: Quad,
 }
 
@@ -257,7 +265,7 @@ fn decode(
     alphabet: &Alphabet,
     letters: Letters,
     outputs: &[TensorView<'_>],
-) -> Result<(TextRead, Option<String>), DecodeError> {
+) -> Result<(TextRead, Option<Province>), DecodeError> {
     let missing = DecodeError::Outputs { layout: "ocr", expected: 1, got: 0 };
     let text = outputs.first().ok_or(missing)?;
     let probabilities = spec.logits.then(|| softmax(text));
@@ -269,7 +277,10 @@ fn decode(
         Letters::Latin => false,
         Letters::OneScript => *probability >= SURE_PROVINCE,
     });
-    let province = province.and_then(|(class, _)| spec.provinces.get(class)).filter(|name| !name.is_empty()).cloned();
+    let province = province.and_then(|(class, confidence)| {
+        let name = spec.provinces.get(class).filter(|name| !name.is_empty())?.clone();
+        Some(Province { name, confidence })
+    });
     let other = match letters {
         Letters::All => return Ok((read, province)),
         Letters::Latin => Script::Thai,

@@ -115,7 +115,7 @@ mod tests {
 
     fn verdict(text: &str, reads: u32, support: f32) -> Verdict {
         let support = vec![support; text.chars().count()];
-        Verdict { text: text.into(), confidence: support.clone(), support, province: None, reads }
+        Verdict { text: text.into(), confidence: support.clone(), support, reads, ..Verdict::default() }
     }
 
     #[test]

@@ -371,6 +371,7 @@ fn voted(picture: &Picture, verdict: &Verdict) -> PlateRead {
         text_confidence: verdict.certainty(),
         characters: characters.map(|(character, confidence)| CharRead { character, confidence: *confidence }).collect(),
         province: verdict.province.clone(),
+        province_confidence: verdict.province_confidence,
         raw_text: Some(picture.plate.raw_text.clone().unwrap_or_else(|| picture.plate.text.clone())),
         ..picture.plate.clone()
     }

@@ -58,16 +58,24 @@ impl Text {
     }
 }
 
+/// All reads of one province: the sum of their weights, and the same times how sure they were.
+#[derive(Debug, Clone)]
+struct ProvinceVotes {
+    name: String,
+    weight: f32,
+    confident: f32,
+}
+
 /// The reads of one vehicle.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ballot {
     reads: u32,
     texts: Vec<Text>,
-    provinces: Vec<(String, f32)>,
+    provinces: Vec<ProvinceVotes>,
 }
 
 /// What the reads add up to.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Verdict {
     pub(super) text: String,
     /// Per character: share of the weight that stood for it, 0–1.
@@ -75,6 +83,8 @@ pub(super) struct Verdict {
     /// Per character: mean confidence of the reads that stood for it, 0–1.
     pub(super) confidence: Vec<f32>,
     pub(super) province: Option<String>,
+    /// Its share of the weight, times how sure the reads were that stood for it, 0–1; 0 where there is none.
+    pub(super) province_confidence: f32,
     pub(super) reads: u32,
 }
 
@@ -141,16 +151,23 @@ impl Ballot {
         }
         self.forget_the_weakest();
         if let Some(province) = &plate.province {
-            self.cast_province(province, worth);
+            self.cast_province(province, worth, plate.province_confidence);
         }
     }
 
-    fn cast_province(&mut self, province: &str, worth: f32) {
-        if let Some((_, weight)) = self.provinces.iter_mut().find(|(name, _)| name == province) {
-            *weight += in_steps(worth);
-        } else if self.provinces.len() < MAX_TEXTS {
-            self.provinces.push((province.to_owned(), in_steps(worth)));
+    fn cast_province(&mut self, name: &str, worth: f32, confidence: f32) {
+        let sure = if confidence.is_finite() { confidence.clamp(0.01, 1.0) } else { 0.01 };
+        let weight = worth * sure * sure;
+        let place = self.provinces.iter().position(|votes| votes.name == name);
+        if place.is_none() && self.provinces.len() >= MAX_TEXTS {
+            return;
         }
+        let place = place.unwrap_or_else(|| {
+            self.provinces.push(ProvinceVotes { name: name.to_owned(), weight: 0.0, confident: 0.0 });
+            self.provinces.len() - 1
+        });
+        self.provinces[place].weight += in_steps(weight);
+        self.provinces[place].confident += in_steps(weight * sure);
     }
 
     fn forget_the_weakest(&mut self) {
@@ -178,8 +195,12 @@ impl Ballot {
         texts.iter().for_each(|text| columns.add(text));
         let mut verdict = columns.verdict();
         verdict.reads = self.reads;
-        let best = self.provinces.iter().max_by(|a, b| a.1.total_cmp(&b.1).then_with(|| b.0.cmp(&a.0)));
-        verdict.province = best.map(|(name, _)| name.clone());
+        let best = self.provinces.iter().max_by(|a, b| a.weight.total_cmp(&b.weight).then_with(|| b.name.cmp(&a.name)));
+        if let Some(best) = best {
+            let all: f32 = self.provinces.iter().map(|votes| votes.weight).sum();
+            verdict.province = Some(best.name.clone());
+            verdict.province_confidence = (best.confident / all.max(f32::MIN_POSITIVE)).clamp(0.0, 1.0);
+        }
         Some(verdict)
     }
 
@@ -296,8 +317,7 @@ impl Columns {
             let present: f32 = gap.candidates.iter().map(|(_, weight, _)| weight).sum();
             gap.nothing = (self.total - present).max(0.0);
         }
-        let mut verdict =
-            Verdict { text: String::new(), support: Vec::new(), confidence: Vec::new(), province: None, reads: 0 };
+        let mut verdict = Verdict::default();
         let between = self.gaps.iter().zip(self.places.iter().map(Some).chain([None]));
         for column in between.flat_map(|(gap, place)| [Some(gap), place]).flatten() {
             if let Some((character, weight, confident)) = column.winner() {

@@ -81,10 +81,25 @@ fn the_province_is_voted_too() {
     let mut ballot = Ballot::default();
     for (province, confidence) in [("สงขลา", 0.7), ("กรุงเทพมหานคร", 0.9), ("กรุงเทพมหานคร", 0.9)]
     {
-        cast(&mut ballot, &PlateRead { province: Some(province.into()), ..read("1กข1234", confidence) });
+        let plate =
+            PlateRead { province: Some(province.into()), province_confidence: 0.9, ..read("1กข1234", confidence) };
+        cast(&mut ballot, &plate);
     }
     cast(&mut ballot, &read("1กข1234", 0.9));
     assert_eq!(ballot.verdict().unwrap().province.as_deref(), Some("กรุงเทพมหานคร"));
+}
+
+#[test]
+fn one_sure_province_outweighs_two_unsure_ones() {
+    let mut ballot = Ballot::default();
+    for (province, sure) in [("ตราด", 0.4), ("ตราด", 0.35), ("สตูล", 0.9)] {
+        let plate =
+            PlateRead { province: Some(province.into()), province_confidence: sure, ..read("1กข1234", 0.9) };
+        cast(&mut ballot, &plate);
+    }
+    let verdict = ballot.verdict().unwrap();
+    assert_eq!(verdict.province.as_deref(), Some("สตูล"));
+    assert!((0.5..0.9).contains(&verdict.province_confidence), "{}", verdict.province_confidence);
 }
 
 #[test]
@@ -129,7 +144,7 @@ proptest! {
             let mut ballot = Ballot::default();
             for (text, confidence, height) in reads {
                 let bbox = BBox::new(0.0, 0.0, 4.0 * height, *height);
-                cast(&mut ballot, &PlateRead { bbox, province: Some(text.clone()), ..read(text, *confidence) });
+                cast(&mut ballot, &PlateRead { bbox, province: Some(text.clone()), province_confidence: *confidence, ..read(text, *confidence) });
             }
             ballot.verdict()
         };

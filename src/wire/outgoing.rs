@@ -92,6 +92,9 @@ fn plate(plate: &PlateRead, pass: &PassFacts) -> Value {
         "text_confidence": share(plate.text_confidence),
         "vehicle": plate.vehicle,
     });
+    if plate.province.is_some() && plate.province_confidence > 0.0 {
+        value["province_confidence"] = share(plate.province_confidence);
+    }
     if let Some(table) = &pass.votes {
         value["votes"] = votes(table);
     }

@@ -286,6 +286,8 @@ struct PlateLine<'a> {
     /// Of a Thai plate; left out where none was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     province: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    province_confidence: Option<f64>,
     vehicle: Option<usize>,
 }
 
@@ -330,6 +332,7 @@ impl<'a> PlateLine<'a> {
             text_confidence: rounded(plate.text_confidence.into(), 1e4),
             raw_text: plate.raw_text.as_deref(),
             province: plate.province.as_deref(),
+            province_confidence: plate.province.as_ref().map(|_| rounded(plate.province_confidence.into(), 1e4)),
             vehicle: plate.vehicle,
         }
     }
