@@ -2,14 +2,9 @@
 
 import copy
 import json
-import multiprocessing
-import os
-import signal
-import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from queue import Empty
 from typing import Any
 
 import torch
@@ -19,11 +14,10 @@ from platedet import evaluate
 from platedet.net import PlateDetector, told
 from platedet.scene import Source
 from platedet.targets import Batch, batch
-from plateocr.train import CLIP, EMA_MOST, Progress, Stop, progress_line
+from plateocr import loop
+from plateocr.train import CLIP, EMA_MOST
 
 BOXES, CORNERS = 1.0, 1.0
-# Seconds after which whoever waits for scenes looks whether somebody still draws them.
-PATIENCE = 5.0
 # Scenes that the curve is measured on, and the seed they have: no training run has it.
 MEASURED, MEASURED_SEED = 200, 99
 
@@ -170,71 +164,23 @@ def save(state: State, path: Path) -> None:
     partial.replace(path)
 
 
-def batches(plan: Plan, seen: int, cache: Path) -> Iterator[Batch]:
-    """Batches from a renderer in another process, ready before they are needed."""
-    context = multiprocessing.get_context("spawn")
-    queue: multiprocessing.Queue[Batch] = context.Queue(8)
-    progress = context.Value("q", seen)
-    worker = context.Process(target=_draw, args=(plan, cache, queue, progress, seen), daemon=True)
-    worker.start()
-    try:
-        while True:
-            try:
-                drawn = queue.get(timeout=PATIENCE)
-            except Empty:
-                if worker.is_alive():
-                    continue
-                raise RuntimeError("the process that draws scenes ended; what it said is above") from None
-            progress.value += len(drawn.pictures)
-            yield drawn
-    finally:
-        worker.terminate()
-        worker.join()
-
-
-def _draw(plan: Plan, cache: Path, queue: "multiprocessing.Queue[Batch]", progress: Progress, seen: int) -> None:
-    # Ctrl-C reaches both processes: the one that trains ends this one.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
+def drawer(plan: Plan, cache: Path, seen: int) -> Callable[[int], Batch]:
+    """Draws batches as hard as they are to be after so many scenes."""
     source = Source(cache, plan.seed * 1_000_003 + seen)
-    while True:
-        queue.put(batch(source, plan.batch, difficulty_at(plan, progress.value)))
+    return lambda now: batch(source, plan.batch, difficulty_at(plan, now))
 
 
 def run(plan: Plan, state: State, cache: Path, held: Path | None) -> State:
-    """Trains until `plan.until` samples were seen. Saves to `last.pt`, and the curve to `curve.jsonl`.
+    """Trains until `plan.until` scenes were seen (`loop.run`). Saves to `last.pt`, and the curve to `curve.jsonl`."""
 
-    SIGTERM and Ctrl-C end it after the step it is in, with a checkpoint.
-    """
-    stop = Stop()
-    torch.set_num_threads(plan.threads)
-    plan.folder.mkdir(parents=True, exist_ok=True)
-    (plan.folder / "train.pid").write_text(f"{os.getpid()}\n", encoding="ascii")
-    began, first, sums, count = time.monotonic(), state.seen, 0.0, 0
-    told_at = began
-    for drawn in batches(plan, state.seen, cache):
-        sums, count = sums + step(state, plan, drawn), count + 1
-        over = stop.asked or state.seen >= plan.until
-        if time.monotonic() - told_at > 30:
-            told_at = time.monotonic()
-            speed = (state.seen - first) / (told_at - began)
-            print(progress_line(state.seen, plan.until, speed, sums / count), flush=True)
-        if over or state.seen // plan.every != (state.seen - plan.batch) // plan.every:
-            # Whoever asks a run to end does not wait for it to be measured.
-            _checkpoint(plan, state, None if stop.asked else held, sums / count)
-            sums, count = 0.0, 0
-        if over:
-            return state
+    def checkpoint(measured: bool, loss: float) -> None:
+        entry: dict[str, Any] = {"seen": state.seen, "loss": round(loss, 4), "rate": rate_at(plan, state.seen)}
+        if measured and held is not None:
+            scenes = evaluate.scenes(held, MEASURED, MEASURED_SEED)
+            entry |= evaluate.measure(evaluate.torch_finder(state.average), scenes).summary()
+        loop.note(plan, state, entry)
+        save(state, plan.folder / "last.pt")
+
+    drawn = loop.batches(plan, cache, state.seen, drawer)
+    loop.run(plan, state, drawn, lambda part: step(state, plan, part), checkpoint)
     return state
-
-
-def _checkpoint(plan: Plan, state: State, held: Path | None, loss: float) -> None:
-    entry: dict[str, Any] = {"seen": state.seen, "loss": round(loss, 4), "rate": rate_at(plan, state.seen)}
-    if held is not None:
-        scenes = evaluate.scenes(held, MEASURED, MEASURED_SEED)
-        entry |= evaluate.measure(evaluate.torch_finder(state.average), scenes).summary()
-    state.curve.append(entry)
-    save(state, plan.folder / "last.pt")
-    with (plan.folder / "curve.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(entry) + "\n")
-    print(json.dumps(entry), flush=True)

@@ -2,20 +2,15 @@
 
 import copy
 import json
-import math
-import multiprocessing
-import os
-import signal
-import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from plateocr import evaluate
+from plateocr import evaluate, loop
 from plateocr.alphabet import spell
 from plateocr.net import PlateReader
 from plateocr.sample import source
@@ -25,24 +20,6 @@ SMOOTHING = 0.05
 SPELLING_WEIGHT = 0.2
 EMA_MOST = 0.998
 CLIP = 5.0
-
-
-class Stop:
-    """Whether somebody asked this process to end."""
-
-    def __init__(self) -> None:
-        self.asked = False
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._ask)
-
-    def _ask(self, _number: int, _frame: object) -> None:
-        self.asked = True
-
-
-class Progress(Protocol):
-    """A number that two processes share."""
-
-    value: int
 
 
 @dataclass(frozen=True)
@@ -193,73 +170,23 @@ def halved(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.half() if value.dtype.is_floating_point else value for name, value in weights.items()}
 
 
-def batches(plan: Plan, seen: int, cache: Path) -> Iterator[Batch]:
-    """Batches from a renderer in another process, ready before they are needed."""
-    context = multiprocessing.get_context("spawn")
-    queue: multiprocessing.Queue[Batch] = context.Queue(6)
-    progress = context.Value("q", seen)
-    worker = context.Process(target=_render, args=(plan, cache, queue, progress, seen), daemon=True)
-    worker.start()
-    try:
-        while True:
-            drawn = queue.get()
-            progress.value += plan.batch
-            yield drawn
-    finally:
-        worker.terminate()
-        worker.join()
-
-
-def _render(plan: Plan, cache: Path, queue: "multiprocessing.Queue[Batch]", progress: Progress, seen: int) -> None:
-    # Ctrl-C reaches both processes: the one that trains ends this one.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
+def drawer(plan: Plan, cache: Path, seen: int) -> Callable[[int], Batch]:
+    """Draws batches as hard as they are to be after so many samples."""
     drawn_from = source(cache, plan.seed * 1_000_003 + seen)
-    while True:
-        queue.put(batch(drawn_from, plan.batch, difficulty_at(plan, progress.value)))
+    return lambda now: batch(drawn_from, plan.batch, difficulty_at(plan, now))
 
 
 def run(plan: Plan, state: State, cache: Path, held: Path | None) -> State:
-    """Trains until `plan.until` samples were seen. Saves to `last.pt`, and the curve to `curve.jsonl`.
+    """Trains until `plan.until` samples were seen (`loop.run`). Saves to `last.pt`, and the curve to `curve.jsonl`."""
 
-    SIGTERM and Ctrl-C end it after the step it is in, with a checkpoint.
-    """
-    stop = Stop()
-    torch.set_num_threads(plan.threads)
-    plan.folder.mkdir(parents=True, exist_ok=True)
-    (plan.folder / "train.pid").write_text(f"{os.getpid()}\n", encoding="ascii")
-    began, first, sums, count = time.monotonic(), state.seen, 0.0, 0
-    told = began
-    for drawn in batches(plan, state.seen, cache):
-        sums, count = sums + step(state, plan, drawn), count + 1
-        over = stop.asked or state.seen >= plan.until
-        if time.monotonic() - told > 30:
-            told = time.monotonic()
-            speed = (state.seen - first) / (told - began)
-            print(progress_line(state.seen, plan.until, speed, sums / count), flush=True)
-        if over or state.seen // plan.every != (state.seen - plan.batch) // plan.every:
-            # Whoever asks a run to end does not wait for it to be measured.
-            _checkpoint(plan, state, None if stop.asked else held, sums / count)
-            sums, count = 0.0, 0
-        if over:
-            return state
+    def checkpoint(measured: bool, loss: float) -> None:
+        entry: dict[str, Any] = {"seen": state.seen, "loss": round(loss, 4), "rate": rate_at(plan, state.seen)}
+        if measured and held is not None:
+            plates = evaluate.plates_of_all(held, 20, 99)
+            entry |= evaluate.read_all(evaluate.torch_reader(state.average), plates).summary()
+        loop.note(plan, state, entry)
+        save(state, plan.folder / "last.pt")
+
+    drawn = loop.batches(plan, cache, state.seen, drawer)
+    loop.run(plan, state, drawn, lambda part: step(state, plan, part), checkpoint)
     return state
-
-
-def _checkpoint(plan: Plan, state: State, held: Path | None, loss: float) -> None:
-    entry: dict[str, Any] = {"seen": state.seen, "loss": round(loss, 4), "rate": rate_at(plan, state.seen)}
-    if held is not None:
-        entry |= evaluate.read_all(evaluate.torch_reader(state.average), evaluate.plates_of_all(held, 20, 99)).summary()
-    state.curve.append(entry)
-    save(state, plan.folder / "last.pt")
-    with (plan.folder / "curve.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(entry) + "\n")
-    print(json.dumps(entry), flush=True)
-
-
-def progress_line(seen: int, until: int, speed: float, loss: float) -> str:
-    """A bar of one line: how far, how fast, how long still."""
-    done = min(1.0, seen / until)
-    bar = "#" * math.floor(done * 24)
-    left = (until - seen) / max(speed, 1e-6) / 60
-    return f"[{bar:<24}] {seen}/{until} samples  {speed:.0f}/s  loss {loss:.3f}  {left:.0f} min left"
