@@ -1,14 +1,12 @@
 """From a checkpoint to the file that the agent loads: ONNX, weights stored in half precision, and its manifest."""
 
 import hashlib
-import re
 from pathlib import Path
 
-import onnx
 import torch
 
 from platedet.net import Exported, PlateDetector
-from plateocr.export import OPSET, halve
+from plateocr.export import OPSET, put_beside, store_halved
 
 
 def load(checkpoint: Path) -> PlateDetector:
@@ -29,21 +27,12 @@ def write(detector: PlateDetector, path: Path) -> None:
         output_names=["plates"],
         dynamic_axes={"gray": {2: "h", 3: "w"}, "plates": {1: "cells"}},
     )
-    model = onnx.load(path)
-    halve(model)
-    onnx.checker.check_model(model)
-    onnx.save(model, path)
+    store_halved(path)
 
 
 def write_manifest(path: Path) -> Path:
     """Writes the manifest beside an exported file, or puts the file's hash into the one that is there; its path."""
-    beside = path.with_suffix(".toml")
-    text = manifest(path)
-    if beside.exists():
-        digest = next(line for line in text.splitlines() if line.startswith("sha256"))
-        text = re.sub(r'^sha256 = ".*"$', digest, beside.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    beside.write_text(text, encoding="utf-8")
-    return beside
+    return put_beside(path, manifest(path))
 
 
 def manifest(path: Path) -> str:

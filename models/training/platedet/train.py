@@ -14,8 +14,7 @@ from platedet import evaluate
 from platedet.net import PlateDetector, told
 from platedet.scene import Source
 from platedet.targets import Batch, batch
-from plateocr import loop
-from plateocr.train import CLIP, EMA_MOST
+from plateocr import learning, loop
 
 BOXES, CORNERS = 1.0, 1.0
 # Scenes that the curve is measured on, and the seed they have: no training run has it.
@@ -48,13 +47,6 @@ class State:
     seen: int = 0
     steps: int = 0
     curve: list[dict[str, Any]] = field(default_factory=list)
-
-
-def rate_at(plan: Plan, seen: int) -> float:
-    """The learning rate after so many samples."""
-    warm = min(1.0, (seen + plan.batch) / max(1, plan.warm))
-    left = (plan.until - seen) / max(1.0, plan.cool * plan.until)
-    return plan.rate * warm * max(0.01, min(1.0, left))
 
 
 def difficulty_at(plan: Plan, seen: int) -> float:
@@ -103,27 +95,17 @@ def of_boxes(rows: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
 def step(state: State, plan: Plan, drawn: Batch) -> float:
     """Learns from one batch; returns its loss."""
     for group in state.optimiser.param_groups:
-        group["lr"] = rate_at(plan, state.seen)
+        group["lr"] = learning.rate_at(plan, state.seen)
     state.detector.train()
     loss = losses(state.detector, drawn)
     state.optimiser.zero_grad()
     loss.backward()
-    nn.utils.clip_grad_norm_(state.detector.parameters(), CLIP)
+    nn.utils.clip_grad_norm_(state.detector.parameters(), learning.CLIP)
     state.optimiser.step()
     state.seen += len(drawn.pictures)
     state.steps += 1
-    _average(state)
+    learning.average(state.average, state.detector, state.steps)
     return float(loss.item())
-
-
-@torch.no_grad()
-def _average(state: State) -> None:
-    keep = min(EMA_MOST, (1 + state.steps) / (20 + state.steps))
-    for kept, new in zip(state.average.state_dict().values(), state.detector.state_dict().values(), strict=True):
-        if kept.dtype.is_floating_point:
-            kept.mul_(keep).add_(new, alpha=1 - keep)
-        else:
-            kept.copy_(new)
 
 
 def fresh(plan: Plan, weights: dict[str, Tensor] | None = None) -> State:
@@ -132,10 +114,7 @@ def fresh(plan: Plan, weights: dict[str, Tensor] | None = None) -> State:
     detector = PlateDetector().to(memory_format=torch.channels_last)
     if weights is not None:
         detector.load_state_dict(weights)
-    decayed = [p for p in detector.parameters() if p.ndim > 1]
-    others = [p for p in detector.parameters() if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}]
-    return State(detector, copy.deepcopy(detector).eval(), torch.optim.AdamW(groups, lr=plan.rate))
+    return State(detector, copy.deepcopy(detector).eval(), learning.optimiser(detector, plan.rate))
 
 
 def resume(plan: Plan, checkpoint: Path) -> State:
@@ -174,7 +153,7 @@ def run(plan: Plan, state: State, cache: Path, held: Path | None) -> State:
     """Trains until `plan.until` scenes were seen (`loop.run`). Saves to `last.pt`, and the curve to `curve.jsonl`."""
 
     def checkpoint(measured: bool, loss: float) -> None:
-        entry: dict[str, Any] = {"seen": state.seen, "loss": round(loss, 4), "rate": rate_at(plan, state.seen)}
+        entry: dict[str, Any] = {"seen": state.seen, "loss": round(loss, 4), "rate": learning.rate_at(plan, state.seen)}
         if measured and held is not None:
             scenes = evaluate.scenes(held, MEASURED, MEASURED_SEED)
             entry |= evaluate.measure(evaluate.torch_finder(state.average), scenes).summary()

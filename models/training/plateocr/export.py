@@ -39,10 +39,7 @@ def load(checkpoint: Path) -> PlateReader:
 def write_half(reader: PlateReader, path: Path) -> None:
     """Writes the graph (`write`) with weights stored in half precision: the same scores, slower than `write_int8`."""
     write(reader, path)
-    model = onnx.load(path)
-    halve(model)
-    onnx.checker.check_model(model)
-    onnx.save(model, path)
+    store_halved(path)
 
 
 def write_int8(reader: PlateReader, path: Path, pictures: np.ndarray) -> None:
@@ -95,6 +92,14 @@ def write(reader: PlateReader, path: Path) -> None:
     )
 
 
+def store_halved(path: Path) -> None:
+    """Writes a file anew, `halve`d."""
+    model = onnx.load(path)
+    halve(model)
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+
+
 def halve(model: onnx.ModelProto) -> None:
     """Stores large weights as f16 and casts them back when the file is loaded: half the size, the same scores."""
     graph = model.graph
@@ -116,8 +121,12 @@ def halve(model: onnx.ModelProto) -> None:
 
 def write_manifest(path: Path) -> Path:
     """Writes the manifest beside an exported file, or puts the file's hash into the one that is there; its path."""
+    return put_beside(path, manifest(path))
+
+
+def put_beside(path: Path, text: str) -> Path:
+    """Writes a manifest beside a file, or only its hash into the one that is there; its path."""
     beside = path.with_suffix(".toml")
-    text = manifest(path)
     if beside.exists():
         digest = next(line for line in text.splitlines() if line.startswith("sha256"))
         text = re.sub(r'^sha256 = ".*"$', digest, beside.read_text(encoding="utf-8"), flags=re.MULTILINE)

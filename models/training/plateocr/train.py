@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from plateocr import evaluate, loop
+from plateocr import evaluate, learning, loop
 from plateocr.alphabet import spell
 from plateocr.net import PlateReader
 from plateocr.sample import source
@@ -18,8 +18,6 @@ from plateocr.targets import IGNORED, Batch, batch
 
 SMOOTHING = 0.05
 SPELLING_WEIGHT = 0.2
-EMA_MOST = 0.998
-CLIP = 5.0
 
 
 @dataclass(frozen=True)
@@ -49,13 +47,6 @@ class State:
     seen: int = 0
     steps: int = 0
     curve: list[dict[str, Any]] = field(default_factory=list)
-
-
-def rate_at(plan: Plan, seen: int) -> float:
-    """The learning rate after so many samples."""
-    warm = min(1.0, (seen + plan.batch) / max(1, plan.warm))
-    left = (plan.until - seen) / max(1.0, plan.cool * plan.until)
-    return plan.rate * warm * max(0.01, min(1.0, left))
 
 
 def columns_weight(plan: Plan, seen: int) -> float:
@@ -103,27 +94,17 @@ def _asked(scores: Tensor, classes: Tensor, smoothing: float = 0.0) -> Tensor:
 def step(state: State, plan: Plan, drawn: Batch) -> float:
     """Learns from one batch; returns its loss."""
     for group in state.optimiser.param_groups:
-        group["lr"] = rate_at(plan, state.seen)
+        group["lr"] = learning.rate_at(plan, state.seen)
     state.reader.train()
     loss = losses(state.reader, drawn, columns_weight(plan, state.seen))
     state.optimiser.zero_grad()
     loss.backward()
-    nn.utils.clip_grad_norm_(state.reader.parameters(), CLIP)
+    nn.utils.clip_grad_norm_(state.reader.parameters(), learning.CLIP)
     state.optimiser.step()
     state.seen += len(drawn.texts)
     state.steps += 1
-    _average(state)
+    learning.average(state.average, state.reader, state.steps)
     return float(loss.item())
-
-
-@torch.no_grad()
-def _average(state: State) -> None:
-    keep = min(EMA_MOST, (1 + state.steps) / (20 + state.steps))
-    for kept, new in zip(state.average.state_dict().values(), state.reader.state_dict().values(), strict=True):
-        if kept.dtype.is_floating_point:
-            kept.mul_(keep).add_(new, alpha=1 - keep)
-        else:
-            kept.copy_(new)
 
 
 def fresh(plan: Plan, weights: dict[str, Tensor] | None = None) -> State:
@@ -133,10 +114,7 @@ def fresh(plan: Plan, weights: dict[str, Tensor] | None = None) -> State:
     if weights is not None:
         # Weights of before the spelling was asked have none for it.
         reader.load_state_dict(reader.state_dict() | weights)
-    decayed = [p for p in reader.parameters() if p.ndim > 1]
-    others = [p for p in reader.parameters() if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}]
-    return State(reader, copy.deepcopy(reader).eval(), torch.optim.AdamW(groups, lr=plan.rate))
+    return State(reader, copy.deepcopy(reader).eval(), learning.optimiser(reader, plan.rate))
 
 
 def resume(plan: Plan, checkpoint: Path) -> State:
@@ -180,7 +158,7 @@ def run(plan: Plan, state: State, cache: Path, held: Path | None) -> State:
     """Trains until `plan.until` samples were seen (`loop.run`). Saves to `last.pt`, and the curve to `curve.jsonl`."""
 
     def checkpoint(measured: bool, loss: float) -> None:
-        entry: dict[str, Any] = {"seen": state.seen, "loss": round(loss, 4), "rate": rate_at(plan, state.seen)}
+        entry: dict[str, Any] = {"seen": state.seen, "loss": round(loss, 4), "rate": learning.rate_at(plan, state.seen)}
         if measured and held is not None:
             plates = evaluate.plates_of_all(held, 20, 99)
             entry |= evaluate.read_all(evaluate.torch_reader(state.average), plates).summary()

@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 import torch
 
-from plateocr import evaluate, export, train
+from plateocr import evaluate, export, learning, train
 from plateocr.alphabet import ALPHABET, CLASSES, PROVINCE_NAMES
 from plateocr.net import COLUMNS, ROWS, PlateReader
 from plateocr.sample import Source
@@ -108,10 +108,10 @@ def test_the_spelling_is_asked_in_training_and_left_out_of_the_file(exported: Pa
 
 def test_the_rate_warms_up_stays_and_falls() -> None:
     plan = train.Plan(folder=Path("."), until=100_000, rate=1.0, cool=0.4, warm=1_000)
-    assert train.rate_at(plan, 0) < 0.1
-    assert train.rate_at(plan, 30_000) == 1.0
-    assert 0.4 < train.rate_at(plan, 80_000) < 0.6
-    assert train.rate_at(plan, 100_000) == pytest.approx(0.01)
+    assert learning.rate_at(plan, 0) < 0.1
+    assert learning.rate_at(plan, 30_000) == 1.0
+    assert 0.4 < learning.rate_at(plan, 80_000) < 0.6
+    assert learning.rate_at(plan, 100_000) == pytest.approx(0.01)
 
 
 def test_columns_are_read_with_the_surest_of_each_character() -> None:
