@@ -6,8 +6,7 @@ import sys
 from pathlib import Path
 
 from platedet import commands
-from plateocr.fonts import FontError
-from plateocr.layout import LayoutError
+from plateocr.cli import run
 
 
 def parser() -> argparse.ArgumentParser:
@@ -50,14 +49,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """Runs a command; what a person can put right is said in one line."""
-    arguments = parser().parse_args()
-    try:
-        getattr(commands, arguments.command)(arguments)
-    except (FontError, LayoutError, FileNotFoundError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    """Runs a command."""
+    return run(parser().parse_args(), commands)
 
 
 if __name__ == "__main__":
