@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from platedet import commands
-from plateocr.cli import run
+from plateocr import cli
 
 
 def parser() -> argparse.ArgumentParser:
@@ -21,16 +21,7 @@ def parser() -> argparse.ArgumentParser:
     render.add_argument("--seed", type=int, default=1)
     render.add_argument("--difficulty", type=float, default=1.0)
 
-    train = some.add_parser("train", help="train; goes on from the run's last checkpoint")
-    train.add_argument("--until", type=int, default=200_000, help="scenes, those of earlier runs included")
-    train.add_argument("--rate", type=float, default=1.5e-3, help="highest learning rate")
-    train.add_argument("--cool", type=float, default=0.4, help="share of the scenes over which the rate falls")
-    train.add_argument("--ramp", type=int, default=10_000, help="scenes until they are as hard as they get")
-    train.add_argument("--batch", type=int, default=32, help="scenes a step")
-    train.add_argument("--every", type=int, default=10_000, help="scenes between checkpoints")
-    train.add_argument("--threads", type=int, default=1)
-    train.add_argument("--seed", type=int, default=1)
-    train.add_argument("--weights", type=Path, help="start from these weights instead of random ones")
+    cli.add_train(some, {"until": 300_000, "batch": 32, "rate": 1.5e-3, "ramp": 10_000, "every": 10_000})
 
     export = some.add_parser("export", help="write ONNX with half-precision weights, and its manifest")
     export.add_argument("onnx", type=Path)
@@ -50,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     """Runs a command."""
-    return run(parser().parse_args(), commands)
+    return cli.run(parser().parse_args(), commands)
 
 
 if __name__ == "__main__":

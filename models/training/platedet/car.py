@@ -48,6 +48,8 @@ class CarPainter:
             self._grille(face, body)
         drawn.lamps = self._lamps(face, body, behind)
         self._badges(face, body)
+        if self.dice.chance(0.25):
+            self._sticker(face, body)
         self._seat(face, body, sign, at)
         if sign is not None:
             drawn.plate = put(face, sign, *at, self.dice)
@@ -222,6 +224,13 @@ class CarPainter:
             if dice.chance(0.5):
                 y, wide = dice.uniform(body.bumper + 0.05, body.shoulder), dice.uniform(0.12, 0.4)
                 face.words(dice.choice(self.pool.assets.words), x, y, x + wide, y + wide * 0.2, contrast)
+
+    def _sticker(self, face: Face, body: Body) -> None:
+        """A board or sticker with words that is no plate: on the bumper, the lid or in the window."""
+        dice, w = self.dice, body.width / 2
+        board, aspect = self.pool.notice()
+        x, y, wide = dice.uniform(-0.9, 0.5) * w, dice.uniform(body.floor, body.height - 0.2), dice.uniform(0.1, 0.6)
+        face.paste(board, x, y, x + wide, y + wide / aspect)
 
     def _seat(self, face: Face, body: Body, sign: Sign | None, at: tuple[float, float]) -> None:
         """What a plate is screwed on: a recess, a bar with its lamps above. Without a plate it stays empty."""

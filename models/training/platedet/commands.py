@@ -9,6 +9,7 @@ import numpy as np
 
 from platedet import evaluate as measuring
 from platedet.scene import Scene, Source
+from plateocr import cli
 
 COLUMNS, ROWS = 8, 8
 
@@ -40,30 +41,9 @@ def _framed(scene: Scene) -> np.ndarray:
 
 def train(arguments: argparse.Namespace) -> None:
     """Trains, from the last checkpoint where there is one."""
-    import torch
-
     from platedet import train as training
 
-    plan = training.Plan(
-        folder=arguments.run,
-        until=arguments.until,
-        batch=arguments.batch,
-        rate=arguments.rate,
-        cool=arguments.cool,
-        ramp=arguments.ramp,
-        every=arguments.every,
-        threads=arguments.threads,
-        seed=arguments.seed,
-    )
-    last = arguments.run / "last.pt"
-    if last.exists():
-        state = training.resume(plan, last)
-        print(f"going on from {last}: {state.seen} samples seen")
-    else:
-        weights = torch.load(arguments.weights, weights_only=True) if arguments.weights else None
-        state = training.fresh(plan, weights)
-    held = _glyphs(arguments.run, held=True)
-    training.run(plan, state, _glyphs(arguments.run), held if held.exists() else None)
+    cli.train(arguments, training, _glyphs(arguments.run), _glyphs(arguments.run, held=True))
 
 
 def export(arguments: argparse.Namespace) -> None:

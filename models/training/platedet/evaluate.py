@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
 from platedet.scene import Scene, Source
+from plateocr.evaluate import one_thread
 
 # A gray picture, uint8 [h, w], to rows of 14 numbers, float32 [cells, 14], as the ONNX file gives them.
 Finder = Callable[[np.ndarray], np.ndarray]
@@ -20,9 +20,7 @@ SIZES = ((9, 16), (16, 32), (32, 64), (64, 128), (128, 1000))
 
 def onnx_finder(path: Path) -> Finder:
     """An exported file, on one thread."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(path), options)
+    session = one_thread(path)
     return lambda picture: session.run(None, {"gray": picture[None, None].astype(np.float32)})[0][0]
 
 

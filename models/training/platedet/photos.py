@@ -7,9 +7,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnxruntime
 
 from platedet.evaluate import ENOUGH, NMS, STRANGE, kept, shares
+from plateocr.evaluate import one_thread
 
 LONGER_SIDE = 640
 MEAN = np.array([104.0, 117.0, 123.0], np.float32)
@@ -54,9 +54,7 @@ class Look:
     """A detector's one look at a photo: `platedet` files, and those with RetinaFace's three outputs."""
 
     def __init__(self, path: Path) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        self.session = onnxruntime.InferenceSession(str(path), options)
+        self.session = one_thread(path)
         self.name = self.session.get_inputs()[0].name
         self.ours = len(self.session.get_outputs()) == 1
 

@@ -102,7 +102,7 @@ class Source:
         sign = None if dice.chance(0.12) else self.pool.take()
         if sign is not None and sign.motorcycle and dice.chance(0.8):
             kind = "motorcycle"
-        behind = dice.chance(0.7)
+        behind = dice.chance(0.6)
         at = self._seat(kind, behind)
         face = Face(picture, self._pose(place, at, difficulty))
         match kind:

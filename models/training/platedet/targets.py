@@ -16,7 +16,7 @@ REACH = ((0.0, 36.0), (28.0, 76.0), (60.0, 1e9))
 # Cells with at least this score tell the box.
 TELLING = 0.35
 # How many batches are of wide scenes.
-WIDE = 0.12
+WIDE = 0.4
 # Numbers of a box: middle x, y, width, height, then four corners.
 NUMBERS = 12
 

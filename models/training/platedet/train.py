@@ -1,9 +1,7 @@
 """Training: draws in another process, learns in this one, saves what a later run needs to go on."""
 
-import copy
-import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from platedet.net import PlateDetector, told
 from platedet.scene import Source
 from platedet.targets import Batch, batch
 from plateocr import learning, loop
+from plateocr.learning import State
 
 BOXES, CORNERS = 1.0, 1.0
 # Scenes that the curve is measured on, and the seed they have: no training run has it.
@@ -35,18 +34,6 @@ class Plan:
     every: int = 10_000
     threads: int = 1
     seed: int = 1
-
-
-@dataclass
-class State:
-    """All that a later run needs. `seen` counts samples; `curve` has one entry a checkpoint."""
-
-    detector: PlateDetector
-    average: PlateDetector
-    optimiser: torch.optim.Optimizer
-    seen: int = 0
-    steps: int = 0
-    curve: list[dict[str, Any]] = field(default_factory=list)
 
 
 def difficulty_at(plan: Plan, seen: int) -> float:
@@ -81,66 +68,33 @@ def focal(logits: Tensor, asked: Tensor) -> Tensor:
 
 
 def of_boxes(rows: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
-    """Of each cell how wrong its box is (1 - IoU, and size and middle by share), and how wrong its corners."""
+    """Of each cell how wrong its box is (1 - IoU, and its four sides), and how wrong its corners.
+
+    Sides and corners count in plate heights, along the plate as well: what a reader loses at an end is characters, and
+    those are as wide as the plate is high, however long it is.
+    """
     size = boxes[:, 2:4]
     low, high = rows[:, :2] - rows[:, 2:4] / 2, rows[:, :2] + rows[:, 2:4] / 2
     true_low, true_high = boxes[:, :2] - size / 2, boxes[:, :2] + size / 2
     shared = (torch.minimum(high, true_high) - torch.maximum(low, true_low)).clamp(min=0).prod(1)
     iou = shared / (rows[:, 2:4].prod(1) + size.prod(1) - shared)
-    off = (rows[:, :2] - boxes[:, :2]).abs() / size + (rows[:, 2:4].log() - size.log()).abs()
-    corners = ((rows[:, 4:] - boxes[:, 4:]).abs() / size.repeat(1, 4)).mean(1)
-    return 1 - iou + 0.5 * off.sum(1), 4 * corners
+    sides = ((low - true_low).abs() + (high - true_high).abs()).sum(1) / size[:, 1]
+    corners = (rows[:, 4:] - boxes[:, 4:]).abs().mean(1) / size[:, 1]
+    return 1 - iou + 0.4 * sides, 2 * corners
 
 
-def step(state: State, plan: Plan, drawn: Batch) -> float:
+def step(state: State[PlateDetector], plan: Plan, drawn: Batch) -> float:
     """Learns from one batch; returns its loss."""
-    for group in state.optimiser.param_groups:
-        group["lr"] = learning.rate_at(plan, state.seen)
-    state.detector.train()
-    loss = losses(state.detector, drawn)
-    state.optimiser.zero_grad()
-    loss.backward()
-    nn.utils.clip_grad_norm_(state.detector.parameters(), learning.CLIP)
-    state.optimiser.step()
-    state.seen += len(drawn.pictures)
-    state.steps += 1
-    learning.average(state.average, state.detector, state.steps)
-    return float(loss.item())
+    return learning.step(state, plan, len(drawn.pictures), lambda detector: losses(detector, drawn))
 
 
-def fresh(plan: Plan, weights: dict[str, Tensor] | None = None) -> State:
+def fresh(plan: Plan, weights: dict[str, Tensor] | None = None) -> State[PlateDetector]:
     """A new start, from random weights or from given ones."""
     torch.manual_seed(plan.seed)
-    detector = PlateDetector().to(memory_format=torch.channels_last)
+    detector = PlateDetector()
     if weights is not None:
         detector.load_state_dict(weights)
-    return State(detector, copy.deepcopy(detector).eval(), learning.optimiser(detector, plan.rate))
-
-
-def resume(plan: Plan, checkpoint: Path) -> State:
-    """Goes on from a checkpoint of `save`."""
-    saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    state = fresh(plan, saved["detector"])
-    state.average.load_state_dict(saved["average"])
-    state.optimiser.load_state_dict(state.optimiser.state_dict() | {"state": saved["moments"]})
-    progress = json.loads(saved["progress"])
-    state.seen, state.steps, state.curve = progress["seen"], progress["steps"], progress["curve"]
-    return state
-
-
-def save(state: State, path: Path) -> None:
-    """Writes a checkpoint, whole or not at all: tensors and one text, so that loading one runs no code of its own."""
-    partial = path.with_suffix(".part")
-    torch.save(
-        {
-            "detector": state.detector.state_dict(),
-            "average": state.average.state_dict(),
-            "moments": state.optimiser.state_dict()["state"],
-            "progress": json.dumps({"seen": state.seen, "steps": state.steps, "curve": state.curve}),
-        },
-        partial,
-    )
-    partial.replace(path)
+    return learning.fresh(detector, plan.rate)
 
 
 def drawer(plan: Plan, cache: Path, seen: int) -> Callable[[int], Batch]:
@@ -149,17 +103,14 @@ def drawer(plan: Plan, cache: Path, seen: int) -> Callable[[int], Batch]:
     return lambda now: batch(source, plan.batch, difficulty_at(plan, now))
 
 
-def run(plan: Plan, state: State, cache: Path, held: Path | None) -> State:
-    """Trains until `plan.until` scenes were seen (`loop.run`). Saves to `last.pt`, and the curve to `curve.jsonl`."""
+def run(plan: Plan, state: State[PlateDetector], cache: Path, held: Path | None) -> State[PlateDetector]:
+    """Trains (`loop.run`); a checkpoint looks at scenes with the fonts of `held`, where there is such a cache."""
 
-    def checkpoint(measured: bool, loss: float) -> None:
-        entry: dict[str, Any] = {"seen": state.seen, "loss": round(loss, 4), "rate": learning.rate_at(plan, state.seen)}
-        if measured and held is not None:
-            scenes = evaluate.scenes(held, MEASURED, MEASURED_SEED)
-            entry |= evaluate.measure(evaluate.torch_finder(state.average), scenes).summary()
-        loop.note(plan, state, entry)
-        save(state, plan.folder / "last.pt")
+    def measure(detector: PlateDetector) -> dict[str, Any]:
+        if held is None:
+            return {}
+        scenes = evaluate.scenes(held, MEASURED, MEASURED_SEED)
+        return evaluate.measure(evaluate.torch_finder(detector), scenes).summary()
 
     drawn = loop.batches(plan, cache, state.seen, drawer)
-    loop.run(plan, state, drawn, lambda part: step(state, plan, part), checkpoint)
-    return state
+    return loop.run(plan, state, drawn, lambda part: step(state, plan, part), measure)

@@ -5,8 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from plateocr import commands
-from plateocr.cli import run
+from plateocr import cli, commands
 
 
 def parser() -> argparse.ArgumentParser:
@@ -25,15 +24,7 @@ def parser() -> argparse.ArgumentParser:
     render.add_argument("--difficulty", type=float, default=1.0)
     render.add_argument("--held", action="store_true", help="in the fonts kept out of training")
 
-    train = some.add_parser("train", help="train; goes on from the run's last checkpoint")
-    train.add_argument("--until", type=int, default=2_000_000, help="samples, those of earlier runs included")
-    train.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
-    train.add_argument("--cool", type=float, default=0.4, help="share of the samples over which the rate falls")
-    train.add_argument("--ramp", type=int, default=60_000, help="samples until pictures are as hard as they get")
-    train.add_argument("--every", type=int, default=20_000, help="samples between checkpoints")
-    train.add_argument("--threads", type=int, default=1)
-    train.add_argument("--seed", type=int, default=1)
-    train.add_argument("--weights", type=Path, help="start from these weights instead of random ones")
+    cli.add_train(some, {"until": 2_000_000, "batch": 64, "rate": 2e-3, "ramp": 60_000, "every": 20_000})
 
     export = some.add_parser("export", help="write ONNX with convolutions of eight bits, and its manifest")
     export.add_argument("onnx", type=Path)
@@ -58,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     """Runs a command."""
-    return run(parser().parse_args(), commands)
+    return cli.run(parser().parse_args(), commands)
 
 
 if __name__ == "__main__":

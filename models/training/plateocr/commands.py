@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from plateocr import cli
 from plateocr import evaluate as measuring
 from plateocr import fonts as fonts_of
 from plateocr.layout import load_all
@@ -49,29 +50,9 @@ def _sheet(samples: list[Sample], path: Path) -> None:
 
 def train(arguments: argparse.Namespace) -> None:
     """Trains, from the last checkpoint where there is one."""
-    import torch
-
     from plateocr import train as training
 
-    plan = training.Plan(
-        folder=arguments.run,
-        until=arguments.until,
-        rate=arguments.rate,
-        cool=arguments.cool,
-        ramp=arguments.ramp,
-        every=arguments.every,
-        threads=arguments.threads,
-        seed=arguments.seed,
-    )
-    last = arguments.run / "last.pt"
-    if last.exists():
-        state = training.resume(plan, last)
-        print(f"going on from {last}: {state.seen} samples seen")
-    else:
-        weights = torch.load(arguments.weights, weights_only=True) if arguments.weights else None
-        state = training.fresh(plan, weights)
-    held = _glyphs(arguments.run, held=True)
-    training.run(plan, state, _glyphs(arguments.run), held if held.exists() else None)
+    cli.train(arguments, training, _glyphs(arguments.run), _glyphs(arguments.run, held=True))
 
 
 def keep(arguments: argparse.Namespace) -> None:

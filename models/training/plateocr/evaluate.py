@@ -145,13 +145,20 @@ def torch_reader(network: "nn.Module") -> Reader:
     return read
 
 
-def onnx_reader(path: Path) -> Reader:
-    """A reader from an exported file, by ONNX Runtime on one thread."""
+def one_thread(path: Path) -> "onnxruntime.InferenceSession":  # noqa: F821
+    """An exported file in ONNX Runtime on one thread; FileNotFoundError where there is none."""
     import onnxruntime
 
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is no ONNX file; `export` writes one")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def onnx_reader(path: Path) -> Reader:
+    """A reader from an exported file."""
+    session = one_thread(path)
     name = session.get_inputs()[0].name
 
     def read(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

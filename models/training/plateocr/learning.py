@@ -1,10 +1,16 @@
-"""How either network learns: its rate, its optimiser, and the average of its weights that is kept."""
+"""How either network learns: its rate, its optimiser, the average of its weights that is kept, and its checkpoints."""
 
-from typing import Protocol
+import copy
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+N = TypeVar("N", bound=nn.Module)
 EMA_MOST = 0.998
 CLIP = 5.0
 
@@ -57,3 +63,63 @@ def average(kept: nn.Module, new: nn.Module, steps: int) -> None:
             old.mul_(keep).add_(value, alpha=1 - keep)
         else:
             old.copy_(value)
+
+
+@dataclass
+class State(Generic[N]):
+    """All that a later run needs. `seen` counts samples; `curve` has one entry a checkpoint."""
+
+    network: N
+    average: N
+    optimiser: torch.optim.Optimizer
+    seen: int = 0
+    steps: int = 0
+    curve: list[dict[str, Any]] = field(default_factory=list)
+
+
+def fresh(network: N, rate: float) -> State[N]:
+    """A new start from a network's weights as they are."""
+    network = network.to(memory_format=torch.channels_last)
+    return State(network, copy.deepcopy(network).eval(), optimiser(network, rate))
+
+
+def step(state: State[N], plan: Plan, samples: int, loss_of: Callable[[N], Tensor]) -> float:
+    """Learns from one batch of so many samples; returns its loss."""
+    for group in state.optimiser.param_groups:
+        group["lr"] = rate_at(plan, state.seen)
+    state.network.train()
+    loss = loss_of(state.network)
+    state.optimiser.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(state.network.parameters(), CLIP)
+    state.optimiser.step()
+    state.seen += samples
+    state.steps += 1
+    average(state.average, state.network, state.steps)
+    return float(loss.item())
+
+
+def resume(state: State[N], checkpoint: Path) -> State[N]:
+    """Puts a checkpoint of `save` into a new start."""
+    saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    state.network.load_state_dict(saved["network"])
+    state.average.load_state_dict(saved["average"])
+    state.optimiser.load_state_dict(state.optimiser.state_dict() | {"state": saved["moments"]})
+    progress = json.loads(saved["progress"])
+    state.seen, state.steps, state.curve = progress["seen"], progress["steps"], progress["curve"]
+    return state
+
+
+def save(state: State[N], path: Path) -> None:
+    """Writes a checkpoint, whole or not at all: tensors and one text, so that loading one runs no code of its own."""
+    partial = path.with_suffix(".part")
+    torch.save(
+        {
+            "network": state.network.state_dict(),
+            "average": state.average.state_dict(),
+            "moments": state.optimiser.state_dict()["state"],
+            "progress": json.dumps({"seen": state.seen, "steps": state.steps, "curve": state.curve}),
+        },
+        partial,
+    )
+    partial.replace(path)

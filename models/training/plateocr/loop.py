@@ -12,27 +12,23 @@ from queue import Empty
 from typing import Any, Protocol, TypeVar
 
 import torch
+from torch import nn
+
+from plateocr import learning
 
 B = TypeVar("B")
+N = TypeVar("N", bound=nn.Module)
 # Seconds until somebody looks whether the process that draws still lives.
 PATIENCE = 5.0
 AHEAD = 8
 
 
-class Plan(Protocol):
-    """What the loop must know of a run."""
+class Plan(learning.Plan, Protocol):
+    """What the loop must know of a run besides."""
 
     @property
     def folder(self) -> Path:
         """Where it leaves `last.pt`, `curve.jsonl` and `train.pid`."""
-
-    @property
-    def until(self) -> int:
-        """Samples, those of earlier runs included."""
-
-    @property
-    def batch(self) -> int:
-        """Samples a step."""
 
     @property
     def every(self) -> int:
@@ -41,13 +37,6 @@ class Plan(Protocol):
     @property
     def threads(self) -> int:
         """Of the learning process."""
-
-
-class State(Protocol):
-    """What a run has learned: how many samples it saw, and an entry for each checkpoint."""
-
-    seen: int
-    curve: list[dict[str, Any]]
 
 
 class Stop:
@@ -106,14 +95,14 @@ def _draw(drawer: Drawer[B], plan: Plan, cache: Path, queue: "multiprocessing.Qu
 
 def run(
     plan: Plan,
-    state: State,
+    state: learning.State[N],
     drawn: Iterator[B],
     step: Callable[[B], float],
-    checkpoint: Callable[[bool, float], None],
-) -> None:
-    """Trains until `plan.until` samples were seen. `step` gives its loss; `checkpoint` hears whether there is time to
-    measure, and the mean loss since the last one.
+    measure: Callable[[N], dict[str, Any]],
+) -> learning.State[N]:
+    """Trains until `plan.until` samples were seen; saves to `last.pt`, and the curve to `curve.jsonl`.
 
+    `step` learns from a batch and gives its loss; `measure` gives what a checkpoint's entry in the curve has besides.
     SIGTERM and Ctrl-C end it after the step it is in, with a checkpoint.
     """
     stop = Stop()
@@ -130,19 +119,21 @@ def run(
             speed = (state.seen - first) / (told - began)
             print(progress_line(state.seen, plan.until, speed, sums / count), flush=True)
         if over or state.seen // plan.every != (state.seen - plan.batch) // plan.every:
+            entry = {"seen": state.seen, "loss": round(sums / count, 4), "rate": learning.rate_at(plan, state.seen)}
             # Whoever asks a run to end does not wait for it to be measured.
-            checkpoint(not stop.asked, sums / count)
+            _checkpoint(plan, state, entry if stop.asked else entry | measure(state.average))
             sums, count = 0.0, 0
         if over:
-            return
+            break
+    return state
 
 
-def note(plan: Plan, state: State, entry: dict[str, Any]) -> None:
-    """Adds an entry to the curve, in the state and in `curve.jsonl`."""
+def _checkpoint(plan: Plan, state: learning.State[N], entry: dict[str, Any]) -> None:
     state.curve.append(entry)
     with (plan.folder / "curve.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(entry) + "\n")
     print(json.dumps(entry), flush=True)
+    learning.save(state, plan.folder / "last.pt")
 
 
 def progress_line(seen: int, until: int, speed: float, loss: float) -> str:

@@ -1,9 +1,7 @@
 """Training: renders in another process, learns in this one, saves what a later run needs to go on."""
 
-import copy
-import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ from torch import Tensor, nn
 
 from plateocr import evaluate, learning, loop
 from plateocr.alphabet import spell
+from plateocr.learning import State
 from plateocr.net import PlateReader
 from plateocr.sample import source
 from plateocr.targets import IGNORED, Batch, batch
@@ -35,18 +34,6 @@ class Plan:
     every: int = 20_000
     threads: int = 1
     seed: int = 1
-
-
-@dataclass
-class State:
-    """All that a later run needs. `seen` counts samples; `curve` has one entry a checkpoint."""
-
-    reader: PlateReader
-    average: PlateReader
-    optimiser: torch.optim.Optimizer
-    seen: int = 0
-    steps: int = 0
-    curve: list[dict[str, Any]] = field(default_factory=list)
 
 
 def columns_weight(plan: Plan, seen: int) -> float:
@@ -91,56 +78,20 @@ def _asked(scores: Tensor, classes: Tensor, smoothing: float = 0.0) -> Tensor:
     return nn.functional.cross_entropy(scores, classes, ignore_index=IGNORED, label_smoothing=smoothing)
 
 
-def step(state: State, plan: Plan, drawn: Batch) -> float:
+def step(state: State[PlateReader], plan: Plan, drawn: Batch) -> float:
     """Learns from one batch; returns its loss."""
-    for group in state.optimiser.param_groups:
-        group["lr"] = learning.rate_at(plan, state.seen)
-    state.reader.train()
-    loss = losses(state.reader, drawn, columns_weight(plan, state.seen))
-    state.optimiser.zero_grad()
-    loss.backward()
-    nn.utils.clip_grad_norm_(state.reader.parameters(), learning.CLIP)
-    state.optimiser.step()
-    state.seen += len(drawn.texts)
-    state.steps += 1
-    learning.average(state.average, state.reader, state.steps)
-    return float(loss.item())
+    columns = columns_weight(plan, state.seen)
+    return learning.step(state, plan, len(drawn.texts), lambda reader: losses(reader, drawn, columns))
 
 
-def fresh(plan: Plan, weights: dict[str, Tensor] | None = None) -> State:
+def fresh(plan: Plan, weights: dict[str, Tensor] | None = None) -> State[PlateReader]:
     """A new start, from random weights or from given ones."""
     torch.manual_seed(plan.seed)
-    reader = PlateReader().to(memory_format=torch.channels_last)
+    reader = PlateReader()
     if weights is not None:
         # Weights of before the spelling was asked have none for it.
         reader.load_state_dict(reader.state_dict() | weights)
-    return State(reader, copy.deepcopy(reader).eval(), learning.optimiser(reader, plan.rate))
-
-
-def resume(plan: Plan, checkpoint: Path) -> State:
-    """Goes on from a checkpoint of `save`."""
-    saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    state = fresh(plan, saved["reader"])
-    state.average.load_state_dict(saved["average"])
-    state.optimiser.load_state_dict(state.optimiser.state_dict() | {"state": saved["moments"]})
-    progress = json.loads(saved["progress"])
-    state.seen, state.steps, state.curve = progress["seen"], progress["steps"], progress["curve"]
-    return state
-
-
-def save(state: State, path: Path) -> None:
-    """Writes a checkpoint, whole or not at all: tensors and one text, so that loading one runs no code of its own."""
-    partial = path.with_suffix(".part")
-    torch.save(
-        {
-            "reader": state.reader.state_dict(),
-            "average": state.average.state_dict(),
-            "moments": state.optimiser.state_dict()["state"],
-            "progress": json.dumps({"seen": state.seen, "steps": state.steps, "curve": state.curve}),
-        },
-        partial,
-    )
-    partial.replace(path)
+    return learning.fresh(reader, plan.rate)
 
 
 def halved(weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -154,17 +105,14 @@ def drawer(plan: Plan, cache: Path, seen: int) -> Callable[[int], Batch]:
     return lambda now: batch(drawn_from, plan.batch, difficulty_at(plan, now))
 
 
-def run(plan: Plan, state: State, cache: Path, held: Path | None) -> State:
-    """Trains until `plan.until` samples were seen (`loop.run`). Saves to `last.pt`, and the curve to `curve.jsonl`."""
+def run(plan: Plan, state: State[PlateReader], cache: Path, held: Path | None) -> State[PlateReader]:
+    """Trains (`loop.run`); a checkpoint reads plates in the fonts of `held`, where there is such a cache."""
 
-    def checkpoint(measured: bool, loss: float) -> None:
-        entry: dict[str, Any] = {"seen": state.seen, "loss": round(loss, 4), "rate": learning.rate_at(plan, state.seen)}
-        if measured and held is not None:
-            plates = evaluate.plates_of_all(held, 20, 99)
-            entry |= evaluate.read_all(evaluate.torch_reader(state.average), plates).summary()
-        loop.note(plan, state, entry)
-        save(state, plan.folder / "last.pt")
+    def measure(reader: PlateReader) -> dict[str, Any]:
+        if held is None:
+            return {}
+        plates = evaluate.plates_of_all(held, 20, 99)
+        return evaluate.read_all(evaluate.torch_reader(reader), plates).summary()
 
     drawn = loop.batches(plan, cache, state.seen, drawer)
-    loop.run(plan, state, drawn, lambda part: step(state, plan, part), checkpoint)
-    return state
+    return loop.run(plan, state, drawn, lambda part: step(state, plan, part), measure)

@@ -1,7 +1,5 @@
 """The detector's training and export: it learns, goes on, and its file gives the rows that the agent decodes."""
 
-import json
-import signal
 import tomllib
 from pathlib import Path
 
@@ -10,11 +8,11 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from test_run import PATIENCE, children, start, until
 
 from platedet import evaluate, export, photos, targets, train
 from platedet.net import PlateDetector, told
 from platedet.scene import SIDE, Source
+from plateocr import learning
 
 MOST_BYTES = 4_000_000
 
@@ -63,8 +61,8 @@ def test_a_run_learns_and_goes_on_where_it_was_saved(tmp_path: Path, glyphs: Pat
     state = train.fresh(plan)
     drawn = targets.batch(Source(glyphs, seed=5, pool=12), 4, 0.2)
     before = train.step(state, plan, drawn)
-    train.save(state, tmp_path / "last.pt")
-    again = train.resume(plan, tmp_path / "last.pt")
+    learning.save(state, tmp_path / "last.pt")
+    again = learning.resume(train.fresh(plan), tmp_path / "last.pt")
     seen = len(drawn.pictures)
     assert (again.seen, again.steps) == (seen, 1)
     for _ in range(6):
@@ -86,17 +84,3 @@ def test_photos_are_looked_at_in_their_own_pixels(exported: Path, tmp_path: Path
     assert photo.strange > 0 and photo.seconds > 0
     boxes, _ = photos.Look(exported).boxes(np.zeros((300, 900, 3), np.uint8), 0.0)
     assert boxes[:, 2].max() > 800
-
-
-def test_a_run_that_is_stopped_saves_and_the_next_one_goes_on(tmp_path: Path, glyphs: Path) -> None:
-    (tmp_path / "glyphs.pkl").write_bytes(glyphs.read_bytes())
-    first = start(tmp_path, 1_000_000, "platedet")
-    until(lambda: (tmp_path / "last.pt").exists() or first.poll() is not None)
-    started = children(first.pid)
-    first.send_signal(signal.SIGTERM)
-    assert first.wait(PATIENCE) == 0
-    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in started))
-    seen = json.loads((tmp_path / "curve.jsonl").read_text(encoding="utf-8").splitlines()[-1])["seen"]
-    second = start(tmp_path, seen + 8, "platedet")
-    said, _ = second.communicate(timeout=PATIENCE)
-    assert second.returncode == 0 and f"{seen} samples seen" in said

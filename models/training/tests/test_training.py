@@ -79,8 +79,8 @@ def test_a_run_goes_on_where_it_was_saved(tmp_path: Path, source: Source) -> Non
     state = train.fresh(plan)
     drawn = batch(source, 4, 0.2)
     before = train.step(state, plan, drawn)
-    train.save(state, tmp_path / "last.pt")
-    again = train.resume(plan, tmp_path / "last.pt")
+    learning.save(state, tmp_path / "last.pt")
+    again = learning.resume(train.fresh(plan), tmp_path / "last.pt")
     assert (again.seen, again.steps) == (4, 1)
     for _ in range(6):
         after = train.step(again, plan, drawn)
@@ -90,7 +90,7 @@ def test_a_run_goes_on_where_it_was_saved(tmp_path: Path, source: Source) -> Non
 def test_weights_kept_in_half_precision_start_a_run(tmp_path: Path) -> None:
     first = train.fresh(train.Plan(folder=tmp_path, until=1))
     again = train.fresh(train.Plan(folder=tmp_path, until=1, seed=2), train.halved(first.average.state_dict()))
-    for kept, given in zip(again.reader.parameters(), first.average.parameters(), strict=True):
+    for kept, given in zip(again.network.parameters(), first.average.parameters(), strict=True):
         assert kept.dtype == torch.float32 and torch.allclose(kept, given, atol=1e-3)
 
 
@@ -98,7 +98,7 @@ def test_weights_of_before_the_spelling_start_a_run(tmp_path: Path) -> None:
     first = train.fresh(train.Plan(folder=tmp_path, until=1)).average.state_dict()
     older = {name: value for name, value in first.items() if "spelling" not in name}
     again = train.fresh(train.Plan(folder=tmp_path, until=1, seed=2), older)
-    assert torch.equal(again.reader.letters.weight, first["letters.weight"])
+    assert torch.equal(again.network.letters.weight, first["letters.weight"])
 
 
 def test_the_spelling_is_asked_in_training_and_left_out_of_the_file(exported: Path) -> None:
