@@ -12,7 +12,7 @@ from platedet.scene import SIDE, WIDE_SIDE, Scene, Source
 
 STRIDES = (8, 16, 32)
 # The root of a plate's area, px, that each map is for; they overlap.
-REACH = ((0.0, 36.0), (28.0, 76.0), (60.0, 1e9))
+REACH = ((0.0, 44.0), (36.0, 120.0), (100.0, 1e9))
 # Cells with at least this score tell the box.
 TELLING = 0.35
 # How many batches are of wide scenes.
