@@ -238,8 +238,10 @@ class CarPainter:
         x, y = at
         half = (sign.width if sign else dice.uniform(0.3, 0.52)) / 2
         high = (sign.height if sign else dice.uniform(0.11, 0.2)) / 2
-        if dice.chance(0.55):
-            dx, dy, slant = half + dice.uniform(0.01, 0.15), high + dice.uniform(0.01, 0.08), dice.uniform(0, 0.08)
+        if dice.chance(0.65):
+            # Where the recess ends is not where the plate does, near as it may be.
+            dx, dy = half + dice.one_of((0.01, 0.1), (0.1, 0.4)), high + dice.uniform(0.01, 0.12)
+            slant = dice.uniform(0, 0.12)
             recess = [(x - dx, y - dy), (x + dx, y - dy), (x + dx - slant, y + dy), (x - dx + slant, y + dy)]
             shade = shade_of(body.shade * dice.uniform(0.3, 1.2))
             face.shaded(recess, shade, -40, 20, self.textures, dice)

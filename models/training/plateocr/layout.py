@@ -45,6 +45,15 @@ class Band:
 
 
 @dataclass(frozen=True)
+class Drill:
+    """What training sees more often than roads do, as it is hard to tell apart: formats, and provinces by name."""
+
+    chance: float
+    formats: tuple[Format, ...] = ()
+    provinces: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Layout:
     """How plates of one kind look. README.md explains every key."""
 
@@ -68,6 +77,7 @@ class Layout:
     gaps: dict[str, float] = field(default_factory=lambda: {"hyphen": 1.0, "nothing": 1.0})
     swaps: dict[str, float] = field(default_factory=dict)
     usual_provinces: dict[str, float] = field(default_factory=dict)
+    drill: Drill | None = None
 
     @property
     def has_provinces(self) -> bool:
@@ -106,6 +116,7 @@ def _build(name: str, table: dict[str, Any]) -> Layout:
     rows = tuple(Row(**_tuples(row)) for row in table.pop("row"))
     bands = tuple(Band(**_tuples(band)) for band in table.pop("band", []))
     usual = table.pop("provinces", {}).get("usual", {})
+    drill = table.pop("drill", None)
     unknown = set(table) - {known.name for known in fields(Layout)}
     if unknown:
         raise ValueError(f"unknown keys: {', '.join(sorted(unknown))}")
@@ -116,10 +127,16 @@ def _build(name: str, table: dict[str, Any]) -> Layout:
         rows=rows,
         bands=bands,
         usual_provinces=usual,
+        drill=_drill(drill) if drill else None,
         **_tuples(table),
     )
     _check(layout)
     return layout
+
+
+def _drill(table: dict[str, Any]) -> Drill:
+    formats = tuple(parse(source) for source in table.get("formats", []))
+    return Drill(**{**_tuples(table), "formats": formats})
 
 
 def _tuples(table: dict[str, Any]) -> dict[str, Any]:
@@ -134,7 +151,9 @@ def _check(layout: Layout) -> None:
     parts = [row.part for row in layout.rows if row.shows == "registration"]
     if parts not in ([0], [0, 1]):
         raise ValueError("a plate has one row of registration (part 0) or two (parts 0 and 1, the upper one first)")
-    for known in layout.formats:
+    drill = layout.drill or Drill(0.0)
+    _known("drill.provinces", set(drill.provinces), PROVINCE_NAMES)
+    for known in layout.formats + drill.formats:
         if known.source.count(ROW_END) + 1 != len(parts):
             raise ValueError(f"format {known.source!r} has not as many rows as the layout")
 

@@ -12,7 +12,7 @@ from plateocr.clutter import bolts, border, dealer_frame, emboss, side_picture, 
 from plateocr.dice import Dice
 from plateocr.fonts import Assets
 from plateocr.glyph import Glyph
-from plateocr.grammar import ROW_END, plain
+from plateocr.grammar import ROW_END, Format, plain
 from plateocr.layout import Band, Layout, Row
 from plateocr.line import Style, draw_line, draw_style
 
@@ -46,7 +46,7 @@ class Plate:
 class Drawer:
     """Draws plates; holds what is the same for all of them.
 
-    `varied`: letters differ from their fonts', as in training.
+    `varied`: letters differ from their fonts' and the layouts' drills are drawn, as in training.
     """
 
     def __init__(self, assets: Assets, textures: Textures, dice: Dice, varied: bool) -> None:
@@ -62,8 +62,7 @@ class Drawer:
         width = int(layout.height * dice.within(layout.aspect))
         plate = Plate(np.full((layout.height, width), back, np.float32), layout)
         if written is None:
-            written = dice.weighted(layout.formats, layout.format_weights).sample(dice)
-            written = _loosely(written, dice)
+            written = _loosely(self._format(layout).sample(dice), dice)
         plate.text = plain(written)
         if dice.chance(layout.texture):
             plate.picture += self.textures.field(layout.height, width, dice) * dice.uniform(15, 85)
@@ -86,6 +85,11 @@ class Drawer:
         if dice.chance(0.25):
             plate.picture = emboss(plate.picture, dice)
         return plate
+
+    def _format(self, layout: Layout) -> Format:
+        if self.varied and layout.drill and layout.drill.formats and self.dice.chance(layout.drill.chance):
+            return self.dice.choice(layout.drill.formats)
+        return self.dice.weighted(layout.formats, layout.format_weights)
 
     def _font(self, fonts: list[dict[str, Glyph]]) -> dict[str, Glyph]:
         return mixed(fonts, self.dice) if self.varied else self.dice.choice(fonts)
@@ -127,7 +131,7 @@ class Drawer:
         province: int | None,
     ) -> None:
         dice = self.dice
-        plate.province = province if province is not None else _province(layout, dice)
+        plate.province = province if province is not None else self._named(layout)
         mask = bend.word(dice.choice(self.assets.provinces)[plate.province])
         if dice.chance(0.2):
             mask = cv2.dilate(mask, np.ones((2, 2), np.uint8))
@@ -141,6 +145,15 @@ class Drawer:
         paste(plate.picture, resize(mask, width, height), x, y0, ink)
         middle = (y0 + y1) / 2
         plate.province_points = [(x + width * (k + 0.5) / PROVINCE_POINTS, middle) for k in range(PROVINCE_POINTS)]
+
+    def _named(self, layout: Layout) -> int:
+        dice = self.dice
+        if self.varied and layout.drill and layout.drill.provinces and dice.chance(layout.drill.chance):
+            return PROVINCE_NAMES.index(dice.choice(layout.drill.provinces))
+        for name, chance in layout.usual_provinces.items():
+            if dice.chance(chance):
+                return PROVINCE_NAMES.index(name)
+        return dice.whole(1, len(PROVINCE_NAMES) - 1)
 
     def _bands(self, picture: np.ndarray, layout: Layout, dice: Dice) -> tuple[int, int]:
         """Draws the bands; returns how many px they take at the left and at the right."""
@@ -200,13 +213,6 @@ def _loosely(written: str, dice: Dice) -> str:
     if kind < 0.22:
         return written.replace("-", " ")
     return written.replace("-", "").replace(" ", "") if kind < 0.3 else written
-
-
-def _province(layout: Layout, dice: Dice) -> int:
-    for name, chance in layout.usual_provinces.items():
-        if dice.chance(chance):
-            return PROVINCE_NAMES.index(name)
-    return dice.whole(1, len(PROVINCE_NAMES) - 1)
 
 
 def _box(row: Row, shape: tuple[int, ...], inset: tuple[int, int], dice: Dice) -> tuple[float, float, float, float]:

@@ -54,6 +54,22 @@ def test_a_provinces_points_lie_below_a_cars_registration(source: Source, layout
     assert sample.shot.province_points[:, 1].min() > sample.shot.centres[:, 1].mean()
 
 
+def test_what_is_hard_to_tell_apart_is_drilled_in_training_and_not_measured_more(
+    glyphs: Path, layouts: list[Layout]
+) -> None:
+    from plateocr.fonts import load as load_fonts
+
+    brazil = next(layout for layout in layouts if layout.name == "br")
+    assert brazil.drill is not None
+
+    def begin_with_o(varied: bool) -> int:
+        source = Source(load_fonts(glyphs), [brazil], seed=4, varied=varied)
+        return sum(source.sample().text.startswith("O") for _ in range(100))
+
+    assert begin_with_o(varied=True) >= 12
+    assert begin_with_o(varied=False) <= 11
+
+
 def test_a_seed_draws_the_same_again(glyphs: Path, layouts: list[Layout]) -> None:
     from plateocr.fonts import load as load_fonts
 
@@ -68,6 +84,12 @@ def test_a_seed_draws_the_same_again(glyphs: Path, layouts: list[Layout]) -> Non
         ('country = "x"\nshare = 1\naspect = [2, 3]\nformats = [{format = "LL/DD"}]\n' + ROW, "rows"),
         ('country = "x"\nshare = 1\naspect = [2, 3]\ncolour = 1\nformats = [{format = "LL"}]\n' + ROW, "colour"),
         ('country = "x"\nshare = 1\naspect = [2, 3]\nformats = [{format = "ll"}]\n' + ROW, "alphabet"),
+        (
+            'country = "x"\nshare = 1\naspect = [2, 3]\nformats = [{format = "LL"}]\n[drill]\nchance = 1\n'
+            + 'provinces = ["Atlantis"]\n'
+            + ROW,
+            "Atlantis",
+        ),
     ],
 )
 def test_a_wrong_layout_is_refused_with_its_file_named(tmp_path: Path, text: str, said: str) -> None:
