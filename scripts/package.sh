@@ -69,7 +69,7 @@ models=$agent/usr/share/lpr-agent/models
 mkdir -p "$models" "$agent/usr/lib/lpr-agent"
 cp models/lock.toml "$models/"
 # What `make models` brought need not come again; it is verified.
-for file in yolox_nano yolox_nano_release clp_det PP-OCRv6_rec_small plate-ocr; do
+for file in yolox_nano yolox_nano_release clp_det PP-OCRv6_rec_small plate-det plate-ocr; do
     [[ ! -f models/$file.onnx ]] || cp "models/$file.onnx" "$models/"
 done
 stand_ins=$("${run[@]}" "$built/lpr-agent" models fetch --dir "$models")
@@ -81,7 +81,7 @@ if [[ -f $models/yolov8n.onnx ]]; then
     echo "YOLOX-nano could not be had, and what stands in for it is under AGPL-3.0: no package is made of that" >&2
     exit 1
 fi
-for model in "$vehicle" clp-det plate-ocr ppocr-v6; do cp "models/$model.toml" "$models/"; done
+for model in "$vehicle" clp-det plate-det plate-ocr ppocr-v6; do cp "models/$model.toml" "$models/"; done
 rm -f "$models/.fetch.lock"
 # A library is no data: /usr/share has a link to it.
 library=$(basename "$models"/runtime/libonnxruntime.so.*)

@@ -150,19 +150,35 @@ fn counts_with_vehicles_are_those_of_the_table() {
 }
 
 #[test]
+fn as_many_are_read_with_our_own_plate_detector() {
+    let Some(dir) = data() else { return };
+    let Some(config) = models("yolox-nano", "plate-ocr") else { return };
+    let config = ModelsConfig { plate: "plate-det".into(), ..config };
+    assert_at_least(count_right(&config, &latin_photos(&dir)), DEFAULT);
+}
+
+#[test]
 fn thai_plates_are_read_with_their_province() {
     let Some(dir) = data() else { return };
     let Some(config) = models("yolox-nano", "plate-ocr") else { return };
     let photos = photos(&dir, |file| (file.starts_with("th/") && file.ends_with(".jpg")).then_some(0));
-    let mut pipeline = Pipeline::load(&config).unwrap();
+    for plate in ["clp-det", "plate-det"] {
+        let (texts, provinces) = count_thai(&ModelsConfig { plate: plate.into(), ..config.clone() }, &photos);
+        println!("Thai photos with {plate}: {texts} texts and {provinces} provinces of {}", photos.len());
+        assert!(texts >= 5 && provinces >= 5, "of {} photos", photos.len());
+    }
+}
+
+/// Texts and provinces read right.
+fn count_thai(config: &ModelsConfig, photos: &[Photo]) -> (usize, usize) {
+    let mut pipeline = Pipeline::load(config).unwrap();
     let (mut texts, mut provinces) = (0, 0);
-    for photo in &photos {
+    for photo in photos {
         let reading = pipeline.read(&photo.frame).unwrap();
         let province = reading.plates.first().and_then(|plate| plate.province.as_deref()).unwrap_or("");
         println!("{} {} -> {} {province}", photo.text, photo.province, best_text(&reading));
         texts += usize::from(best_text(&reading) == photo.text);
         provinces += usize::from(province == photo.province);
     }
-    println!("Thai photos: {texts} texts and {provinces} provinces of {}", photos.len());
-    assert!(texts >= 5 && provinces >= 5, "of {} photos", photos.len());
+    (texts, provinces)
 }

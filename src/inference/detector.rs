@@ -77,6 +77,11 @@ impl DetectorModel {
         Self { model: of(self.model), ..self }
     }
 
+    /// Do its boxes hold whole plates, both rows of them?
+    pub(super) fn frames_whole_plates(&self) -> bool {
+        self.model.manifest.detector.as_ref().is_some_and(|detector| detector.whole_plate)
+    }
+
     /// All objects in `area` of the frame, surest first, each once. Adds the time inside the runtime to `spent`.
     pub(super) fn detect(
         &mut self,

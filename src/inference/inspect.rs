@@ -4,7 +4,7 @@ use super::detector::DetectorModel;
 use super::fetched::sha256_of;
 use super::guess::{Guess, guess, quoted};
 use super::ort_engine::{OrtEngine, Runtime};
-use super::recogniser::Recogniser;
+use super::recogniser::{Given, Recogniser};
 use super::{Engine, InferenceError, Role};
 use crate::config::ModelsConfig;
 use std::path::{Path, PathBuf};
@@ -51,7 +51,7 @@ pub fn inspect(
 pub fn check_model(config: &ModelsConfig, role: Role, name: &str) -> Result<(), InferenceError> {
     let runtime = Runtime::load(config)?;
     match role {
-        Role::Ocr => Recogniser::load(&runtime, config, name, true).map(|_| ()),
+        Role::Ocr => Recogniser::load(&runtime, config, name, Given { thai: true, whole: false }).map(|_| ()),
         Role::Vehicle | Role::Plate => DetectorModel::load(&runtime, config, role, name).map(|_| ()),
     }
 }

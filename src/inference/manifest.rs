@@ -98,6 +98,9 @@ pub struct DetectorSpec {
     /// Points a box of the layout `yolov5` comes with, 0–16; four are the plate's corners.
     #[serde(default)]
     pub landmarks: usize,
+    /// A plate detector's box holds the whole plate, both rows of it: no recogniser lengthens it.
+    #[serde(default)]
+    pub whole_plate: bool,
     /// A plate detector's input side on a vehicle's crop, for graphs of free size; else the full frame's.
     pub vehicle_side: Option<usize>,
     /// Each plate found is looked at again from so near that it fills half of this side: the box becomes more exact. For
@@ -155,8 +158,12 @@ pub struct RecogniserSpec {
     /// The detector's box is widened by this share of its size on every side, 0–1.
     #[serde(default)]
     pub margin: f32,
+    /// Of a short plate's box that holds the `whole_plate` so much less is taken on every side, 0–0.4: its rim, and words
+    /// above and below.
+    #[serde(default)]
+    pub trim: f32,
     /// And first lengthened downwards by this share of its height, 0–2, for plates whose second row the detector
-    /// leaves out. A model with provinces that sees none reads again without.
+    /// leaves out (`whole_plate`). A model with provinces that sees none reads again without.
     #[serde(default)]
     pub extend_down: f32,
     /// Straighten the plate by the detector's corners, where it gives them, instead of cutting out the box.
@@ -189,7 +196,7 @@ pub struct Look {
     /// lengthened downwards by `extend_down` before. Other plates are not looked at in this way.
     #[serde(default = "one_row")]
     pub rows: usize,
-    /// A share of the box's height, 0–2; for two rows.
+    /// A share of the box's height, 0–2; for two rows. Such a look is not taken at boxes that hold the `whole_plate`.
     #[serde(default)]
     pub extend_down: f32,
 }
@@ -305,6 +312,7 @@ impl DetectorSpec {
 impl RecogniserSpec {
     fn check(&self) -> Result<(), String> {
         share("recogniser.margin", self.margin, 1.0)?;
+        share("recogniser.trim", self.trim, 0.4)?;
         share("recogniser.extend_down", self.extend_down, 2.0)?;
         share("recogniser.sure", self.sure, 1.0)?;
         for look in &self.looks {

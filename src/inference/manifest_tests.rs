@@ -8,7 +8,9 @@ const CCT: &str = include_str!("../../models/cct-xs-v2.toml");
 fn every_manifest_we_ship_is_valid() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
     let names = manifest_names(&dir);
-    for name in ["cct-xs-v2", "clp-det", "plate-ocr", "plate-ocr-trial", "ppocr-v6", "yolov8n", "yolox-nano"] {
+    for name in
+        ["cct-xs-v2", "clp-det", "plate-det", "plate-ocr", "plate-ocr-trial", "ppocr-v6", "yolov8n", "yolox-nano"]
+    {
         assert!(names.contains(&name.to_owned()), "{names:?}");
     }
     for name in &names {

@@ -9,6 +9,7 @@ mod guess;
 mod inspect;
 mod locate;
 mod manifest;
+mod memory;
 mod model;
 mod ort_engine;
 mod pipeline;

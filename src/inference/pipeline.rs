@@ -1,6 +1,7 @@
 //! The road from a frame to its reads: vehicles, plates, text.
 
 use super::detector::{DetectorModel, View};
+use super::memory::GivesBack;
 use super::model::Model;
 use super::ort_engine::Runtime;
 use super::plates::PlateSearch;
@@ -22,6 +23,8 @@ pub struct Pipeline {
     reader: Reader,
     grammar: Grammar,
     resampler: Resampler,
+    /// Behind all others: parts are dropped in their order.
+    _gives_back: GivesBack,
 }
 
 /// What a pipeline is made of.
@@ -58,8 +61,9 @@ impl Pipeline {
         };
         let plate = DetectorModel::load(&runtime, config, Role::Plate, &config.plate)?;
         let grammar = Grammar::of(&config.regions).map_err(InferenceError::Regions)?;
-        let reader = Reader::load(&runtime, config, &grammar)?;
-        let pipeline = Self { runtime, vehicle, plate, reader, grammar, resampler: Resampler::new()? };
+        let reader = Reader::load(&runtime, config, &grammar, plate.frames_whole_plates())?;
+        let pipeline =
+            Self { runtime, vehicle, plate, reader, grammar, resampler: Resampler::new()?, _gives_back: GivesBack };
         let info = pipeline.describe();
         for model in &info.models {
             tracing::debug!(role = model.role, name = model.name, provider = model.provider, "model loaded");

@@ -4,7 +4,7 @@ use super::InferenceError;
 use super::model::Model;
 use super::ort_engine::Runtime;
 use super::plates::FoundPlate;
-use super::recogniser::{PlateText, Recogniser};
+use super::recogniser::{Given, PlateText, Recogniser};
 use crate::config::ModelsConfig;
 use crate::domain::Frame;
 use crate::imaging::Resampler;
@@ -21,14 +21,19 @@ pub(super) struct Reader {
 
 impl Reader {
     /// `models.ocr` alone, unless it knows Thai letters and another recogniser is named for the plates without them. Then the regions say
-    /// whether both are needed.
-    pub(super) fn load(runtime: &Runtime, config: &ModelsConfig, grammar: &Grammar) -> Result<Self, InferenceError> {
+    /// whether both are needed. `whole`: whether the plates' boxes hold both rows.
+    pub(super) fn load(
+        runtime: &Runtime,
+        config: &ModelsConfig,
+        grammar: &Grammar,
+        whole: bool,
+    ) -> Result<Self, InferenceError> {
         let (may_be_latin, may_be_thai) = (grammar.takes(Script::Latin), grammar.takes(Script::Thai));
-        let ocr = Recogniser::load(runtime, config, &config.ocr, may_be_thai)?;
+        let ocr = Recogniser::load(runtime, config, &config.ocr, Given { thai: may_be_thai, whole })?;
         if config.latin == ModelsConfig::NONE || !ocr.knows_thai() || !may_be_latin {
             return Ok(Self { thai: None, rest: ocr, rest_key: "ocr" });
         }
-        let rest = Recogniser::load(runtime, config, &config.latin, false)?;
+        let rest = Recogniser::load(runtime, config, &config.latin, Given { thai: false, whole })?;
         Ok(Self { thai: may_be_thai.then_some(ocr), rest, rest_key: "latin" })
     }
 

@@ -54,25 +54,38 @@ impl PlateText {
     }
 }
 
+/// What is given to a recogniser.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Given {
+    /// Whether a Thai plate may come.
+    pub(super) thai: bool,
+    /// Whether the boxes hold whole plates, both rows of them.
+    pub(super) whole: bool,
+}
+
 impl Recogniser {
-    /// `may_be_thai`: whether a Thai plate may come here.
     pub(super) fn load(
         runtime: &Runtime,
         config: &ModelsConfig,
         name: &str,
-        may_be_thai: bool,
+        given: Given,
     ) -> Result<Self, InferenceError> {
         let model = Model::load(runtime, config, Role::Ocr, name)?;
         let (mut spec, alphabet, outputs) =
             plan(&model).map_err(|message| model.contradiction(&config.dir, message))?;
-        let letters = match (alphabet.knows(Script::Thai), may_be_thai) {
+        let letters = match (alphabet.knows(Script::Thai), given.thai) {
             (false, _) => Letters::All,
             (true, false) => Letters::Latin,
             (true, true) => Letters::OneScript,
         };
-        if letters == Letters::Latin {
-            // The row of the province, which no plate has that comes here.
+        if letters == Letters::Latin || given.whole {
+            // The row of the province: no plate has one that comes here, or it is in the box.
             spec.extend_down = 0.0;
+        }
+        if given.whole {
+            spec.looks.retain(|look| look.extend_down == 0.0);
+        } else {
+            spec.trim = 0.0;
         }
         Ok(Self { model, spec, alphabet, outputs, letters })
     }
@@ -225,7 +238,9 @@ impl Recogniser {
         spent: &mut Duration,
     ) -> Result<PlateText, InferenceError> {
         let bbox = BBox { y2: plate.bbox.y2 + plate.bbox.height() * extend_down, ..plate.bbox };
-        let margins = (look.margin_x.unwrap_or(look.margin), look.margin);
+        // A long plate has no words above or below.
+        let trim = if plate.bbox.width() < SHORT * plate.bbox.height() { self.spec.trim } else { 0.0 };
+        let margins = (look.margin_x.unwrap_or(look.margin) - trim, look.margin - trim);
         let wide = bbox.widen(margins.0, margins.1);
         let Some(area) = PixelRect::of(&wide, frame) else {
             return Ok(PlateText { read: TextRead::default(), province: None, corners: plate.bbox.into() });
@@ -338,8 +353,8 @@ const SURE: f32 = 0.9;
 /// province of `plate-ocr` never reached .17.
 const SURE_PROVINCE: f32 = 0.25;
 
-/// A plate of two rows is at most so many times as wide as high.
-const TWO_ROWS: f32 = 2.5;
+/// A plate of two rows, or with words above or below its one, is at most so many times as wide as high.
+const SHORT: f32 = 2.5;
 /// Rows overlap by this share of the plate's height: the line between them is not exactly in the middle.
 const ROWS_OVERLAP: f32 = 0.04;
 
@@ -348,7 +363,7 @@ fn rows_of(plate: &BBox, extend_down: f32) -> Option<[BBox; 2]> {
     let whole = BBox { y2: plate.y2 + plate.height() * extend_down, ..*plate };
     let (middle, overlap) = (whole.center().y, whole.height() * ROWS_OVERLAP);
     let rows = [BBox { y2: middle + overlap, ..whole }, BBox { y1: middle - overlap, ..whole }];
-    (whole.is_valid() && whole.width() < TWO_ROWS * whole.height()).then_some(rows)
+    (whole.is_valid() && whole.width() < SHORT * whole.height()).then_some(rows)
 }
 
 /// The quadrilateral lengthened downwards and then widened on every side, along its own edges.

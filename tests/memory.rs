@@ -1,0 +1,65 @@
+//! Models that are changed again and again take no more memory than at first. A test binary of its own: it measures its process.
+
+#![cfg(feature = "vision")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
+
+use lpr::config::ModelsConfig;
+use lpr::domain::{CaptureTime, Frame};
+use lpr::inference::Pipeline;
+use lpr::sim::{SimSpec, Simulator};
+use std::path::Path;
+use std::process::Command;
+
+fn frames() -> Vec<Frame> {
+    let mut simulator = Simulator::new(&SimSpec::parse("seed=3;seconds=6;fps=4;size=1280x720;vehicles=9").unwrap());
+    let frame = |number: u64| {
+        let shot = simulator.render(number);
+        Frame::new(shot.width, shot.height, shot.pixels, number + 1, CaptureTime::default()).unwrap()
+    };
+    (8..12).map(frame).collect()
+}
+
+/// Resident memory of this process, kB.
+fn resident_kb() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn models_that_are_changed_again_and_again_leave_no_memory_behind() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    if !dir.join("runtime").is_dir() || !dir.join("PP-OCRv6_rec_small.onnx").is_file() {
+        eprintln!("\n*** SKIPPED: the default models are missing; get them with `lpr-agent models fetch` ***\n");
+        return;
+    }
+    // The C library as the unit (systemd/lpr-agent.service) sets it.
+    if std::env::var_os("MALLOC_ARENA_MAX").is_none() {
+        let mut again = Command::new(std::env::current_exe().unwrap());
+        again.args(["--exact", "models_that_are_changed_again_and_again_leave_no_memory_behind", "--nocapture"]);
+        again.envs([("MALLOC_ARENA_MAX", "2"), ("MALLOC_MMAP_THRESHOLD_", "1048576")]);
+        assert!(again.status().unwrap().success());
+        return;
+    }
+    let frames = frames();
+    let load = |latin: &str| {
+        let config = ModelsConfig { dir: dir.clone(), threads: 1, latin: latin.to_owned(), ..ModelsConfig::default() };
+        let mut pipeline = Pipeline::load(&config).unwrap();
+        frames.iter().for_each(|frame| drop(pipeline.read(frame).unwrap()));
+        pipeline
+    };
+    let mut in_use = load("ppocr-v6");
+    let mut after_changes = Vec::new();
+    for _ in 0..6 {
+        for latin in [ModelsConfig::NONE, "ppocr-v6"] {
+            // As the agent does: new models load and read while the old ones are still in use.
+            let next = std::thread::scope(|scope| scope.spawn(|| load(latin)).join().unwrap());
+            in_use = next;
+        }
+        after_changes.push(resident_kb());
+    }
+    drop(in_use);
+    println!("resident after two changes each, kB: {after_changes:?}");
+    let (least, most) = (after_changes.iter().min().unwrap(), after_changes.iter().max().unwrap());
+    assert!(most * 100 < least * 103, "{least} kB have become {most} kB");
+}
