@@ -14,7 +14,7 @@ use lpr::capture::{CaptureError, open};
 use std::io::Write;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
-use tools::{Camera, PATIENCE, drain, open_text, options, refusal, until, with_credentials, write_clip, write_image};
+use tools::{Camera, drain, open_text, options, refusal, until, with_credentials, write_clip, write_image};
 
 // ---------------------------------------------------------------- files
 
