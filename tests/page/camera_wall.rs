@@ -32,14 +32,14 @@ fn whatever_is_the_matter_with_a_camera_is_on_its_card_in_the_bar_and_among_the_
     };
     let announced = |what: &str| says(".announcement", what);
     twice("hot_one", "system", "warning", &json!({"temperature": 91, "cpu_usage": 97, "memory_usage": 78}));
-    browser.wait("too hot is announced", SECOND, &announced("Too hot"));
+    browser.wait("too hot is announced", PATIENCE, &announced("Too hot"));
     twice("full_one", "system", "warning", &json!({"disk_usage": 99}));
-    browser.wait("a full disk", SECOND, &announced("Disk full"));
+    browser.wait("a full disk", PATIENCE, &announced("Disk full"));
     twice("frozen_one", "camera", "error", &json!({}));
-    browser.wait("a frozen picture", SECOND, &announced("Picture frozen"));
+    browser.wait("a frozen picture", PATIENCE, &announced("Picture frozen"));
     let skewed = |ahead: f64| json!({"camera_id": "skewed_one", "checkpoint_id": "north_gate", "timestamp": now() + ahead, "clock_synced": true});
     post(&server, "/api/cameras/register", &skewed(7200.0));
-    browser.wait("a wrong clock", SECOND, &announced("Clock wrong"));
+    browser.wait("a wrong clock", PATIENCE, &announced("Clock wrong"));
     for (camera, text) in [
         ("hot_one", "Too hot"),
         ("full_one", "Disk full"),
