@@ -12,7 +12,7 @@ from platedet.signs import Sign
 from platedet.vehicle import Drawn, put
 from plateocr.dice import Dice
 
-SQUARE = np.array([[100, 60], [160, 60], [160, 80], [100, 80]], np.float32)
+SQUARE = np.array([[90, 60], [170, 60], [170, 80], [90, 80]], np.float32)
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_a_plate_is_asked_of_the_cell_in_its_middle_with_its_box_and_corners() -
     scores, boxes, weights = targets.asked(scene_of(SQUARE))
     assert (scores == 1).sum() == 2, "its size is near the limit of two maps"
     for cell in np.flatnonzero(scores == 1):
-        assert boxes[cell].tolist() == [130, 70, 60, 20, *SQUARE.ravel()]
+        assert boxes[cell].tolist() == [130, 70, 80, 20, *SQUARE.ravel()]
         assert weights[cell] == 1
     assert ((scores > 0) & (weights == 0)).any(), "cells further off have a score and tell no box"
 
