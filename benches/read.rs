@@ -6,14 +6,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
+#[path = "../tests/common/shots.rs"]
+mod shots;
+
 use lpr::config::{ModelsConfig, agent_from};
 use lpr::domain::{CaptureTime, Frame};
 use lpr::imaging::{Filter, PixelRect, Resampler, decode_bytes, decode_file, encode_jpeg, is_image_name};
 use lpr::inference::{Engine, InferenceError, Pipeline, Provider, Signature};
-use lpr::sim::{SimSpec, Simulator};
 use lpr::vision::{
     ChannelOrder, DecodeError, Element, Fit, Letterbox, Packing, TensorBuffer, TensorLayout, TensorView,
 };
+use shots::shots;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -195,12 +198,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 fn simulated() -> Vec<Frame> {
-    let mut simulator = Simulator::new(&SimSpec::parse("seed=3;seconds=6;fps=5;size=1280x720").unwrap());
-    let frame = |number: u64| {
-        let shot = simulator.render(number);
-        Frame::new(shot.width, shot.height, shot.pixels, number + 1, CaptureTime::default()).unwrap()
-    };
-    (4..28).map(frame).collect()
+    shots("seed=3;seconds=6;fps=5;size=1280x720", 4..28)
 }
 
 fn photos(folder: &Path) -> Vec<Frame> {

@@ -4,25 +4,22 @@
 #![cfg(feature = "vision")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
 
+#[path = "common/shots.rs"]
+mod shots;
+
 use allocation_counter::{AllocationInfo, measure};
 use lpr::config::ModelsConfig;
-use lpr::domain::{CaptureTime, Frame};
+use lpr::domain::Frame;
 use lpr::imaging::Resampler;
 use lpr::inference::Pipeline;
-use lpr::sim::{SimSpec, Simulator};
-use std::path::Path;
+use shots::{default_models, shots};
 
 /// Smaller than the smallest picture or tensor of a frame.
 const LARGE: u64 = 64 * 1024;
 
 /// Three seconds of a road with vehicles near and far: cuts of every size.
 fn frames() -> Vec<Frame> {
-    let mut simulator = Simulator::new(&SimSpec::parse("seed=3;seconds=6;fps=4;size=1280x720;vehicles=9").unwrap());
-    let frame = |number: u64| {
-        let shot = simulator.render(number);
-        Frame::new(shot.width, shot.height, shot.pixels, number + 1, CaptureTime::default()).unwrap()
-    };
-    (6..18).map(frame).collect()
+    shots("seed=3;seconds=6;fps=4;size=1280x720;vehicles=9", 6..18)
 }
 
 /// Pages that the process has touched for the first time since it began: a large buffer made anew costs one for each 4 kB.
@@ -34,11 +31,7 @@ fn fresh_pages() -> u64 {
 
 #[test]
 fn a_frame_once_all_is_warm_allocates_nothing_large() {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
-    if !dir.join("runtime").is_dir() || !dir.join("PP-OCRv6_rec_small.onnx").is_file() {
-        eprintln!("\n*** SKIPPED: the default models are missing; get them with `lpr-agent models fetch` ***\n");
-        return;
-    }
+    let Some(dir) = default_models() else { return };
     let frames = frames();
     let mut pipeline = Pipeline::load(&ModelsConfig { dir, threads: 1, ..ModelsConfig::default() }).unwrap();
     let mut plates = 0;

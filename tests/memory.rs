@@ -3,20 +3,17 @@
 #![cfg(feature = "vision")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
 
+#[path = "common/shots.rs"]
+mod shots;
+
 use lpr::config::ModelsConfig;
-use lpr::domain::{CaptureTime, Frame};
+use lpr::domain::Frame;
 use lpr::inference::Pipeline;
-use lpr::sim::{SimSpec, Simulator};
-use std::path::Path;
+use shots::{default_models, shots};
 use std::process::Command;
 
 fn frames() -> Vec<Frame> {
-    let mut simulator = Simulator::new(&SimSpec::parse("seed=3;seconds=6;fps=4;size=1280x720;vehicles=9").unwrap());
-    let frame = |number: u64| {
-        let shot = simulator.render(number);
-        Frame::new(shot.width, shot.height, shot.pixels, number + 1, CaptureTime::default()).unwrap()
-    };
-    (8..12).map(frame).collect()
+    shots("seed=3;seconds=6;fps=4;size=1280x720;vehicles=9", 8..12)
 }
 
 /// Resident memory of this process, kB.
@@ -28,11 +25,7 @@ fn resident_kb() -> u64 {
 
 #[test]
 fn models_that_are_changed_again_and_again_leave_no_memory_behind() {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
-    if !dir.join("runtime").is_dir() || !dir.join("PP-OCRv6_rec_small.onnx").is_file() {
-        eprintln!("\n*** SKIPPED: the default models are missing; get them with `lpr-agent models fetch` ***\n");
-        return;
-    }
+    let Some(dir) = default_models() else { return };
     // The C library as the unit (systemd/lpr-agent.service) sets it.
     if std::env::var_os("MALLOC_ARENA_MAX").is_none() {
         let mut again = Command::new(std::env::current_exe().unwrap());

@@ -21,19 +21,14 @@ MEASURED, MEASURED_SEED = 200, 99
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A run. The learning rate warms up, stays, and falls to nearly 0 over the last `cool` share of `until` samples."""
+class Plan(learning.Plan):
+    """A run of the detector."""
 
-    folder: Path
-    until: int
     batch: int = 32
     rate: float = 1.5e-3
-    cool: float = 0.4
     warm: int = 3_000
     ramp: int = 10_000
     every: int = 10_000
-    threads: int = 1
-    seed: int = 1
 
 
 def difficulty_at(plan: Plan, seen: int) -> float:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,28 +15,25 @@ EMA_MOST = 0.998
 CLIP = 5.0
 
 
-class Plan(Protocol):
-    """What the learning rate depends on."""
+@dataclass(frozen=True)
+class Plan:
+    """A run. The learning rate warms up, stays, and falls to nearly 0 over the last `cool` share of `until` samples.
 
-    @property
-    def until(self) -> int:
-        """Samples, those of earlier runs included."""
+    folder: where it leaves `last.pt`, `curve.jsonl` and `train.pid`. until: samples, those of earlier runs included.
+    batch: samples a step. rate: the highest learning rate, reached after `warm` samples. ramp: samples until they are
+    as hard as they get. every: samples between checkpoints. threads: of the learning process.
+    """
 
-    @property
-    def batch(self) -> int:
-        """Samples a step."""
-
-    @property
-    def rate(self) -> float:
-        """The highest learning rate."""
-
-    @property
-    def warm(self) -> int:
-        """Samples until it is reached."""
-
-    @property
-    def cool(self) -> float:
-        """The share of the samples over which it falls."""
+    folder: Path
+    until: int
+    batch: int
+    rate: float
+    warm: int
+    ramp: int
+    every: int
+    cool: float = 0.4
+    threads: int = 1
+    seed: int = 1
 
 
 def rate_at(plan: Plan, seen: int) -> float:

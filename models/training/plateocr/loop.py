@@ -15,28 +15,13 @@ import torch
 from torch import nn
 
 from plateocr import learning
+from plateocr.learning import Plan
 
 B = TypeVar("B")
 N = TypeVar("N", bound=nn.Module)
 # Seconds until somebody looks whether the process that draws still lives.
 PATIENCE = 5.0
 AHEAD = 8
-
-
-class Plan(learning.Plan, Protocol):
-    """What the loop must know of a run besides."""
-
-    @property
-    def folder(self) -> Path:
-        """Where it leaves `last.pt`, `curve.jsonl` and `train.pid`."""
-
-    @property
-    def every(self) -> int:
-        """Samples between checkpoints."""
-
-    @property
-    def threads(self) -> int:
-        """Of the learning process."""
 
 
 class Stop:

@@ -20,20 +20,15 @@ SPELLING_WEIGHT = 0.2
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A run. The learning rate warms up, stays, and falls to nearly 0 over the last `cool` share of `until` samples."""
+class Plan(learning.Plan):
+    """A run of the reader. columns: the weight of what columns and attention maps are told directly."""
 
-    folder: Path
-    until: int
     batch: int = 64
     rate: float = 2e-3
-    cool: float = 0.4
     warm: int = 6_000
     ramp: int = 60_000
-    columns: float = 1.5
     every: int = 20_000
-    threads: int = 1
-    seed: int = 1
+    columns: float = 1.5
 
 
 def columns_weight(plan: Plan, seen: int) -> float:

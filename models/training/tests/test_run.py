@@ -36,9 +36,10 @@ def children(pid: int) -> list[int]:
     return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
 
 
-@pytest.mark.parametrize(("project", "batch"), [("plateocr", 64), ("platedet", 8)])
+# Of the detector's batches those of wide scenes have a quarter.
+@pytest.mark.parametrize(("project", "batch", "steps"), [("plateocr", 64, {64}), ("platedet", 8, {8, 2})])
 def test_a_run_that_is_stopped_saves_and_the_next_one_goes_on(
-    tmp_path: Path, glyphs: Path, project: str, batch: int
+    tmp_path: Path, glyphs: Path, project: str, batch: int, steps: set[int]
 ) -> None:
     (tmp_path / "glyphs.pkl").write_bytes(glyphs.read_bytes())
     first = start(project, tmp_path, 1_000_000, batch)
@@ -53,7 +54,7 @@ def test_a_run_that_is_stopped_saves_and_the_next_one_goes_on(
     said, _ = second.communicate(timeout=PATIENCE)
     assert second.returncode == 0
     assert f"{seen} samples seen" in said
-    assert seen < json.loads(said.splitlines()[-1])["seen"] <= seen + batch
+    assert json.loads(said.splitlines()[-1])["seen"] - seen in steps
 
 
 @pytest.mark.parametrize(
