@@ -94,6 +94,7 @@ pub(super) fn track_settings(config: &AgentConfig, camera: &CameraConfig) -> Tra
     TrackSettings {
         min_text_confidence: pipeline.min_text_confidence,
         min_text_length: pipeline.min_text_length,
+        doubtful_below: pipeline.doubtful_below,
         min_plate_height: camera.min_plate_height as f32,
         timeout_ms: ms(pipeline.track_timeout_s),
         limit_ms: ms(pipeline.track_limit_s),

@@ -12,6 +12,8 @@ pub struct PipelineConfig {
     pub min_text_confidence: f32,
     /// A read with fewer characters makes no event.
     pub min_text_length: usize,
+    /// An event whose text is less sure than this (0–1) is marked as doubtful; docs/tracking.md has what the default is worth.
+    pub doubtful_below: f32,
     /// Seconds a vehicle may be out of sight before its event is made.
     pub track_timeout_s: f64,
     /// Seconds after which a vehicle still in sight is reported all the same.
@@ -29,6 +31,7 @@ impl Default for PipelineConfig {
         Self {
             min_text_confidence: 0.6,
             min_text_length: 3,
+            doubtful_below: 0.7,
             track_timeout_s: 1.0,
             track_limit_s: 30.0,
             repeat_window_s: 5.0,
@@ -69,6 +72,7 @@ pub(super) fn example_camera() -> CameraConfig {
 impl PipelineConfig {
     pub(super) fn check(&self, faults: &mut Vec<Fault>) {
         range(faults, "pipeline.min_text_confidence", f64::from(self.min_text_confidence), 0.0, 1.0);
+        range(faults, "pipeline.doubtful_below", f64::from(self.doubtful_below), 0.0, 1.0);
         range(faults, "pipeline.track_timeout_s", self.track_timeout_s, 0.1, 60.0);
         range(faults, "pipeline.track_limit_s", self.track_limit_s, 1.0, 3600.0);
         range(faults, "pipeline.repeat_window_s", self.repeat_window_s, 0.0, 3600.0);

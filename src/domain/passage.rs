@@ -12,6 +12,8 @@ pub struct PassFacts {
     /// Made at the first confident read: the vehicle is still in sight and a higher revision follows. Only for peers with
     /// the capability `revision` (PROTOCOL 2).
     pub provisional: bool,
+    /// The text is not sure enough to act on without a look at the picture.
+    pub doubtful: bool,
     pub direction: Option<Direction>,
     /// Lines crossed, in the order of the configuration.
     pub lines: Vec<LineCrossing>,

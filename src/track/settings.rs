@@ -10,6 +10,8 @@ pub struct TrackSettings {
     pub min_text_confidence: f32,
     /// A read with fewer characters does not count.
     pub min_text_length: usize,
+    /// The text of an event that is less sure than this, 0–1, is doubtful.
+    pub doubtful_below: f32,
     /// A plate lower than this does not count, pixels.
     pub min_plate_height: f32,
     /// A vehicle out of sight for this long has passed. Where frames come seldom, three of them at least.
@@ -91,6 +93,11 @@ impl TrackSettings {
         }
         Ok(())
     }
+
+    /// Is a text of this certainty, 0–1, to be compared with the picture? One that is no number is.
+    pub fn is_doubtful(&self, certainty: f32) -> bool {
+        certainty.is_nan() || certainty < self.doubtful_below
+    }
 }
 
 fn why_unsure(plate: &PlateRead) -> Refusal {
@@ -108,6 +115,7 @@ impl Default for TrackSettings {
         Self {
             min_text_confidence: 0.6,
             min_text_length: 3,
+            doubtful_below: 0.7,
             min_plate_height: 0.0,
             timeout_ms: 1000,
             limit_ms: 30_000,

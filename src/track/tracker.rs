@@ -338,6 +338,7 @@ impl Tracker {
                 track_id: Some(track.id),
                 revision,
                 provisional,
+                doubtful: self.settings.is_doubtful(verdict.certainty()),
                 direction: track.way().and_then(Way::direction),
                 lines: track.way().map(|way| way.crossed(lines)).unwrap_or_default(),
                 votes: Some(track.ballot.table(verdict)),

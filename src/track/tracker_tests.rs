@@ -263,6 +263,21 @@ fn a_provisional_passage_comes_at_the_first_confident_read_and_is_concluded_once
 }
 
 #[test]
+fn a_text_on_which_the_reads_disagree_is_doubtful_and_one_on_which_they_agree_is_not() {
+    let passed = |settings: TrackSettings, reads: [&str; 4]| {
+        let mut tracker = Tracker::new(settings);
+        drive(&mut tracker, 0, &reads.map(|text| Some(plate(300.0, 200.0, text, 0.95))));
+        tracker.finish().remove(0)
+    };
+    let torn = passed(TrackSettings::default(), ["ABC1234", "ABC1284", "ABC1234", "ABC1284"]);
+    assert!(torn.plate.text_confidence < 0.6 && torn.facts.doubtful, "{torn:?}");
+    let agreed = passed(TrackSettings::default(), ["ABC1234"; 4]);
+    assert!(agreed.plate.text_confidence > 0.9 && !agreed.facts.doubtful, "{agreed:?}");
+    let lenient = TrackSettings { doubtful_below: 0.0, ..TrackSettings::default() };
+    assert!(!passed(lenient, ["ABC1234", "ABC1284", "ABC1234", "ABC1284"]).facts.doubtful);
+}
+
+#[test]
 fn where_frames_come_seldom_a_missed_one_ends_nothing() {
     let mut tracker = tracker();
     let mut passages = Vec::new();

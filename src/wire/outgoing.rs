@@ -95,6 +95,9 @@ fn plate(plate: &PlateRead, pass: &PassFacts) -> Value {
     if plate.province.is_some() && plate.province_confidence > 0.0 {
         value["province_confidence"] = share(plate.province_confidence);
     }
+    if pass.doubtful {
+        value["doubtful"] = true.into();
+    }
     if let Some(table) = &pass.votes {
         value["votes"] = votes(table);
     }
@@ -352,12 +355,14 @@ mod tests {
     }
 
     #[test]
-    fn a_still_picture_has_no_way_and_a_provisional_event_says_so() {
+    fn a_still_picture_has_no_way_and_a_provisional_or_doubtful_event_says_so() {
         let still = detection_body(&PlateEvent { pass: PassFacts::default(), ..event() });
         assert!(["direction", "track_id", PROVISIONAL].iter().all(|key| !still.contains_key(*key)));
-        assert!(["votes", "lines"].iter().all(|key| still["plate_detections"][0].get(key).is_none()));
+        assert!(["votes", "lines", "doubtful"].iter().all(|key| still["plate_detections"][0].get(key).is_none()));
         let pass = PassFacts { provisional: true, ..PassFacts::default() };
         assert_eq!(detection_body(&PlateEvent { pass, ..event() })[PROVISIONAL], true);
+        let pass = PassFacts { doubtful: true, ..PassFacts::default() };
+        assert_eq!(detection_body(&PlateEvent { pass, ..event() })["plate_detections"][1]["doubtful"], true);
     }
 
     #[test]

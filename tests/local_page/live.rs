@@ -4,7 +4,8 @@ use super::*;
 
 #[test]
 fn an_installer_sees_the_picture_the_plate_the_reads_and_the_health() {
-    let site = Site::start(|text| text);
+    // Nothing is as sure as that.
+    let site = Site::start(|text| format!("{text}[pipeline]\ndoubtful_below = 1.0\n"));
     let browser = site.desk("aim");
     browser.wait("the live picture", PATIENCE, PICTURE);
     assert!(browser.run("return document.querySelector('.stage img').naturalWidth <= 960") == true);
@@ -21,6 +22,11 @@ fn an_installer_sees_the_picture_the_plate_the_reads_and_the_health() {
     let crop = browser.wait("a read with its crop", PATIENCE, crop);
     let text = browser.run("return document.querySelector('.read-card .plate').textContent");
     assert!(text.as_str().unwrap().chars().count() >= 3, "{text}");
+    browser.wait(
+        "that it is doubtful",
+        PATIENCE,
+        "return document.querySelector('.read-card .warn')?.textContent.startsWith('Doubtful')",
+    );
     wait_for("the picture to be given up with its view", PATIENCE, || (site.state()["watchers"] == 0).then_some(()));
     let read = site.state()["reads"][0].clone();
     assert!(read["plates"][0]["height"].as_f64().unwrap() > 4.0, "{read}");

@@ -48,6 +48,7 @@ fn fill_as(server: &LprServer, who: &str) {
         let mut read = read(camera, text, crop, confidence, class);
         read["votes"] =
             json!([[{"text": text, "reads": 7, "support": 6.25}, {"text": "A8C1234", "reads": 2, "support": 1.1}]]);
+        read["plate_detections"][0]["doubtful"] = (text == "กข 1234").into();
         http.post("/api/detection", &read);
     }
     let report = |camera: &str, component: &str, status: &str, message: &str, details: Value| {

@@ -130,6 +130,39 @@ fn votes_are_a_table_where_an_agent_tells_of_them_and_a_number_or_nothing_where_
 }
 
 #[test]
+fn a_doubtful_text_says_so_in_the_list_beside_its_picture_and_in_its_alert() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = LprServer::start(&dir.path().join("data"), "127.0.0.1:0", &[]);
+    let list = post(&server, "/api/watchlists", &json!({"name": "Wanted", "severity": "critical"}));
+    post(&server, &format!("/api/watchlists/{}/entries", list["watchlist_id"]), &json!({"plate": "ABC1234"}));
+    let browser = desk(dir.path(), &server, "live");
+    let row = |text: &str| {
+        format!(
+            "[...document.querySelectorAll('.row')].find((row) => row.textContent.includes('{text}')).querySelector('.sure')"
+        )
+    };
+    let sure =
+        |text: &str| format!("return [{}.textContent, document.querySelector('.beside .sure').textContent]", row(text));
+    // How sure the letters are, not how sure it is that there is a plate.
+    post(&server, "/api/detection", &read("lane_1", "ABC9999", "plate-latin.jpg", 0.97, "car"));
+    browser.wait("a sure read", PATIENCE, "return document.querySelector('.beside .sure')");
+    assert_eq!(browser.run(&sure("ABC9999")), json!(["90%", "90%"]));
+
+    let mut torn = read("lane_1", "ABC1234", "plate-latin.jpg", 0.97, "car");
+    torn["plate_detections"][0]["text_confidence"] = json!(0.52);
+    torn["plate_detections"][0]["doubtful"] = json!(true);
+    let id = post(&server, "/api/detection", &torn)["detection_id"].as_str().unwrap().to_owned();
+    let shown = format!("return document.querySelector('.beside .facts')?.innerText.includes('{id}')");
+    browser.wait("the newest is shown", PATIENCE, &shown);
+    assert_eq!(browser.run(&sure("ABC1234")), json!(["52%doubtful", "52%doubtful"]));
+    let title = browser.run(&format!("return {}.title", row("ABC1234")));
+    assert_eq!(title, "Letters 52% sure. Compare it with the picture");
+    browser.run("location.hash = '#/alerts'");
+    browser.wait("its alert", PATIENCE, &says(".alert .sure", "doubtful"));
+    assert_silent(&browser);
+}
+
+#[test]
 fn the_hours_are_a_chart_and_a_table_and_each_of_two_cameras_of_one_name_has_its_own() {
     let dir = tempfile::tempdir().unwrap();
     let server = LprServer::start(&dir.path().join("data"), "127.0.0.1:0", &[]);

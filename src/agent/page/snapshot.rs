@@ -92,7 +92,7 @@ fn read(read: &RecentRead) -> Value {
     let plate = |(index, plate): (usize, &super::recent::RecentPlate)| {
         json!({
             "text": plate.text, "province": plate.province, "confidence": plate.text_confidence,
-            "height": plate.height.round(), "sharpness": plate.sharpness,
+            "doubtful": plate.doubtful, "height": plate.height.round(), "sharpness": plate.sharpness,
             "crop": plate.crop.is_some().then(|| format!("reads/{}/{index}", read.event_id)),
         })
     };

@@ -25,7 +25,7 @@ export const en = {
   "live.title": "Latest reads", "live.empty": "No reads yet", "live.empty.more": "They appear here as agents deliver them.",
   "live.new": { one: "{n} new read", other: "{n} new reads" }, "live.follow": "Following the newest read", "live.chosen": "Chosen read",
   "read.none": "not read", "read.nocrop": "no picture", "read.more": { one: "{n} more plate", other: "{n} more plates" },
-  "read.sure": "Confidence {percent}", "read.late": "Arrived {time} after capture", "read.watch": "On a watchlist",
+  "read.sure": "Letters {percent} sure", "read.found": "Plate found, {percent} sure", "read.doubtful": "doubtful", "read.compare": "Compare it with the picture", "read.late": "Arrived {time} after capture", "read.watch": "On a watchlist",
   "why.same": "same plate", "why.begins": "begins with {text}", "why.alike": "look-alikes: {list}", "why.one": "one character differs: {text}",
   "why.province": "province read as {text}", "why.of": "province {text}", "why.as": "{from} read as {to}", "why.missing": "{text} not read", "why.extra": "{text} read in addition",
   // One record

@@ -31,6 +31,7 @@ export function platesOf(record) {
       province: String(provinceAt(record.province, index) ?? given?.province ?? ""),
       confidence: share(plate.confidence ?? plate.score ?? given?.confidence),
       letters: share(plate.text_confidence ?? given?.text_confidence),
+      doubtful: plate.doubtful === true,
       raw: at(record.raw_text, index),
       votes: many === 1 && isTable(record.votes) ? record.votes : at(record.votes, index),
       first: at(record.first_seen, index),
@@ -63,10 +64,19 @@ export function plateText(plate, tag = "span") {
   return h(tag, { class: plate.text ? "plate" : "plate none", lang: plate.text ? scriptOf(plate.text) : undefined }, shown);
 }
 
-export function sureness(value) {
+/** How sure the text is; of agents that do not say, how sure it is that there is a plate. */
+export function sureness({ letters, confidence, doubtful }) {
+  const value = letters ?? confidence;
   if (value === undefined) return null;
-  const level = value >= 0.8 ? "good" : value >= 0.5 ? "fair" : "poor";
-  return h("span", { class: "sure", title: t("read.sure", { percent: percent(value) }), data: { level } }, percent(value));
+  const level = doubtful ? "poor" : value >= 0.8 ? "good" : value >= 0.5 ? "fair" : "poor";
+  const title = [t(letters === undefined ? "read.found" : "read.sure", { percent: percent(value) }), doubtful && t("read.compare")].filter(Boolean).join(". ");
+  return h("span", { class: "sure", title, data: { level } }, percent(value), doubtful && h("span", { class: "tag" }, t("read.doubtful")));
+}
+
+/** What is known of a plate besides its text: its province, and how sure it is. */
+export function plateFacts(plate, tag = "span") {
+  const sure = sureness(plate);
+  return h(tag, { class: "soft" }, plate.province && h("span", { lang: scriptOf(plate.province) }, plate.province), plate.province && sure && " · ", sure);
 }
 
 export function cropBox(url, text, props = {}) {
@@ -89,8 +99,7 @@ export function drawRow(record) {
     cropBox(cropOf(record, first), first.text),
     h("span", { class: "what" },
       h("span", { class: "plates" }, plateText(first), more > 0 && h("span", { class: "tag", title: t("read.more", { n: more }) }, `+${number(more)}`)),
-      h("span", { class: "soft" }, first.province && h("span", { lang: scriptOf(first.province) }, first.province),
-        first.province && first.confidence !== undefined && " · ", sureness(first.confidence))),
+      plateFacts(first)),
     h("span", { class: "where" }, h("span", {}, record.camera_id), h("span", { class: "soft" }, record.checkpoint_id)),
     h("span", { class: "vehicle soft" }, vehiclesOf(record)),
     h("span", { class: "marks" },

@@ -25,7 +25,7 @@ export const th = {
   "live.title": "อ่านได้ล่าสุด", "live.empty": "ยังไม่มีรายการ", "live.empty.more": "รายการจะปรากฏที่นี่เมื่อกล้องส่งข้อมูลเข้ามา",
   "live.new": { other: "รายการใหม่ {n} รายการ" }, "live.follow": "ติดตามรายการล่าสุด", "live.chosen": "รายการที่เลือก",
   "read.none": "อ่านไม่ได้", "read.nocrop": "ไม่มีภาพ", "read.more": { other: "อีก {n} ป้าย" },
-  "read.sure": "ความมั่นใจ {percent}", "read.late": "มาถึงหลังถ่าย {time}", "read.watch": "อยู่ในบัญชีเฝ้าระวัง",
+  "read.sure": "มั่นใจในตัวอักษร {percent}", "read.found": "มั่นใจว่าเป็นป้าย {percent}", "read.doubtful": "ไม่แน่ใจ", "read.compare": "โปรดเทียบกับภาพ", "read.late": "มาถึงหลังถ่าย {time}", "read.watch": "อยู่ในบัญชีเฝ้าระวัง",
   "why.same": "ป้ายเดียวกัน", "why.begins": "ขึ้นต้นด้วย {text}", "why.alike": "ตัวอักษรคล้ายกัน: {list}", "why.one": "ต่างกันหนึ่งตัว: {text}",
   "why.province": "อ่านจังหวัดได้ว่า {text}", "why.of": "จังหวัด {text}", "why.as": "{from} อ่านเป็น {to}", "why.missing": "อ่านไม่พบ {text}", "why.extra": "อ่านเกินมา {text}",
   // รายละเอียด

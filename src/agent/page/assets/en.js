@@ -30,7 +30,7 @@ export const en = {
   // reads
   "reads.empty": "Nothing has been read yet", "reads.empty.more": "The last reads appear here; they are kept in memory only.",
   "reads.note": "The last {n}, newest first", "reads.crop": "Picture of plate {n}", "reads.nocrop": "No picture",
-  "reads.sure": "{percent} sure", "reads.high": "{n} px high", "reads.sharp": "sharpness {percent}",
+  "reads.sure": "{percent} sure", "reads.doubtful": "Doubtful: compare with the picture", "reads.high": "{n} px high", "reads.sharp": "sharpness {percent}",
   "reads.frames": { one: "read in {n} picture", other: "read in {n} pictures" }, "reads.provisional": "provisional",
   // why not
   "unread.total": { one: "{n} vehicle since the start", other: "{n} vehicles since the start" },

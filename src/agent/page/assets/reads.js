@@ -10,6 +10,7 @@ function card(read) {
     h("div", { class: "crop" }, plate.crop ? h("img", { src: address(plate.crop), alt: t("reads.crop", { n: index + 1 }) }) : t("reads.nocrop")),
     h("div", {},
       h("p", { class: "plate", lang: scriptOf(plate.text) }, plate.text || "?"),
+      plate.doubtful && h("p", { class: "warn small" }, t("reads.doubtful")),
       plate.province && h("p", { lang: scriptOf(plate.province) }, plate.province),
       h("p", { class: "soft small" }, [t("reads.sure", { percent: percent(plate.confidence) }), t("reads.high", { n: plate.height }),
         plate.sharpness === null ? "" : t("reads.sharp", { percent: percent(plate.sharpness) })].filter(Boolean).join(" · ")))));

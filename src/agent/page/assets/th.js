@@ -30,7 +30,7 @@ export const th = {
   // อ่านได้
   "reads.empty": "ยังอ่านไม่ได้สักป้าย", "reads.empty.more": "รายการล่าสุดจะปรากฏที่นี่ และเก็บไว้ในหน่วยความจำเท่านั้น",
   "reads.note": "{n} รายการล่าสุด ใหม่สุดอยู่ก่อน", "reads.crop": "ภาพป้ายที่ {n}", "reads.nocrop": "ไม่มีภาพ",
-  "reads.sure": "มั่นใจ {percent}", "reads.high": "สูง {n} พิกเซล", "reads.sharp": "คมชัด {percent}",
+  "reads.sure": "มั่นใจ {percent}", "reads.doubtful": "ไม่แน่ใจ โปรดเทียบกับภาพ", "reads.high": "สูง {n} พิกเซล", "reads.sharp": "คมชัด {percent}",
   "reads.frames": { other: "อ่านได้ใน {n} ภาพ" }, "reads.provisional": "ชั่วคราว",
   // เหตุที่อ่านไม่ได้
   "unread.total": { other: "รถ {n} คันตั้งแต่เริ่มทำงาน" },
