@@ -136,17 +136,16 @@ fn a_doubtful_text_says_so_in_the_list_beside_its_picture_and_in_its_alert() {
     let list = post(&server, "/api/watchlists", &json!({"name": "Wanted", "severity": "critical"}));
     post(&server, &format!("/api/watchlists/{}/entries", list["watchlist_id"]), &json!({"plate": "ABC1234"}));
     let browser = desk(dir.path(), &server, "live");
-    let row = |text: &str| {
+    let told = |text: &str| {
         format!(
-            "[...document.querySelectorAll('.row')].find((row) => row.textContent.includes('{text}')).querySelector('.sure')"
+            "const row = [...document.querySelectorAll('.row')].find((row) => row.textContent.includes('{text}'));
+            return [row, document.querySelector('.beside')].map((at) => ['.sure', '.doubt'].map((mark) => at.querySelector(mark)?.textContent ?? ''))"
         )
     };
-    let sure =
-        |text: &str| format!("return [{}.textContent, document.querySelector('.beside .sure').textContent]", row(text));
     // How sure the letters are, not how sure it is that there is a plate.
     post(&server, "/api/detection", &read("lane_1", "ABC9999", "plate-latin.jpg", 0.97, "car"));
     browser.wait("a sure read", PATIENCE, "return document.querySelector('.beside .sure')");
-    assert_eq!(browser.run(&sure("ABC9999")), json!(["90%", "90%"]));
+    assert_eq!(browser.run(&told("ABC9999")), json!([["90%", ""], ["90%", ""]]));
 
     let mut torn = read("lane_1", "ABC1234", "plate-latin.jpg", 0.97, "car");
     torn["plate_detections"][0]["text_confidence"] = json!(0.52);
@@ -154,11 +153,13 @@ fn a_doubtful_text_says_so_in_the_list_beside_its_picture_and_in_its_alert() {
     let id = post(&server, "/api/detection", &torn)["detection_id"].as_str().unwrap().to_owned();
     let shown = format!("return document.querySelector('.beside .facts')?.innerText.includes('{id}')");
     browser.wait("the newest is shown", PATIENCE, &shown);
-    assert_eq!(browser.run(&sure("ABC1234")), json!(["52%doubtful", "52%doubtful"]));
-    let title = browser.run(&format!("return {}.title", row("ABC1234")));
-    assert_eq!(title, "Letters 52% sure. Compare it with the picture");
+    assert_eq!(browser.run(&told("ABC1234")), json!([["52%", "doubtful"], ["52%", "doubtful"]]));
+    assert_eq!(browser.run("return document.querySelector('.beside .sure').title"), "Letters 52% sure");
+    assert_eq!(browser.run("return document.querySelector('.beside .doubt').title"), "Compare it with the picture");
+    let seen = "const of = document.querySelector('.row .doubt').getBoundingClientRect(); return of.width > 20 && document.elementFromPoint(of.x + of.width / 2, of.y + of.height / 2)?.className";
+    assert_eq!(browser.run(seen), "tag doubt", "it is in sight, however long the province");
     browser.run("location.hash = '#/alerts'");
-    browser.wait("its alert", PATIENCE, &says(".alert .sure", "doubtful"));
+    browser.wait("its alert", PATIENCE, &says(".alert .doubt", "doubtful"));
     assert_silent(&browser);
 }
 

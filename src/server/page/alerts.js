@@ -7,7 +7,7 @@ import { feed } from "./feed.js";
 import { ago, full, number, scriptOf, span, t, when, word } from "./i18n.js";
 import { icon } from "./icons.js";
 import { openDetail } from "./detail.js";
-import { cropBox, cropOf, plateFacts, plateText, platesOf, reasonOf } from "./record.js";
+import { cropBox, cropOf, doubt, plateFacts, plateText, platesOf, reasonOf } from "./record.js";
 import { showDialog } from "./viewer.js";
 
 const PAGE = 100;
@@ -165,7 +165,7 @@ function drawAlert(alert, record) {
     h("span", { class: "badge", data: { severity: alert.severity } }, icon(alert.kind === "camera" ? "cameras" : "alerts"), word("severity", alert.severity)),
     h("div", { class: "alert-what" },
       h("p", {}, plateOf(alert), h("b", {}, titleOf(alert))),
-      plate?.doubtful && plateFacts(plate, "p"),
+      plate?.doubtful && h("p", {}, plateFacts(plate), " ", doubt(plate)),
       alert.kind === "camera" && measureOf(alert) && h("p", { class: "soft" }, measureOf(alert)),
       why && h("p", { class: "soft" }, `${t("alerts.why")}: `, h("span", { lang: scriptOf(matched.plate ?? "") === "th" ? "th" : undefined }, [matched.plate, why].filter(Boolean).join(" – "))),
       matched?.note && h("p", {}, matched.note)),

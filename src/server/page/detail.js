@@ -4,7 +4,7 @@ import { alertsOf } from "./board.js";
 import { h } from "./dom.js";
 import { full, moment, number, percent, scriptOf, span, t, when } from "./i18n.js";
 import { icon } from "./icons.js";
-import { cropBox, cropOf, delayOf, placeOf, plateFacts, plateText, platesOf, reasonOf, sceneOf, vehiclesOf } from "./record.js";
+import { cropBox, cropOf, delayOf, doubt, placeOf, plateFacts, plateText, platesOf, reasonOf, sceneOf, vehiclesOf } from "./record.js";
 import { showDialog, showPicture } from "./viewer.js";
 
 /** The picture of the scene, large. */
@@ -51,7 +51,7 @@ function drawPlate(record, plate, index) {
     cropBox(cropOf(record, plate), plate.text, { alt: t("detail.crop", { n: index + 1 }) }),
     h("div", {},
       plateText(plate, "p"),
-      plateFacts(plate, "p")));
+      h("p", {}, plateFacts(plate), " ", doubt(plate))));
 }
 
 function drawReasons(record) {

@@ -69,14 +69,17 @@ export function sureness({ letters, confidence, doubtful }) {
   const value = letters ?? confidence;
   if (value === undefined) return null;
   const level = doubtful ? "poor" : value >= 0.8 ? "good" : value >= 0.5 ? "fair" : "poor";
-  const title = [t(letters === undefined ? "read.found" : "read.sure", { percent: percent(value) }), doubtful && t("read.compare")].filter(Boolean).join(". ");
-  return h("span", { class: "sure", title, data: { level } }, percent(value), doubtful && h("span", { class: "tag" }, t("read.doubtful")));
+  const title = t(letters === undefined ? "read.found" : "read.sure", { percent: percent(value) });
+  return h("span", { class: "sure", title, data: { level } }, percent(value));
 }
 
-/** What is known of a plate besides its text: its province, and how sure it is. */
-export function plateFacts(plate, tag = "span") {
+/** A mark on a plate whose text is to be compared with the picture. */
+export const doubt = (plate) => plate.doubtful && h("span", { class: "tag doubt", title: t("read.compare") }, t("read.doubtful"));
+
+/** What is known of a plate besides its text: its province, and how sure that text is. */
+export function plateFacts(plate) {
   const sure = sureness(plate);
-  return h(tag, { class: "soft" }, plate.province && h("span", { lang: scriptOf(plate.province) }, plate.province), plate.province && sure && " · ", sure);
+  return h("span", { class: "soft" }, plate.province && h("span", { lang: scriptOf(plate.province) }, plate.province), plate.province && sure && " · ", sure);
 }
 
 export function cropBox(url, text, props = {}) {
@@ -98,7 +101,7 @@ export function drawRow(record) {
   return h("div", { class: "read", data: { severity: alert?.severity ?? "" } },
     cropBox(cropOf(record, first), first.text),
     h("span", { class: "what" },
-      h("span", { class: "plates" }, plateText(first), more > 0 && h("span", { class: "tag", title: t("read.more", { n: more }) }, `+${number(more)}`)),
+      h("span", { class: "plates" }, plateText(first), doubt(first), more > 0 && h("span", { class: "tag", title: t("read.more", { n: more }) }, `+${number(more)}`)),
       plateFacts(first)),
     h("span", { class: "where" }, h("span", {}, record.camera_id), h("span", { class: "soft" }, record.checkpoint_id)),
     h("span", { class: "vehicle soft" }, vehiclesOf(record)),
