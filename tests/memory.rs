@@ -8,7 +8,7 @@ mod shots;
 
 use lpr::config::ModelsConfig;
 use lpr::domain::Frame;
-use lpr::inference::Pipeline;
+use lpr::inference::{Pipeline, give_memory_back};
 use shots::{default_models, shots};
 use std::process::Command;
 
@@ -55,4 +55,16 @@ fn models_that_are_changed_again_and_again_leave_no_memory_behind() {
     println!("resident after two changes each, kB: {after_changes:?}");
     let (least, most) = (after_changes.iter().min().unwrap(), after_changes.iter().max().unwrap());
     assert!(most * 100 < least * 103, "{least} kB have become {most} kB");
+}
+
+#[test]
+fn what_is_free_between_what_stays_goes_back_to_the_system() {
+    // Pieces too small to be mapped one by one, as tensors are; each eighth stays.
+    let mut pieces: Vec<Option<Vec<u8>>> = (0..2000).map(|number| Some(vec![number as u8; 64 << 10])).collect();
+    pieces.iter_mut().enumerate().filter(|(number, _)| number % 8 != 0).for_each(|(_, piece)| *piece = None);
+    let before = resident_kb();
+    give_memory_back();
+    let after = resident_kb();
+    assert!(after + 90_000 < before, "{before} kB have become {after} kB");
+    assert_eq!(pieces.iter().flatten().count(), 250);
 }

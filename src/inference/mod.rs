@@ -25,6 +25,7 @@ pub use inspect::{Inspected, check_model, inspect, places};
 pub use manifest::{
     Classes, DetectorSpec, InputSpec, Look, Manifest, RecogniserLayout, RecogniserSpec, Role, Sight, manifest_names,
 };
+pub use memory::give_memory_back;
 pub use pipeline::{ModelInfo, Pipeline, PipelineInfo};
 pub use reach::{Lookout, Reach};
 pub use trial::{Looked, Objection, Trial};

@@ -2,7 +2,7 @@
 
 use super::{Change, Ready, Sample, Swap};
 use crate::domain::{Frame, FrameReading};
-use crate::inference::{InferenceError, Lookout, Pipeline};
+use crate::inference::{InferenceError, Lookout, Pipeline, give_memory_back};
 use crate::supervise::Probation;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,12 @@ pub struct InUse {
     pipeline: Pipeline,
     before: Option<Before>,
     swap: Arc<Swap>,
+    /// When freed memory was last given back, since boot.
+    tidied: Duration,
 }
+
+/// Between two times that freed memory is given back.
+const TIDY: Duration = Duration::from_secs(60);
 
 /// The models that were in use before, while the new ones are on probation.
 struct Before {
@@ -23,10 +28,10 @@ struct Before {
 
 impl InUse {
     pub fn new(pipeline: Pipeline, swap: Arc<Swap>) -> Self {
-        Self { pipeline, before: None, swap }
+        Self { pipeline, before: None, swap, tidied: Duration::ZERO }
     }
 
-    /// Between two frames: takes up what is ready, lets go of what is no longer needed.
+    /// Between two frames: takes up what is ready, lets go of what is no longer needed, of freed memory each minute.
     pub fn settle(&mut self, now: Duration) {
         if let Some(before) = self.before.take_if(|before| before.probation.is_over(now)) {
             self.swap.passed(&before.change);
@@ -34,6 +39,10 @@ impl InUse {
         if let Some(Ready { pipeline, change, probation }) = self.swap.take_ready() {
             let pipeline = std::mem::replace(&mut self.pipeline, pipeline);
             self.before = Some(Before { pipeline, probation: Probation::until(now + probation), change });
+        }
+        if now.saturating_sub(self.tidied) >= TIDY {
+            self.tidied = now;
+            give_memory_back();
         }
     }
 
