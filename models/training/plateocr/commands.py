@@ -85,8 +85,9 @@ def evaluate(arguments: argparse.Namespace) -> None:
     held = _glyphs(arguments.run, held=True)
     samples = measuring.plates_of_all(held, arguments.plates, arguments.seed, arguments.difficulty)
     score = measuring.read_all(reader, samples)
+    alike = score.alike()
     for layout, right in score.exact().items():
-        print(f"{layout:16} {right:.3f}")
+        print(f"{layout:16} {right:.3f}   with O as 0 and I as 1: {alike[layout]:.3f}")
     print(f"{'provinces':16} {score.provinces():.3f}   none where none is: {score.none_right():.3f}")
     sure, wrong = score.sure_wrong()
     print(f"confidence of {measuring.SURE}: {sure:.3f} of all reads, {wrong:.3f} of these wrong")

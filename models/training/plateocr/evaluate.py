@@ -20,6 +20,7 @@ Reader = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 BATCH = 64
 SURE = 0.8
+ALIKE = str.maketrans("OI", "01")
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,16 @@ class Score:
 
     def exact(self) -> dict[str, float]:
         """The share of registrations exactly right, by layout."""
+        return self._right(lambda text: text)
+
+    def alike(self) -> dict[str, float]:
+        """The same with O as 0 and I as 1, which many plates write alike, as `lpr-agent eval` counts them, too."""
+        return self._right(lambda text: text.translate(ALIKE))
+
+    def _right(self, seen: Callable[[str], str]) -> dict[str, float]:
         found = defaultdict(list)
         for read in self.reads:
-            found[read.layout].append(read.text == read.truth)
+            found[read.layout].append(seen(read.text) == seen(read.truth))
         return {layout: float(np.mean(right)) for layout, right in sorted(found.items())}
 
     def provinces(self) -> float:

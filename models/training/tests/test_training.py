@@ -119,3 +119,11 @@ def test_columns_are_read_with_the_surest_of_each_character() -> None:
     for column, (value, sure) in enumerate([(11, 0.6), (11, 0.9), (0, 1.0), (11, 0.7), (1, 0.8)]):
         columns[column, value] = sure
     assert evaluate.read_columns(columns) == ("AA0", [0.9, 0.7, 0.8])
+
+
+def test_a_score_also_counts_o_as_0_and_i_as_1() -> None:
+    texts = [("AB10", "ABIO"), ("AB10", "AB10"), ("AB10", "A810")]
+    reads = [evaluate.Read("eu", truth, text, 0.9, 0.9, None, 0) for truth, text in texts]
+    score = evaluate.Score(reads)
+    assert score.exact() == {"eu": pytest.approx(1 / 3)}
+    assert score.alike() == {"eu": pytest.approx(2 / 3)}
