@@ -112,11 +112,13 @@ class PlateReader(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.trunk = nn.Sequential(
-            Unit(1, 32, stride=2), Unit(32, 64, stride=2), Residual(64), Unit(64, 96, stride=(2, 1)), Residual(96)
+            *(Unit(1, 32, stride=2), Residual(32)),
+            *(Unit(32, 64, stride=2), Residual(64), Residual(64)),
+            *(Unit(64, 96, stride=(2, 1)), Residual(96), Residual(96)),
         )
-        self.deep = nn.Sequential(Unit(96, 160, stride=(2, 1)), Residual(160))
+        self.deep = nn.Sequential(Unit(96, 160, stride=(2, 1)), Residual(160), Residual(160))
         self.rows = nn.ModuleList(Unit(160, 160, (MAP_HEIGHT // 2, 3), padding=(0, 1)) for _ in range(ROWS))
-        self.along = nn.Sequential(AlongRow(160), AlongRow(160))
+        self.along = nn.Sequential(AlongRow(160), AlongRow(160), AlongRow(160))
         self.letters = nn.Conv1d(160, CLASSES, 1)
         self.province = Province(96)
 
