@@ -34,7 +34,6 @@ def test_an_exported_reader_keeps_its_contract(exported: Path) -> None:
         assert letters.shape == (count, ROWS * COLUMNS, CLASSES)
         assert provinces.shape == (count, len(PROVINCE_NAMES))
         assert np.allclose(letters.sum(-1), 1, atol=1e-4) and np.allclose(provinces.sum(-1), 1, atol=1e-4)
-    assert exported.stat().st_size < MOST_BYTES
 
 
 def test_half_precision_weights_change_no_reading(exported: Path, source: Source) -> None:
@@ -50,7 +49,7 @@ def test_eight_bits_are_half_the_size_and_say_nearly_the_same(exported: Path, tm
     reader, pictures = PlateReader().eval(), batch(source, 64, 1.0).pictures
     path = tmp_path / "int8.onnx"
     export.write_int8(reader, path, pictures)
-    assert path.stat().st_size < 0.75 * exported.stat().st_size
+    assert path.stat().st_size < min(MOST_BYTES, 0.75 * exported.stat().st_size)
     for exact, rounded in zip(
         evaluate.torch_reader(reader)(pictures[:8]), evaluate.onnx_reader(path)(pictures[:8]), strict=True
     ):
