@@ -1,7 +1,7 @@
 //! What was freed and stays with the C library is given back to the system.
 //!
-//! Frames, tensors and the weights of models that others replaced leave free memory in pieces between what stays, and the heaps
-//! fill them anew only in part: an agent grew by 30 MB within an hour, and by 50 MB after a few changes of models.
+//! Frames, tensors and the weights of models that others replaced leave free memory in pieces between what stays: 50 MB more after a
+//! few changes of models, and some 10 MB in half an hour.
 
 /// Gives it back now: some milliseconds, during which no thread can allocate.
 pub fn give_memory_back() {
