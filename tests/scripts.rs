@@ -46,31 +46,35 @@ fn only_the_recognisers_that_the_regions_need_are_loaded() {
 fn each_plate_of_a_mixed_road_is_read_in_its_script() {
     let Some(models) = models(&[]) else { return };
     let mut pipeline = Pipeline::load(&models).unwrap();
-    let mut simulator =
-        Simulator::new(&SimSpec::parse("seed=24;seconds=40;fps=1;vehicles=24;scene=cross;layout=mixed").unwrap());
     let (mut latin, mut thai, mut provinces) = ((0, 0), (0, 0), (0, 0));
-    for index in 0..simulator.frame_count() {
-        let shot = simulator.render(index);
-        let frame = Frame::new(shot.width, shot.height, shot.pixels, index + 1, CaptureTime::default()).unwrap();
-        let reading = pipeline.read(&frame).unwrap();
-        let legible = |height: f32, visible: f32| height >= LEGIBLE_PIXELS && visible >= 0.99;
-        for truth in shot.vehicles.iter().filter(|truth| legible(truth.plate_bbox.height(), truth.visible)) {
-            let Some(read) = reading.plates.iter().find(|plate| truth.plate_bbox.contains(plate.bbox.center())) else {
-                continue;
-            };
-            let (seen, right) = if truth.province.is_some() { &mut thai } else { &mut latin };
-            *seen += 1;
-            *right += u32::from(read.text == truth.text);
-            // Of a small plate the province may be missing in one frame; a Latin plate never has one.
-            let Some(province) = &read.province else { continue };
-            assert!(truth.province.is_some(), "{} was read as {} {province}", truth.text, read.text);
-            provinces.0 += 1;
-            provinces.1 += u32::from(read.province == truth.province);
+    for seed in [24, 31, 32] {
+        let spec = format!("seed={seed};seconds=40;fps=1;vehicles=24;scene=cross;layout=mixed");
+        let mut simulator = Simulator::new(&SimSpec::parse(&spec).unwrap());
+        for index in 0..simulator.frame_count() {
+            let shot = simulator.render(index);
+            let frame = Frame::new(shot.width, shot.height, shot.pixels, index + 1, CaptureTime::default()).unwrap();
+            let reading = pipeline.read(&frame).unwrap();
+            let legible = |height: f32, visible: f32| height >= LEGIBLE_PIXELS && visible >= 0.99;
+            for truth in shot.vehicles.iter().filter(|truth| legible(truth.plate_bbox.height(), truth.visible)) {
+                let Some(read) = reading.plates.iter().find(|plate| truth.plate_bbox.contains(plate.bbox.center()))
+                else {
+                    continue;
+                };
+                let (seen, right) = if truth.province.is_some() { &mut thai } else { &mut latin };
+                *seen += 1;
+                *right += u32::from(read.text == truth.text);
+                // Of a small plate the province may be missing in one frame; a Latin plate never has one.
+                let Some(province) = &read.province else { continue };
+                assert!(truth.province.is_some(), "{} was read as {} {province}", truth.text, read.text);
+                provinces.0 += 1;
+                provinces.1 += u32::from(read.province == truth.province);
+            }
         }
     }
     println!("right of what was found: Latin {latin:?}, Thai {thai:?}, provinces {provinces:?} (all, right)");
-    assert!(latin.0 >= 8 && thai.0 >= 8, "too few plates to tell");
+    assert!(latin.0 >= 24 && thai.0 >= 24, "too few plates to tell");
     assert!(10 * latin.1 >= 8 * latin.0, "Latin");
-    assert!(10 * thai.1 >= 6 * thai.0, "Thai");
-    assert!(2 * provinces.0 >= thai.0 && 10 * provinces.1 >= 8 * provinces.0, "provinces");
+    assert!(10 * thai.1 >= 8 * thai.0, "Thai");
+    // Of single frames four provinces of five are right; a vehicle's vote has more (docs/tracking.md).
+    assert!(2 * provinces.0 >= thai.0 && 3 * provinces.1 >= 2 * provinces.0, "provinces");
 }
