@@ -65,7 +65,7 @@ export function plateText(plate, tag = "span") {
 }
 
 /** How sure the text is; of agents that do not say, how sure it is that there is a plate. */
-export function sureness({ letters, confidence, doubtful }) {
+function sureness({ letters, confidence, doubtful }) {
   const value = letters ?? confidence;
   if (value === undefined) return null;
   const level = doubtful ? "poor" : value >= 0.8 ? "good" : value >= 0.5 ? "fair" : "poor";
