@@ -11,6 +11,10 @@ use lpr::domain::Frame;
 use lpr::inference::{Pipeline, give_memory_back};
 use shots::{default_models, shots};
 use std::process::Command;
+use std::sync::Mutex;
+
+/// They measure the same process, so one at a time.
+static ALONE: Mutex<()> = Mutex::new(());
 
 fn frames() -> Vec<Frame> {
     shots("seed=3;seconds=6;fps=4;size=1280x720;vehicles=9", 8..12)
@@ -25,6 +29,7 @@ fn resident_kb() -> u64 {
 
 #[test]
 fn models_that_are_changed_again_and_again_leave_no_memory_behind() {
+    let _alone = ALONE.lock();
     let Some(dir) = default_models() else { return };
     // The C library as the unit (systemd/lpr-agent.service) sets it.
     if std::env::var_os("MALLOC_ARENA_MAX").is_none() {
@@ -57,8 +62,32 @@ fn models_that_are_changed_again_and_again_leave_no_memory_behind() {
     assert!(most * 100 < least * 103, "{least} kB have become {most} kB");
 }
 
+/// Bytes in use in the C library's heaps: what is mapped by itself does not count.
+fn in_use_in_heaps() -> usize {
+    #[allow(unsafe_code, reason = "mallinfo2 takes no pointer")]
+    unsafe {
+        libc::mallinfo2().uordblks
+    }
+}
+
+#[test]
+fn weights_of_models_are_mapped_by_themselves_and_leave_no_holes_in_the_heap() {
+    let _alone = ALONE.lock();
+    let Some(dir) = default_models() else { return };
+    let config = ModelsConfig { dir, latin: "ppocr-v6".into(), threads: 1, ..ModelsConfig::default() };
+    // The runtime's own comes with the first.
+    let first = Pipeline::load(&config).unwrap();
+    let before = in_use_in_heaps();
+    let second = Pipeline::load(&config).unwrap();
+    let more = in_use_in_heaps().saturating_sub(before) / 1000;
+    println!("a second set of models keeps {more} kB in the heaps");
+    assert!(more < 18_000, "{more} kB");
+    drop((first, second));
+}
+
 #[test]
 fn what_is_free_between_what_stays_goes_back_to_the_system() {
+    let _alone = ALONE.lock();
     // Pieces too small to be mapped one by one, as tensors are; each eighth stays.
     let mut pieces: Vec<Option<Vec<u8>>> = (0..2000).map(|number| Some(vec![number as u8; 64 << 10])).collect();
     pieces.iter_mut().enumerate().filter(|(number, _)| number % 8 != 0).for_each(|(_, piece)| *piece = None);

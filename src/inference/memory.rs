@@ -12,6 +12,39 @@ pub fn give_memory_back() {
     }
 }
 
+/// While models load, each larger piece of their weights is mapped by itself, and goes back to the system with them. In the heap,
+/// old and new weights, which are in use at the same time at each change, would leave holes between what others keep.
+pub(super) struct MapsWeights;
+
+/// From how many bytes on the C library maps a piece by itself: while models load, and otherwise, as systemd/lpr-agent.service has it
+/// from the start. Mapping is too slow for what comes and goes with each frame.
+const MAPPED_FROM: (libc::c_int, libc::c_int) = (32 << 10, 1 << 20);
+
+impl MapsWeights {
+    /// Until this is dropped, for all threads.
+    pub fn begin() -> Self {
+        map_from(MAPPED_FROM.0);
+        Self
+    }
+}
+
+impl Drop for MapsWeights {
+    fn drop(&mut self) {
+        map_from(MAPPED_FROM.1);
+    }
+}
+
+#[cfg(target_env = "gnu")]
+fn map_from(bytes: libc::c_int) {
+    #[allow(unsafe_code, reason = "mallopt takes no pointer and locks what it changes")]
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, bytes);
+    }
+}
+
+#[cfg(not(target_env = "gnu"))]
+fn map_from(_: libc::c_int) {}
+
 /// The last part of a pipeline to be dropped: gives its memory back.
 pub(super) struct GivesBack;
 

@@ -1,7 +1,7 @@
 //! The road from a frame to its reads: vehicles, plates, text.
 
 use super::detector::{DetectorModel, View};
-use super::memory::GivesBack;
+use super::memory::{GivesBack, MapsWeights};
 use super::model::Model;
 use super::ort_engine::Runtime;
 use super::plates::PlateSearch;
@@ -54,6 +54,7 @@ pub struct ModelInfo {
 impl Pipeline {
     /// Loads ONNX Runtime and the models. Everything that can be wrong with them is found here, before the first frame.
     pub fn load(config: &ModelsConfig) -> Result<Self, InferenceError> {
+        let _until_loaded = MapsWeights::begin();
         let runtime = Runtime::load(config)?;
         let vehicle = match config.vehicle.as_str() {
             ModelsConfig::NONE => None,
