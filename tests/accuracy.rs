@@ -14,8 +14,8 @@ use lpr::imaging::decode_file;
 use lpr::inference::Pipeline;
 use std::path::{Path, PathBuf};
 
-/// Of the default models: ours, and ppocr-v6 beside it for plates without Thai letters.
-const DEFAULT: [usize; 3] = [45, 17, 28];
+/// Of the default models: ours, and ppocr-v6 where it is unsure.
+const DEFAULT: [usize; 3] = [48, 18, 28];
 const REGIONS: [&str; 3] = ["us", "eu", "br"];
 
 struct Photo {

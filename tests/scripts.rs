@@ -1,4 +1,5 @@
-//! Thai and Latin plates on one road: each is read by the recogniser that knows its script, and the regions say who is needed.
+//! Thai and Latin plates on one road: one recogniser reads them all, another is asked where it is unsure of a Latin one, and
+//! the regions say who is needed.
 //! The real models, on the simulated road.
 #![cfg(feature = "vision")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
@@ -7,13 +8,17 @@ mod common;
 
 use lpr::config::ModelsConfig;
 use lpr::domain::{CaptureTime, Frame, PlateRead};
-use lpr::inference::Pipeline;
+use lpr::inference::{Engine, InferenceError, Pipeline, Provider, Role, Signature};
 use lpr::sim::{SimSpec, Simulator, VehicleTruth};
+use lpr::vision::{DecodeError, TensorBuffer, TensorView};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 /// A plate lower than this carries no text that anyone could be asked for.
 const LEGIBLE_PIXELS: f32 = 24.0;
 
-/// `models.ocr` knows Thai plates, `models.latin` reads the others. `None`, loudly, where one is missing.
+/// `models.ocr` reads all, `models.latin` gives a second opinion on plates without Thai letters. `None`, loudly, where one is missing.
 fn models(regions: &[&str]) -> Option<ModelsConfig> {
     let (ocr, latin) = ("plate-ocr".to_owned(), "ppocr-v6".to_owned());
     let regions = regions.iter().map(|&region| region.to_owned()).collect();
@@ -38,7 +43,7 @@ fn only_the_recognisers_that_the_regions_need_are_loaded() {
     let Some(all) = readers(&[]) else { return };
     assert_eq!(all, both);
     assert_eq!(readers(&["th"]).unwrap(), both[..1]);
-    assert_eq!(readers(&["de", "pl"]).unwrap(), both[1..]);
+    assert_eq!(readers(&["de", "pl"]).unwrap(), both);
     assert_eq!(readers(&["th", "LL DDDD"]).unwrap(), both);
 }
 
@@ -81,4 +86,66 @@ fn each_plate_of_a_mixed_road_is_read_in_its_script() {
     assert!(10 * thai.1 >= 8 * thai.0, "Thai");
     // Of single frames four provinces of five are right; a vehicle's vote has more (docs/tracking.md).
     assert!(2 * provinces.0 >= thai.0 && 3 * provinces.1 >= 2 * provinces.0, "provinces");
+}
+
+/// An engine that counts how often it is asked.
+struct Counted {
+    engine: Box<dyn Engine>,
+    runs: Arc<AtomicU32>,
+}
+
+impl Engine for Counted {
+    fn signature(&self) -> &Signature {
+        self.engine.signature()
+    }
+
+    fn metadata(&self, key: &str) -> Option<String> {
+        self.engine.metadata(key)
+    }
+
+    fn provider(&self) -> Provider {
+        self.engine.provider()
+    }
+
+    fn run(
+        &mut self,
+        input: &TensorBuffer,
+        read: &mut dyn FnMut(&[TensorView<'_>]) -> Result<(), DecodeError>,
+    ) -> Result<Duration, InferenceError> {
+        self.runs.fetch_add(1, Ordering::Relaxed);
+        self.engine.run(input, read)
+    }
+}
+
+#[test]
+fn a_second_opinion_is_asked_of_unsure_latin_plates_only_and_makes_no_read_less_sure() {
+    let Some(models) = models(&[]) else { return };
+    let mut alone = Pipeline::load(&ModelsConfig { latin: ModelsConfig::NONE.into(), ..models.clone() }).unwrap();
+    let runs = Arc::new(AtomicU32::new(0));
+    let mut readers = 0;
+    let mut both = Pipeline::load(&models).unwrap().with_engines(|role, engine| {
+        readers += u32::from(role == Role::Ocr);
+        if readers == 2 { Box::new(Counted { engine, runs: runs.clone() }) } else { engine }
+    });
+    let spec = SimSpec::parse("seed=24;seconds=40;fps=1;vehicles=24;scene=cross;layout=mixed;blur=0.4").unwrap();
+    let mut simulator = Simulator::new(&spec);
+    let (mut asked, mut not_asked) = (0, 0);
+    for index in 0..simulator.frame_count() {
+        let shot = simulator.render(index);
+        let frame = Frame::new(shot.width, shot.height, shot.pixels, index + 1, CaptureTime::default()).unwrap();
+        let (own, reading) = (alone.read(&frame).unwrap().plates, both.read(&frame).unwrap().plates);
+        let runs = runs.swap(0, Ordering::Relaxed);
+        let latin = |read: &&PlateRead| read.province.is_none() && read.text.is_ascii();
+        let unsure = |read: &PlateRead| read.characters.iter().any(|character| character.confidence < 0.95);
+        assert!(runs == 0 || own.iter().any(|read| latin(&read)), "asked of {own:?}");
+        assert!(runs > 0 || !own.iter().filter(latin).any(unsure), "not asked of {own:?}");
+        for (own, read) in own.iter().zip(&reading) {
+            assert!(read.text_confidence >= own.text_confidence, "{own:?} became {read:?}");
+        }
+        if own.iter().any(|read| latin(&read)) {
+            *(if runs > 0 { &mut asked } else { &mut not_asked }) += 1;
+        }
+    }
+    println!("frames with Latin plates: asked in {asked}, not asked in {not_asked}");
+    assert!(asked >= 5 && not_asked >= 5, "too few to tell");
 }

@@ -1,6 +1,7 @@
 //! Does an event's confidence say how often its text is right? Simulated traffic, real models, the whole of the tracker.
 //! `cargo test --release --test sureness -- --ignored --nocapture` makes the table of docs/tracking.md; with
-//! `LPR_EVENTS=FILE` it also writes each event as a line of JSON, for whoever fits the confidence anew.
+//! `LPR_EVENTS=FILE` it also writes each event as a line of JSON, for whoever fits the confidence anew. `LPR_MODELS_LATIN` and
+//! `LPR_LAYOUTS=latin` compare readers.
 #![cfg(feature = "vision")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
 
@@ -69,7 +70,10 @@ fn events(spec: &str, models: &mut Option<Pipeline>) -> Vec<Sent> {
 }
 
 fn pipeline() -> Pipeline {
-    let config = ModelsConfig { dir: common::models_dir(), threads: 1, ..ModelsConfig::default() };
+    let mut config = ModelsConfig { dir: common::models_dir(), threads: 1, ..ModelsConfig::default() };
+    if let Ok(latin) = std::env::var("LPR_MODELS_LATIN") {
+        config.latin = latin;
+    }
     Pipeline::load(&config).unwrap()
 }
 
@@ -92,7 +96,8 @@ fn the_table_of_confidences() {
     let (first, last) = seeds.split_once('-').unwrap();
     let mut models = None;
     let mut file = std::env::var_os("LPR_EVENTS").map(|path| std::fs::File::create(path).unwrap());
-    for layout in ["thai", "latin"] {
+    let layouts = std::env::var("LPR_LAYOUTS").unwrap_or_else(|_| "thai latin".into());
+    for layout in layouts.split_whitespace() {
         let mut all = Vec::new();
         for (number, road) in ROADS.iter().enumerate() {
             for seed in first.parse::<usize>().unwrap()..=last.parse().unwrap() {

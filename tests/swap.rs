@@ -175,6 +175,10 @@ fn where_no_agent_runs_the_configuration_is_changed_for_the_next_start() {
     assert!(site.said().contains("vehicle = \"yolox-nano\"  # to be quick"), "{}", site.said());
     let done = site.command("none", 5, 5).output().unwrap();
     assert!(done.status.success() && site.said().contains("vehicle = \"none\""), "{}", text(&done.stderr));
+    let done = site.command("none", 5, 5).arg("--as=latin").output().unwrap();
+    assert!(done.status.success() && site.said().contains("latin = \"none\""), "{}", text(&done.stderr));
+    let done = site.command("cct-xs-v2", 5, 5).arg("--as=ocr").output().unwrap();
+    assert!(done.status.success() && site.said().contains("ocr = \"cct-xs-v2\""), "{}", text(&done.stderr));
 }
 
 /// Asks as `models use` does, but without its checks; gives the last answer.

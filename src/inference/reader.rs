@@ -1,4 +1,4 @@
-//! Who reads a plate: one recogniser, or one for Thai plates and another for the others.
+//! Who reads a plate: one recogniser, or two, of whom the second is asked where the first is unsure.
 
 use super::InferenceError;
 use super::model::Model;
@@ -12,43 +12,40 @@ use crate::vision::{Grammar, Script};
 use std::time::Duration;
 
 pub(super) struct Reader {
-    /// `models.ocr`, where `models.latin` reads what is not Thai.
-    thai: Option<Recogniser>,
-    /// All others, or all. With its key in `[models]`.
-    rest: Recogniser,
-    rest_key: &'static str,
+    /// `models.ocr`.
+    ocr: Recogniser,
+    /// `models.latin`: a second opinion where the first is unsure of a plate without Thai letters.
+    latin: Option<Recogniser>,
 }
 
 impl Reader {
-    /// `models.ocr` alone, unless it knows Thai letters and another recogniser is named for the plates without them. Then the regions say
-    /// whether both are needed. `whole`: whether the plates' boxes hold both rows.
+    /// `models.ocr`, and `models.latin` where one is named, the first knows Thai letters, and plates without them may come.
+    /// `whole`: whether the plates' boxes hold both rows.
     pub(super) fn load(
         runtime: &Runtime,
         config: &ModelsConfig,
         grammar: &Grammar,
         whole: bool,
     ) -> Result<Self, InferenceError> {
-        let (may_be_latin, may_be_thai) = (grammar.takes(Script::Latin), grammar.takes(Script::Thai));
-        let ocr = Recogniser::load(runtime, config, &config.ocr, Given { thai: may_be_thai, whole })?;
-        if config.latin == ModelsConfig::NONE || !ocr.knows_thai() || !may_be_latin {
-            return Ok(Self { thai: None, rest: ocr, rest_key: "ocr" });
-        }
-        let rest = Recogniser::load(runtime, config, &config.latin, Given { thai: false, whole })?;
-        Ok(Self { thai: may_be_thai.then_some(ocr), rest, rest_key: "latin" })
+        let thai = grammar.takes(Script::Thai);
+        let ocr = Recogniser::load(runtime, config, &config.ocr, Given { thai, whole })?;
+        let wanted = config.latin != ModelsConfig::NONE && ocr.knows_thai() && grammar.takes(Script::Latin);
+        let latin = || Recogniser::load(runtime, config, &config.latin, Given { thai: false, whole });
+        Ok(Self { ocr, latin: wanted.then(latin).transpose()? })
     }
 
     pub(super) fn with_models(self, mut of: impl FnMut(Model) -> Model) -> Self {
-        let thai = self.thai.map(|thai| thai.with_model(&mut of));
-        Self { thai, rest: self.rest.with_model(of), ..self }
+        let ocr = self.ocr.with_model(&mut of);
+        Self { ocr, latin: self.latin.map(|latin| latin.with_model(of)) }
     }
 
     fn recognisers(&self) -> impl Iterator<Item = &Recogniser> {
-        self.thai.iter().chain([&self.rest])
+        [&self.ocr].into_iter().chain(&self.latin)
     }
 
     /// What is loaded, by its key in `[models]`.
     pub(super) fn models(&self) -> impl Iterator<Item = (&'static str, &Model)> {
-        self.thai.iter().map(|thai| ("ocr", &thai.model)).chain([(self.rest_key, &self.rest.model)])
+        ["ocr", "latin"].into_iter().zip(self.recognisers().map(|recogniser| &recogniser.model))
     }
 
     pub(super) fn knows(&self, letter: char) -> bool {
@@ -60,7 +57,7 @@ impl Reader {
         self.recognisers().any(|recogniser| recogniser.reads(script))
     }
 
-    /// Reads one plate. Adds the time inside the runtime to `spent`.
+    /// Reads one plate; of two reads the surer one stays. Adds the time inside the runtime to `spent`.
     pub(super) fn read(
         &mut self,
         frame: &Frame,
@@ -69,13 +66,12 @@ impl Reader {
         resampler: &mut Resampler,
         spent: &mut Duration,
     ) -> Result<PlateText, InferenceError> {
-        if let Some(thai) = &mut self.thai {
-            let seen = thai.glance(frame, plate, resampler, spent)?;
-            if seen.script() == Script::Thai {
-                return thai.read_on(seen, frame, plate, grammar, resampler, spent);
-            }
+        let read = self.ocr.read(frame, plate, grammar, resampler, spent)?;
+        let Some(latin) = &mut self.latin else { return Ok(read) };
+        if read.script() == Script::Thai || self.ocr.is_sure(&read, grammar) {
+            return Ok(read);
         }
-        let seen = self.rest.glance(frame, plate, resampler, spent)?;
-        self.rest.read_on(seen, frame, plate, grammar, resampler, spent)
+        let other = latin.read(frame, plate, grammar, resampler, spent)?;
+        Ok(if other.rank(grammar) > read.rank(grammar) { other } else { read })
     }
 }

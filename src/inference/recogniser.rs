@@ -52,6 +52,15 @@ impl PlateText {
     pub(super) fn script(&self) -> Script {
         Script::of(&self.read.text, self.province.is_some())
     }
+
+    fn fits(&self, grammar: &Grammar) -> bool {
+        grammar.judge(&self.read.text).fits != Some(false)
+    }
+
+    /// Of two reads of a plate the one that ranks higher stays: one that fits the grammar before one that does not, then the surer.
+    pub(super) fn rank(&self, grammar: &Grammar) -> (bool, f32) {
+        (self.fits(grammar), self.read.confidence)
+    }
 }
 
 /// What is given to a recogniser.
@@ -109,28 +118,21 @@ impl Recogniser {
         self.alphabet.has(letter) || letter.to_lowercase().any(|lower| self.alphabet.has(lower))
     }
 
-    /// The first look at a plate. This and `read_on` add the time inside the runtime to `spent`.
-    pub(super) fn glance(
-        &mut self,
-        frame: &Frame,
-        plate: &FoundPlate,
-        resampler: &mut Resampler,
-        spent: &mut Duration,
-    ) -> Result<PlateText, InferenceError> {
-        self.read_look(frame, plate, self.first_look(), resampler, spent)
+    /// Is a read so sure that no other is needed?
+    pub(super) fn is_sure(&self, text: &PlateText, grammar: &Grammar) -> bool {
+        text.fits(grammar) && text.read.least_certain() >= self.spec.sure
     }
 
-    /// Reads a plate, of which `first` is the first look, to the end; where its box is unsure, with what may stand beside it.
-    pub(super) fn read_on(
+    /// Reads a plate; where its box is unsure, with what may stand beside it. Adds the time inside the runtime to `spent`.
+    pub(super) fn read(
         &mut self,
-        first: PlateText,
         frame: &Frame,
         plate: &FoundPlate,
         grammar: &Grammar,
         resampler: &mut Resampler,
         spent: &mut Duration,
     ) -> Result<PlateText, InferenceError> {
-        let mut best = self.surest(first, frame, plate, grammar, resampler, spent)?;
+        let mut best = self.surest(frame, plate, grammar, resampler, spent)?;
         let fits = grammar.judge(&best.read.text).fits == Some(true);
         if fits || !best.read.may_be_a_part() || plate.best().confidence >= SURE_BOX {
             return Ok(best);
@@ -153,30 +155,26 @@ impl Recogniser {
         Look { sight: Sight::Close, margin, rectify, unfit_only: false, margin_x: None, rows: 1, extend_down: 0.0 }
     }
 
-    /// Where the first look, `best` so far, is unsure, reads it in every other way the manifest knows; the surest read stays, one that fits
-    /// the grammar before one that does not.
+    /// Where the first look is unsure, reads it in every other way the manifest knows; the surest read stays.
     fn surest(
         &mut self,
-        mut best: PlateText,
         frame: &Frame,
         plate: &FoundPlate,
         grammar: &Grammar,
         resampler: &mut Resampler,
         spent: &mut Duration,
     ) -> Result<PlateText, InferenceError> {
-        let sure = self.spec.sure;
-        let fits = |text: &PlateText| grammar.judge(&text.read.text).fits != Some(false);
-        if fits(&best) && best.read.least_certain() >= sure {
+        let mut best = self.read_look(frame, plate, self.first_look(), resampler, spent)?;
+        if self.is_sure(&best, grammar) {
             return Ok(best);
         }
         for index in 0..self.spec.looks.len() {
             let look = self.spec.looks[index];
-            if look.unfit_only && fits(&best) {
+            if look.unfit_only && best.fits(grammar) {
                 continue;
             }
             let text = self.read_look(frame, plate, look, resampler, spent)?;
-            let rank = |text: &PlateText| (fits(text), text.read.confidence);
-            if rank(&text) > rank(&best) {
+            if text.rank(grammar) > best.rank(grammar) {
                 best = text;
             }
         }

@@ -1,14 +1,18 @@
 //! What `lpr-agent models use` and a running agent say to each other: one line of JSON each, over a socket in the data
 //! directory that only its owner and root can open. The agent's last line is `taken` or `kept`.
 
+use super::Place;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Ask {
-    /// A manifest's name, or `none` for no vehicle detector.
+    /// A manifest's name, or `none`.
     pub model: String,
+    /// Where it goes; otherwise its manifest says so, and `none` is a vehicle detector.
+    #[serde(default, rename = "as")]
+    pub place: Option<Place>,
     pub trial_s: f64,
     pub probation_s: f64,
 }

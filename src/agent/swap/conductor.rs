@@ -2,7 +2,7 @@
 
 use super::ask::{Ask, Said};
 use super::shadow::{Shadow, Told};
-use super::{Change, Place, Stage, Swap, Trying};
+use super::{Change, Stage, Swap, Trying};
 use crate::agent::care::Care;
 use crate::agent::infer::Counters;
 use crate::clock::Clock;
@@ -52,8 +52,7 @@ impl Conductor {
             return Err("a trial lasts 1 to 3600 s, a probation 1 to 86400 s".into());
         }
         let in_use = self.swap.in_use();
-        let place = Place::of(&in_use, &ask.model).map_err(|error| error.to_string())?;
-        let change = Change::of(&in_use, place, &ask.model);
+        let change = Change::of(&in_use, &ask.model, ask.place).map_err(|error| error.to_string())?;
         if change.old == change.new {
             let stage = self.swap.stage.borrow().clone();
             if let Stage::Probation(under_way) = stage {

@@ -74,11 +74,9 @@ async fn converse(stream: UnixStream, conductor: Conductor, stop: Shutdown) {
     let stage = conductor.swap.stage.borrow().clone();
     match stage {
         Stage::Trial(_) => warn!(model, "the trial is called off: nobody waits for it any more"),
-        Stage::Probation(_) => {
-            warn!(
-                model,
-                "nobody waits for its probation any more: it ends with the agent unless `lpr-agent models use {model}` is said again"
-            );
+        Stage::Probation(change) => {
+            let again = change.command(&change.new);
+            warn!(model, "nobody waits for its probation any more: it ends with the agent unless `{again}` is said again");
         }
         Stage::Settled | Stage::WentBack(..) => {}
     }

@@ -16,7 +16,7 @@ pub use shadow::{Frames, Sample};
 
 use crate::config::ModelsConfig;
 use crate::domain::HealthStatus;
-use crate::inference::Pipeline;
+use crate::inference::{InferenceError, Pipeline};
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,9 +36,16 @@ pub struct Change {
 }
 
 impl Change {
-    pub fn of(models: &ModelsConfig, place: Place, new: &str) -> Self {
+    /// `new` in the place that is given, or else in the one that its manifest says.
+    pub fn of(models: &ModelsConfig, new: &str, place: Option<Place>) -> Result<Self, InferenceError> {
+        let place = place.map_or_else(|| Place::of(models, new), Ok)?;
         let mut models = models.clone();
-        Self { place, old: std::mem::take(place.name_in(&mut models)), new: new.to_owned() }
+        Ok(Self { place, old: std::mem::take(place.name_in(&mut models)), new: new.to_owned() })
+    }
+
+    /// What to type for one of its two models.
+    fn command(&self, model: &str) -> String {
+        format!("lpr-agent models use {model} --as {}", self.place.key())
     }
 
     /// `models` with the change made.
@@ -119,8 +126,9 @@ impl Swap {
             Stage::Settled => None,
             Stage::Trial(change) => Some((HealthStatus::Healthy, format!("Reading; on trial: {change}"))),
             Stage::Probation(change) => Some((HealthStatus::Healthy, format!("Reading; on probation: {change}"))),
-            Stage::WentBack(Change { old, new, .. }, reason) => {
-                let said = format!("went back from {new} to {old}: {reason}; lpr-agent models use {old} confirms it");
+            Stage::WentBack(change, reason) => {
+                let Change { old, new, .. } = change;
+                let said = format!("went back from {new} to {old}: {reason}; {} confirms it", change.command(old));
                 Some((HealthStatus::Warning, said))
             }
         }
@@ -260,7 +268,7 @@ mod tests {
     use super::*;
 
     fn change() -> Change {
-        Change::of(&ModelsConfig::default(), Place::Ocr, "other")
+        Change::of(&ModelsConfig::default(), "other", Some(Place::Ocr)).unwrap()
     }
 
     fn on_probation() -> Arc<Swap> {
@@ -287,7 +295,7 @@ mod tests {
         swap.rebuilt();
         assert_eq!(swap.in_use().ocr, "plate-ocr");
         let (status, said) = swap.note().unwrap();
-        assert!(status == HealthStatus::Warning && said.contains("lpr-agent models use plate-ocr"), "{said}");
+        assert!(status == HealthStatus::Warning && said.contains("lpr-agent models use plate-ocr --as ocr"), "{said}");
         swap.confirm();
         assert_eq!(swap.note(), None);
     }

@@ -3,9 +3,11 @@
 use crate::config::ModelsConfig;
 use crate::inference::{InferenceError, Manifest, Role};
 use crate::vision::Script;
+use serde::{Deserialize, Serialize};
 
 /// A key of `[models]` that names a model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub enum Place {
     Vehicle,
     Plate,
@@ -23,8 +25,8 @@ impl Place {
         }
     }
 
-    /// Where a model goes by its manifest: a recogniser without Thai letters beside one that has them, if another
-    /// stands there already. `none` is a vehicle detector.
+    /// Where a model goes by its manifest: a recogniser without Thai letters beside one that has them, so that nobody
+    /// loses Thai plates by asking for a better reader of Latin ones. `none` is a vehicle detector.
     pub fn of(models: &ModelsConfig, name: &str) -> Result<Self, InferenceError> {
         if name == ModelsConfig::NONE {
             return Ok(Self::Vehicle);
@@ -36,8 +38,7 @@ impl Place {
         Ok(match manifest.role {
             Role::Vehicle => Self::Vehicle,
             Role::Plate => Self::Plate,
-            Role::Ocr if models.latin == ModelsConfig::NONE || knows_thai(&manifest) => Self::Ocr,
-            Role::Ocr if knows_thai(&Manifest::load(&models.dir, &models.ocr)?) => Self::Latin,
+            Role::Ocr if !knows_thai(&manifest) && knows_thai(&Manifest::load(&models.dir, &models.ocr)?) => Self::Latin,
             Role::Ocr => Self::Ocr,
         })
     }
@@ -57,13 +58,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_latin_reader_goes_beside_one_that_knows_thai_plates() {
+    fn a_latin_reader_goes_beside_one_that_knows_thai_plates_and_never_in_its_place() {
         let of = |ocr: &str, latin: &str, name: &str| {
             let models = ModelsConfig { ocr: ocr.into(), latin: latin.into(), ..ModelsConfig::default() };
             Place::of(&models, name).unwrap()
         };
         assert_eq!(of("plate-ocr", "ppocr-v6", "cct-xs-v2"), Place::Latin);
-        assert_eq!(of("plate-ocr", "none", "cct-xs-v2"), Place::Ocr);
+        assert_eq!(of("plate-ocr", "none", "cct-xs-v2"), Place::Latin);
         assert_eq!(of("ppocr-v6", "ppocr-v6", "cct-xs-v2"), Place::Ocr, "latin does not count there");
         assert_eq!(of("plate-ocr", "ppocr-v6", "plate-ocr"), Place::Ocr);
         assert_eq!(of("plate-ocr", "ppocr-v6", "clp-det"), Place::Plate);

@@ -19,6 +19,10 @@ use std::process::ExitCode;
 pub struct Args {
     /// A manifest in models.dir, by its name; its role says which model it takes the place of. none: no vehicle detector
     name: String,
+    /// Which model it takes the place of, where that is not clear: a reader of Latin plates goes beside one that reads Thai
+    /// ones, unless this says ocr; none --as latin: models.ocr reads all
+    #[arg(long = "as", value_name = "KEY")]
+    place: Option<Place>,
     /// The configuration that the service runs with
     #[arg(long, value_name = "FILE", default_value = "/etc/lpr-agent/agent.toml")]
     config: PathBuf,
@@ -45,8 +49,7 @@ fn seconds(text: &str, allowed: std::ops::RangeInclusive<f64>) -> Result<f64, St
 
 pub fn execute(args: &Args) -> Result<ExitCode, Failure> {
     let config = load_agent(&args.config, std::env::vars())?;
-    let place = Place::of(&config.models, &args.name)?;
-    let change = Change::of(&config.models, place, &args.name);
+    let change = Change::of(&config.models, &args.name, args.place)?;
     let wanted = change.made_to(config.models.clone());
     // Everything that can fail does so before anything is changed.
     rewritten(&args.config, &change, &wanted)?;
@@ -60,7 +63,7 @@ pub fn execute(args: &Args) -> Result<ExitCode, Failure> {
     // Someone may have changed the file meanwhile: what they changed stays.
     let text = rewritten(&args.config, &change, &wanted)?;
     rewrite(&args.config, &text).map_err(|error| unwritable(&args.config, &error))?;
-    println!("{} has models.{} = \"{}\"{holds}", args.config.display(), place.key(), args.name);
+    println!("{} has models.{} = \"{}\"{holds}", args.config.display(), change.place.key(), args.name);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -134,7 +137,7 @@ fn connect(config: &AgentConfig) -> Result<Option<UnixStream>, Failure> {
 fn ask(mut stream: UnixStream, args: &Args) -> Result<(), Failure> {
     let kept = |reason: &str| Failure::new(Exit::Partly, format!("{reason}; nothing is changed"));
     let lost = || kept("the agent ended before the new model had proven itself; it starts with the old one");
-    let ask = Ask { model: args.name.clone(), trial_s: args.trial, probation_s: args.probation };
+    let ask = Ask { model: args.name.clone(), place: args.place, trial_s: args.trial, probation_s: args.probation };
     let line = serde_json::to_string(&ask).map_err(|error| Failure::new(Exit::Internal, error))?;
     writeln!(stream, "{line}").map_err(|_| lost())?;
     for line in BufReader::new(stream).lines() {
