@@ -170,6 +170,9 @@ fn where_no_agent_runs_the_configuration_is_changed_for_the_next_start() {
     assert!(done.status.success(), "{}", text(&done.stderr));
     assert!(text(&done.stdout).contains("no agent runs: it holds from the next start"), "{}", text(&done.stdout));
     assert!(site.said().contains("latin = \"cct-xs-v2\""), "{}", site.said());
+    // One misread province of one drawn plate is no reason to refuse.
+    let done = site.command("plate-det", 5, 5).output().unwrap();
+    assert!(done.status.success() && site.said().contains("plate = \"plate-det\""), "{}", text(&done.stderr));
     let done = site.command("yolox-nano", 5, 5).output().unwrap();
     assert!(done.status.success(), "{}", text(&done.stderr));
     assert!(site.said().contains("vehicle = \"yolox-nano\"  # to be quick"), "{}", site.said());

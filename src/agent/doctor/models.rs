@@ -36,10 +36,22 @@ pub struct Drawn {
     pub read: Vec<String>,
 }
 
+impl Drawn {
+    /// Is one of its plates read as it is written, as far as `part` of a plate counts?
+    fn is_read(&self, part: fn(&str) -> &str) -> bool {
+        self.written.iter().any(|written| self.read.iter().any(|read| part(read) == part(written)))
+    }
+}
+
 impl Golden {
     /// The first picture on which no plate was read as it is written.
     pub fn misread(&self) -> Option<&Drawn> {
-        self.pictures.iter().find(|drawn| !drawn.written.iter().any(|text| drawn.read.contains(text)))
+        self.pictures.iter().find(|drawn| !drawn.is_read(|text| text))
+    }
+
+    /// Is a registration of each picture read rightly, whatever became of the province?
+    pub fn has_registrations(&self) -> bool {
+        self.pictures.iter().all(|drawn| drawn.is_read(|text| text.split(' ').next().unwrap_or_default()))
     }
 }
 

@@ -103,10 +103,14 @@ fn check(wanted: &ModelsConfig, in_use: &ModelsConfig) -> Result<String, Failure
     let Some(misread) = golden.misread() else {
         return Ok(format!("loads, and reads drawn plates rightly in {} ms", golden.took.as_millis()));
     };
+    let (written, read) = (misread.written.join(" "), misread.read.join(" "));
+    // One province of one plate tells little of a model; the trial has more plates.
+    if golden.has_registrations() {
+        return Ok(format!("loads, and reads drawn plates rightly but for a province: \"{written}\" as \"{read}\""));
+    }
     // Models for one country only, say: then those in use do not read it either.
     let before = load_models(in_use).ok().and_then(|(_, loaded)| loaded.golden.ok());
     if before.is_some_and(|golden| golden.misread().is_none()) {
-        let (written, read) = (misread.written.join(" "), misread.read.join(" "));
         return Err(refused(format!(
             "a drawn plate says \"{written}\" and was read as \"{read}\"; the models in use read it rightly"
         )));
