@@ -76,7 +76,10 @@ async fn converse(stream: UnixStream, conductor: Conductor, stop: Shutdown) {
         Stage::Trial(_) => warn!(model, "the trial is called off: nobody waits for it any more"),
         Stage::Probation(change) => {
             let again = change.command(&change.new);
-            warn!(model, "nobody waits for its probation any more: it ends with the agent unless `{again}` is said again");
+            warn!(
+                model,
+                "nobody waits for its probation any more: it ends with the agent unless `{again}` is said again"
+            );
         }
         Stage::Settled | Stage::WentBack(..) => {}
     }

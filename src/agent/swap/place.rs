@@ -38,7 +38,9 @@ impl Place {
         Ok(match manifest.role {
             Role::Vehicle => Self::Vehicle,
             Role::Plate => Self::Plate,
-            Role::Ocr if !knows_thai(&manifest) && knows_thai(&Manifest::load(&models.dir, &models.ocr)?) => Self::Latin,
+            Role::Ocr if !knows_thai(&manifest) && knows_thai(&Manifest::load(&models.dir, &models.ocr)?) => {
+                Self::Latin
+            }
             Role::Ocr => Self::Ocr,
         })
     }
