@@ -13,6 +13,7 @@ mod memory;
 mod model;
 mod ort_engine;
 mod pipeline;
+mod plate_text;
 mod plates;
 mod reach;
 mod reader;

@@ -3,8 +3,9 @@
 use super::InferenceError;
 use super::model::Model;
 use super::ort_engine::Runtime;
+use super::plate_text::PlateText;
 use super::plates::FoundPlate;
-use super::recogniser::{Given, PlateText, Recogniser};
+use super::recogniser::{Given, Recogniser};
 use crate::config::ModelsConfig;
 use crate::domain::Frame;
 use crate::imaging::Resampler;

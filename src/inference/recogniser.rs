@@ -2,6 +2,7 @@
 
 use super::model::{Model, ordered};
 use super::ort_engine::Runtime;
+use super::plate_text::{PlateText, Province};
 use super::plates::FoundPlate;
 use super::{InferenceError, Look, RecogniserLayout, RecogniserSpec, Role, Sight};
 use crate::config::ModelsConfig;
@@ -30,37 +31,6 @@ enum Letters {
     Latin,
     /// Those of one script, which the plate decides.
     OneScript,
-}
-
-/// What a recogniser's second head says.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Province {
-    pub(super) name: String,
-    /// 0–1.
-    pub(super) confidence: f32,
-}
-
-/// What stands on a plate, and where it was cut out.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct PlateText {
-    pub(super) read: TextRead,
-    pub(super) province: Option<Province>,
-    pub(super) corners: Quad,
-}
-
-impl PlateText {
-    pub(super) fn script(&self) -> Script {
-        Script::of(&self.read.text, self.province.is_some())
-    }
-
-    fn fits(&self, grammar: &Grammar) -> bool {
-        grammar.judge(&self.read.text).fits != Some(false)
-    }
-
-    /// Of two reads of a plate the one that ranks higher stays: one that fits the grammar before one that does not, then the surer.
-    pub(super) fn rank(&self, grammar: &Grammar) -> (bool, f32) {
-        (self.fits(grammar), self.read.confidence)
-    }
 }
 
 /// What is given to a recogniser.
