@@ -5,12 +5,15 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
 
 mod common;
+#[path = "common/shots.rs"]
+mod shots;
 
 use lpr::config::ModelsConfig;
 use lpr::domain::{CaptureTime, Frame, PlateRead};
 use lpr::inference::{Engine, InferenceError, Pipeline, Provider, Role, Signature};
 use lpr::sim::{SimSpec, Simulator, VehicleTruth};
 use lpr::vision::{DecodeError, TensorBuffer, TensorView};
+use shots::shots;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -127,12 +130,9 @@ fn a_second_opinion_is_asked_of_unsure_latin_plates_only_and_makes_no_read_less_
         readers += u32::from(role == Role::Ocr);
         if readers == 2 { Box::new(Counted { engine, runs: runs.clone() }) } else { engine }
     });
-    let spec = SimSpec::parse("seed=24;seconds=40;fps=1;vehicles=24;scene=cross;layout=mixed;blur=0.4").unwrap();
-    let mut simulator = Simulator::new(&spec);
+    let road = shots("seed=24;seconds=40;fps=1;vehicles=24;scene=cross;layout=mixed;blur=0.4", 0..40);
     let (mut asked, mut not_asked) = (0, 0);
-    for index in 0..simulator.frame_count() {
-        let shot = simulator.render(index);
-        let frame = Frame::new(shot.width, shot.height, shot.pixels, index + 1, CaptureTime::default()).unwrap();
+    for frame in road {
         let (own, reading) = (alone.read(&frame).unwrap().plates, both.read(&frame).unwrap().plates);
         let runs = runs.swap(0, Ordering::Relaxed);
         let latin = |read: &&PlateRead| read.province.is_none() && read.text.is_ascii();

@@ -16,21 +16,22 @@ pub fn give_memory_back() {
 /// old and new weights, which are in use at the same time at each change, would leave holes between what others keep.
 pub(super) struct MapsWeights;
 
-/// From how many bytes on the C library maps a piece by itself: while models load, and otherwise, as systemd/lpr-agent.service has it
-/// from the start. Mapping is too slow for what comes and goes with each frame.
-const MAPPED_FROM: (libc::c_int, libc::c_int) = (32 << 10, 1 << 20);
+/// From how many bytes on the C library maps a piece by itself while models load.
+const WHILE_LOADING: libc::c_int = 32 << 10;
+/// And otherwise, as systemd/lpr-agent.service has it from the start: mapping is too slow for what comes and goes with each frame.
+const OTHERWISE: libc::c_int = 1 << 20;
 
 impl MapsWeights {
     /// Until this is dropped, for all threads.
-    pub fn begin() -> Self {
-        map_from(MAPPED_FROM.0);
+    pub(super) fn begin() -> Self {
+        map_from(WHILE_LOADING);
         Self
     }
 }
 
 impl Drop for MapsWeights {
     fn drop(&mut self) {
-        map_from(MAPPED_FROM.1);
+        map_from(OTHERWISE);
     }
 }
 
