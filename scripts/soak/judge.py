@@ -143,13 +143,14 @@ def hyphened(event):
 
 
 def flat(verdict, minutes, samples):
-    """The median of the slopes between all pairs of cycles after the warm-up, each by its median: within a cycle files come and go
-    with the faults, and a single peak does not move a median."""
+    """The median of the slopes between all pairs of cycles after the warm-up. Of files and threads by each cycle's median: they come and
+    go with the faults, and a single peak does not move it. Of memory by its mean: a cycle spends half of its time with one set of
+    models and half with another that takes 30 MB more, and a median jumps between the two."""
     warm = [sample for sample in samples if sample["s"] > minutes * 60 * WARM_UP]
     for name, unit in (("agent_rss_mb", "MB"), ("agent_fds", "files"), ("agent_threads", "threads"), ("server_rss_mb", "MB")):
         points = [(sample["s"], sample[name]) for sample in warm if sample[name] is not None]
         middle = statistics.median(value for _, value in points)
-        growth = slope(by_cycle(points)) * 3600
+        growth = slope(by_cycle(points, statistics.mean if unit == "MB" else statistics.median)) * 3600
         percent = 100 * growth / middle
         text = f"{name.replace('_', ' ')}: median {middle:.1f}, {growth:+.2f} {unit} an hour ({percent:+.2f} %)"
         # The server is started anew all the time: what it needs, not whether it grows.
@@ -164,13 +165,13 @@ def flat(verdict, minutes, samples):
     verdict.say(f"agent's processor {cores:.2f} cores, {(last['looked_at'] or 0) / last['s']:.1f} frames a second looked at")
 
 
-def by_cycle(points):
-    """The median of each whole cycle of faults, at its middle."""
+def by_cycle(points, middle):
+    """The middle of each whole cycle of faults, in time and value."""
     cycles = collections.defaultdict(list)
     for second, value in points:
         cycles[int(second // CYCLE_S)].append((second, value))
     whole = [cycle for cycle in cycles.values() if cycle[-1][0] - cycle[0][0] > 0.9 * CYCLE_S]
-    return [tuple(map(statistics.median, zip(*cycle))) for cycle in whole]
+    return [tuple(map(middle, zip(*cycle))) for cycle in whole]
 
 
 def slope(points):
