@@ -145,7 +145,7 @@ def hyphened(event):
 def flat(verdict, minutes, samples):
     """The median of the slopes between all pairs of cycles after the warm-up. Of files and threads by each cycle's median: they come and
     go with the faults, and a single peak does not move it. Of memory by its mean: a cycle spends half of its time with one set of
-    models and half with another that takes 30 MB more, and a median jumps between the two."""
+    models and half with another that takes 35 MB more, and a median jumps between the two."""
     warm = [sample for sample in samples if sample["s"] > minutes * 60 * WARM_UP]
     for name, unit in (("agent_rss_mb", "MB"), ("agent_fds", "files"), ("agent_threads", "threads"), ("server_rss_mb", "MB")):
         points = [(sample["s"], sample[name]) for sample in warm if sample[name] is not None]
@@ -165,13 +165,13 @@ def flat(verdict, minutes, samples):
     verdict.say(f"agent's processor {cores:.2f} cores, {(last['looked_at'] or 0) / last['s']:.1f} frames a second looked at")
 
 
-def by_cycle(points, middle):
-    """The middle of each whole cycle of faults, in time and value."""
+def by_cycle(points, average):
+    """The average of each whole cycle of faults, in time and value."""
     cycles = collections.defaultdict(list)
     for second, value in points:
         cycles[int(second // CYCLE_S)].append((second, value))
     whole = [cycle for cycle in cycles.values() if cycle[-1][0] - cycle[0][0] > 0.9 * CYCLE_S]
-    return [tuple(map(middle, zip(*cycle))) for cycle in whole]
+    return [tuple(map(average, zip(*cycle))) for cycle in whole]
 
 
 def slope(points):
