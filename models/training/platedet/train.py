@@ -38,10 +38,7 @@ def difficulty_at(plan: Plan, seen: int) -> float:
 
 def losses(detector: PlateDetector, drawn: Batch) -> Tensor:
     """The loss of one batch: of scores, boxes and corners."""
-    pictures = torch.from_numpy(drawn.pictures).float()[:, None].contiguous(memory_format=torch.channels_last)
-    with torch.autocast("cpu", torch.bfloat16):
-        maps = detector(pictures)
-    rows = told([of.float() for of in maps])
+    rows = told(learning.look(detector, drawn.pictures))
     scores, weights = torch.from_numpy(drawn.scores), torch.from_numpy(drawn.weights)
     loss = focal(rows[:, :, 0], scores)
     tells = weights > 0

@@ -1,4 +1,4 @@
-"""Commands: fonts, render, train, keep, export, evaluate, curve. `python -m plateocr COMMAND --help` tells more."""
+"""Commands: fonts, render, train, keep, take, export, evaluate, curve. `plateocr COMMAND --help` tells more."""
 
 import argparse
 import os
@@ -33,6 +33,10 @@ def parser() -> argparse.ArgumentParser:
 
     keep = some.add_parser("keep", help="the averaged weights in half precision: small, for `train --weights`")
     keep.add_argument("weights", type=Path)
+
+    take = some.add_parser("take", help="the weights of an exported file, for `train --weights`")
+    take.add_argument("onnx", type=Path)
+    take.add_argument("weights", type=Path)
 
     measure = some.add_parser("evaluate", help="drawn plates of fonts never seen in training")
     measure.add_argument("onnx", type=Path)

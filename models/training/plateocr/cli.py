@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+from plateocr.errors import NotOfThisNetworkError
 from plateocr.fonts import FontError
 from plateocr.layout import LayoutError
 
@@ -48,7 +49,7 @@ def run(arguments: argparse.Namespace, commands: ModuleType) -> int:
     """Runs the named command, a function of `commands`. What a person can put right is said in a line and gives 1."""
     try:
         getattr(commands, arguments.command)(arguments)
-    except (FontError, LayoutError, FileNotFoundError) as error:
+    except (FontError, LayoutError, NotOfThisNetworkError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -13,12 +13,17 @@ from plateocr.layout import load_all
 from plateocr.sample import Sample, source
 
 COLUMNS = 9
-# Plates by which the ranges of an eight-bit model are found.
+# Plates by which the ranges of an eight-bit model are found, and the statistics of weights taken from one.
 CALIBRATION_PLATES, CALIBRATION_SEED = 384, 3
 
 
 def _glyphs(run: Path, held: bool = False) -> Path:
     return run / ("glyphs-held.pkl" if held else "glyphs.pkl")
+
+
+def _calibration(run: Path) -> np.ndarray:
+    drawn_from = source(_glyphs(run), CALIBRATION_SEED)
+    return np.stack([sample.picture for sample in drawn_from.samples(CALIBRATION_PLATES)])
 
 
 def fonts(arguments: argparse.Namespace) -> None:
@@ -65,6 +70,17 @@ def keep(arguments: argparse.Namespace) -> None:
     torch.save(training.halved(saved["average"]), arguments.weights)
 
 
+def take(arguments: argparse.Namespace) -> None:
+    """Writes the weights of an exported file, so that training can go on from it where its run is lost."""
+    import torch
+
+    from plateocr import released
+    from plateocr import train as training
+
+    network = released.reader(arguments.onnx, _calibration(arguments.run))
+    torch.save(training.halved(network.state_dict()), arguments.weights)
+
+
 def export(arguments: argparse.Namespace) -> None:
     """Writes the ONNX file and its manifest; of a manifest that is there already only the hash."""
     from plateocr import export as exporting
@@ -73,9 +89,7 @@ def export(arguments: argparse.Namespace) -> None:
     if arguments.half:
         exporting.write_half(reader, arguments.onnx)
     else:
-        drawn_from = source(_glyphs(arguments.run), CALIBRATION_SEED)
-        pictures = np.stack([sample.picture for sample in drawn_from.samples(CALIBRATION_PLATES)])
-        exporting.write_int8(reader, arguments.onnx, pictures)
+        exporting.write_int8(reader, arguments.onnx, _calibration(arguments.run))
     print(exporting.write_manifest(arguments.onnx))
 
 

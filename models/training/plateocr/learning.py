@@ -7,12 +7,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 N = TypeVar("N", bound=nn.Module)
 EMA_MOST = 0.998
 CLIP = 5.0
+
+
+def has_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 itself. Where it does not, PyTorch's is ten times slower than f32."""
+    try:
+        told = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return bool({"avx512_bf16", "amx_bf16"} & set(told.split()))
+
+
+# How it calculates, and the order of a picture's values in memory that is the faster for it.
+BFLOAT16 = has_bfloat16()
+MEMORY_FORMAT = torch.channels_last if BFLOAT16 else torch.contiguous_format
 
 
 @dataclass(frozen=True)
@@ -76,8 +91,15 @@ class State(Generic[N]):
 
 def fresh(network: N, rate: float) -> State[N]:
     """A new start from a network's weights as they are."""
-    network = network.to(memory_format=torch.channels_last)
+    network = network.to(memory_format=MEMORY_FORMAT)
     return State(network, copy.deepcopy(network).eval(), optimiser(network, rate))
+
+
+def look(network: nn.Module, pictures: np.ndarray) -> list[Tensor]:
+    """What a network says of gray pictures, uint8 [n, height, width], in the precision that is fastest here; as f32."""
+    given = torch.from_numpy(pictures).float()[:, None].contiguous(memory_format=MEMORY_FORMAT)
+    with torch.autocast("cpu", torch.bfloat16, enabled=BFLOAT16):
+        return [part.float() for part in network(given)]
 
 
 def step(state: State[N], plan: Plan, samples: int, loss_of: Callable[[N], Tensor]) -> float:

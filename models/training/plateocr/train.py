@@ -43,10 +43,7 @@ def difficulty_at(plan: Plan, seen: int) -> float:
 
 def losses(reader: PlateReader, drawn: Batch, columns: float) -> Tensor:
     """The loss of one batch: registration, province and its spelling, and `columns` times what columns are asked."""
-    pictures = torch.from_numpy(drawn.pictures).float()[:, None].contiguous(memory_format=torch.channels_last)
-    with torch.autocast("cpu", torch.bfloat16):
-        scores = reader(pictures)
-    letters, provinces, attention, spelling = (part.float() for part in scores)
+    letters, provinces, attention, spelling = learning.look(reader, drawn.pictures)
     loss = _ctc(letters, drawn.texts)
     loss = loss + 0.6 * _asked(provinces, torch.from_numpy(drawn.provinces), SMOOTHING)
     told = [row for row, province in enumerate(drawn.provinces) if province != IGNORED]
