@@ -1,6 +1,7 @@
 //! The models: what they are (manifests), how they run (ONNX Runtime, behind [`Engine`]), and the road from a frame to
 //! its reads ([`Pipeline`]). `ort_engine.rs` is the only file that names the runtime's crate.
 
+mod decode;
 mod detector;
 mod engine;
 mod error;

@@ -6,6 +6,7 @@ use super::model::Model;
 use super::ort_engine::Runtime;
 use super::plates::PlateSearch;
 use super::reader::Reader;
+use super::recogniser::Scene;
 use super::{Engine, InferenceError, Lookout, Reach, Role};
 use crate::config::ModelsConfig;
 use crate::domain::{BBox, Detection, Frame, FrameReading, PlateRead, Timing};
@@ -125,16 +126,18 @@ impl Pipeline {
         let plates_found = Instant::now();
         let mut plates = Vec::with_capacity(found.len());
         for plate in found {
-            let text = self.reader.read(frame, &plate, &self.grammar, &mut self.resampler, &mut spent)?;
+            let (grammar, resampler) = (&self.grammar, &mut self.resampler);
+            let text = self.reader.read(&mut Scene { frame, grammar, resampler, spent: &mut spent }, &plate)?;
             let judged = self.grammar.judge(&text.read.text);
-            let changed = judged.text != text.read.text;
+            let freely = text.read.freely.unwrap_or(text.read.text);
+            let changed = judged.text != freely;
             let found = plate.best();
             let looks = PixelRect::of(&found.bbox, frame).map(|area| self.resampler.looks(frame, area)).transpose()?;
             plates.push(PlateRead {
                 bbox: found.bbox,
                 corners: text.corners,
                 confidence: found.confidence,
-                raw_text: changed.then_some(text.read.text),
+                raw_text: changed.then_some(freely),
                 text: judged.text,
                 text_confidence: text.read.confidence,
                 characters: text.read.characters,

@@ -5,12 +5,9 @@ use super::model::Model;
 use super::ort_engine::Runtime;
 use super::plate_text::PlateText;
 use super::plates::FoundPlate;
-use super::recogniser::{Given, Recogniser};
+use super::recogniser::{Given, Recogniser, Scene};
 use crate::config::ModelsConfig;
-use crate::domain::Frame;
-use crate::imaging::Resampler;
 use crate::vision::{Grammar, Script};
-use std::time::Duration;
 
 pub(super) struct Reader {
     /// `models.ocr`.
@@ -58,21 +55,18 @@ impl Reader {
         self.recognisers().any(|recogniser| recogniser.reads(script))
     }
 
-    /// Reads one plate; of two reads the surer one stays. Adds the time inside the runtime to `spent`.
-    pub(super) fn read(
-        &mut self,
-        frame: &Frame,
-        plate: &FoundPlate,
-        grammar: &Grammar,
-        resampler: &mut Resampler,
-        spent: &mut Duration,
-    ) -> Result<PlateText, InferenceError> {
-        let read = self.ocr.read(frame, plate, grammar, resampler, spent)?;
+    /// Reads one plate; of two reads the surer one stays.
+    pub(super) fn read(&mut self, scene: &mut Scene<'_>, plate: &FoundPlate) -> Result<PlateText, InferenceError> {
+        Ok(self.surest(scene, plate)?.settled())
+    }
+
+    fn surest(&mut self, scene: &mut Scene<'_>, plate: &FoundPlate) -> Result<PlateText, InferenceError> {
+        let read = self.ocr.read(scene, plate)?;
         let Some(latin) = &mut self.latin else { return Ok(read) };
-        if read.script() == Script::Thai || self.ocr.is_sure(&read, grammar) {
+        if read.script() == Script::Thai || self.ocr.is_sure(&read, scene.grammar) {
             return Ok(read);
         }
-        let other = latin.read(frame, plate, grammar, resampler, spent)?;
-        Ok(if other.rank(grammar) > read.rank(grammar) { other } else { read })
+        let other = latin.read(scene, plate)?;
+        Ok(if other.rank(scene.grammar) > read.rank(scene.grammar) { other } else { read })
     }
 }

@@ -1,17 +1,15 @@
 //! A text recogniser: a plate's box in, its text out.
 
+use super::decode::{Decoded, Decoder, Letters};
 use super::model::{Model, ordered};
 use super::ort_engine::Runtime;
-use super::plate_text::{PlateText, Province};
+use super::plate_text::PlateText;
 use super::plates::FoundPlate;
 use super::{InferenceError, Look, RecogniserLayout, RecogniserSpec, Role, Sight};
 use crate::config::ModelsConfig;
 use crate::domain::{BBox, Detection, Frame, Point, Quad};
 use crate::imaging::{Filter, PixelRect, Resampler};
-use crate::vision::{
-    Alphabet, Blank, DecodeError, Grammar, Letterbox, Script, TensorView, TextRead, decode_ctc, decode_slots,
-    most_likely, softmax, without,
-};
+use crate::vision::{Alphabet, Grammar, Letterbox, Script};
 use std::time::Duration;
 
 pub(super) struct Recogniser {
@@ -22,15 +20,13 @@ pub(super) struct Recogniser {
     letters: Letters,
 }
 
-/// Which letters a text may have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Letters {
-    /// All of an alphabet without Thai ones.
-    All,
-    /// All but the Thai ones of the alphabet: no Thai plate comes here.
-    Latin,
-    /// Those of one script, which the plate decides.
-    OneScript,
+/// A frame that is being read: what its plates may say, and what every look at it needs.
+pub(super) struct Scene<'a> {
+    pub(super) frame: &'a Frame,
+    pub(super) grammar: &'a Grammar,
+    pub(super) resampler: &'a mut Resampler,
+    /// Time inside the runtime.
+    pub(super) spent: &'a mut Duration,
 }
 
 /// What is given to a recogniser.
@@ -93,23 +89,16 @@ impl Recogniser {
         text.fits(grammar) && text.read.least_certain() >= self.spec.sure
     }
 
-    /// Reads a plate; where its box is unsure, with what may stand beside it. Adds the time inside the runtime to `spent`.
-    pub(super) fn read(
-        &mut self,
-        frame: &Frame,
-        plate: &FoundPlate,
-        grammar: &Grammar,
-        resampler: &mut Resampler,
-        spent: &mut Duration,
-    ) -> Result<PlateText, InferenceError> {
-        let mut best = self.surest(frame, plate, grammar, resampler, spent)?;
-        let fits = grammar.judge(&best.read.text).fits == Some(true);
+    /// Reads a plate; where its box is unsure, with what may stand beside it.
+    pub(super) fn read(&mut self, scene: &mut Scene<'_>, plate: &FoundPlate) -> Result<PlateText, InferenceError> {
+        let mut best = self.surest(scene, plate)?;
+        let fits = scene.grammar.judge(&best.read.text).fits == Some(true);
         if fits || !best.read.may_be_a_part() || plate.best().confidence >= SURE_BOX {
             return Ok(best);
         }
         for beside in BESIDE {
             let look = Look { margin_x: Some(beside), ..self.first_look() };
-            let wider = self.read_look(frame, plate, look, resampler, spent)?;
+            let wider = self.read_look(scene, plate, look)?;
             if !wider.read.continues(&best.read) {
                 break;
             }
@@ -126,25 +115,18 @@ impl Recogniser {
     }
 
     /// Where the first look is unsure, reads it in every other way the manifest knows; the surest read stays.
-    fn surest(
-        &mut self,
-        frame: &Frame,
-        plate: &FoundPlate,
-        grammar: &Grammar,
-        resampler: &mut Resampler,
-        spent: &mut Duration,
-    ) -> Result<PlateText, InferenceError> {
-        let mut best = self.read_look(frame, plate, self.first_look(), resampler, spent)?;
-        if self.is_sure(&best, grammar) {
+    fn surest(&mut self, scene: &mut Scene<'_>, plate: &FoundPlate) -> Result<PlateText, InferenceError> {
+        let mut best = self.read_look(scene, plate, self.first_look())?;
+        if self.is_sure(&best, scene.grammar) {
             return Ok(best);
         }
         for index in 0..self.spec.looks.len() {
             let look = self.spec.looks[index];
-            if look.unfit_only && best.fits(grammar) {
+            if look.unfit_only && best.fits(scene.grammar) {
                 continue;
             }
-            let text = self.read_look(frame, plate, look, resampler, spent)?;
-            if text.rank(grammar) > best.rank(grammar) {
+            let text = self.read_look(scene, plate, look)?;
+            if text.rank(scene.grammar) > best.rank(scene.grammar) {
                 best = text;
             }
         }
@@ -154,11 +136,9 @@ impl Recogniser {
     /// A plate whose second row may be missing from the box is read with it, and where there is none, without.
     fn read_look(
         &mut self,
-        frame: &Frame,
+        scene: &mut Scene<'_>,
         plate: &FoundPlate,
         look: Look,
-        resampler: &mut Resampler,
-        spent: &mut Duration,
     ) -> Result<PlateText, InferenceError> {
         let plate = match look.sight {
             Sight::Close => plate.best(),
@@ -166,30 +146,23 @@ impl Recogniser {
             Sight::Mean => plate.mean(),
         };
         if look.rows == 2 {
-            return self.read_rows(frame, &plate, look, resampler, spent);
+            return self.read_rows(scene, &plate, look);
         }
-        let extended = self.read_part(frame, &plate, look, self.spec.extend_down, resampler, spent)?;
+        let extended = self.read_part(scene, &plate, look, self.spec.extend_down)?;
         let one_row = !self.spec.provinces.is_empty() && extended.province.is_none();
         if self.spec.extend_down > 0.0 && one_row {
-            return self.read_part(frame, &plate, look, 0.0, resampler, spent);
+            return self.read_part(scene, &plate, look, 0.0);
         }
         Ok(extended)
     }
 
     /// The upper row and the lower one, one after the other; nothing of a plate too long for two.
-    fn read_rows(
-        &mut self,
-        frame: &Frame,
-        plate: &Detection,
-        look: Look,
-        resampler: &mut Resampler,
-        spent: &mut Duration,
-    ) -> Result<PlateText, InferenceError> {
-        let mut joined = PlateText { read: TextRead::default(), province: None, corners: plate.bbox.into() };
+    fn read_rows(&mut self, scene: &mut Scene<'_>, plate: &Detection, look: Look) -> Result<PlateText, InferenceError> {
+        let mut joined = PlateText { corners: plate.bbox.into(), ..PlateText::default() };
         let Some(rows) = rows_of(&plate.bbox, look.extend_down) else { return Ok(joined) };
         for bbox in rows {
             let row = Detection { bbox, corners: None, ..plate.clone() };
-            let text = self.read_part(frame, &row, look, 0.0, resampler, spent)?;
+            let text = self.read_part(scene, &row, look, 0.0)?;
             joined.read = joined.read.followed_by(text.read);
         }
         joined.corners = rows[0].union(&rows[1]).into();
@@ -198,20 +171,18 @@ impl Recogniser {
 
     fn read_part(
         &mut self,
-        frame: &Frame,
+        scene: &mut Scene<'_>,
         plate: &Detection,
         look: Look,
         extend_down: f32,
-        resampler: &mut Resampler,
-        spent: &mut Duration,
     ) -> Result<PlateText, InferenceError> {
         let bbox = BBox { y2: plate.bbox.y2 + plate.bbox.height() * extend_down, ..plate.bbox };
         // A long plate has no words above or below.
         let trim = if plate.bbox.width() < SHORT * plate.bbox.height() { self.spec.trim } else { 0.0 };
         let margins = (look.margin_x.unwrap_or(look.margin) - trim, look.margin - trim);
         let wide = bbox.widen(margins.0, margins.1);
-        let Some(area) = PixelRect::of(&wide, frame) else {
-            return Ok(PlateText { read: TextRead::default(), province: None, corners: plate.bbox.into() });
+        let Some(area) = PixelRect::of(&wide, scene.frame) else {
+            return Ok(PlateText { corners: plate.bbox.into(), ..PlateText::default() });
         };
         let tilted = plate.corners.filter(|_| look.rectify).map(|quad| stretch(&quad, extend_down, margins));
         let (width, height) = match &tilted {
@@ -224,63 +195,24 @@ impl Recogniser {
         let reduced = area.height as usize > place.height;
         let filter = if input.reduce_by_area && reduced { Filter::Area } else { Filter::Linear };
         let (pixels, corners) = match tilted {
-            Some(quad) => (resampler.rectify(frame, &quad, size.0, size.1)?, quad),
-            None => (resampler.resize(frame, area, size.0, size.1, filter)?, area.bbox().into()),
+            Some(quad) => (scene.resampler.rectify(scene.frame, &quad, size.0, size.1)?, quad),
+            None => (scene.resampler.resize(scene.frame, area, size.0, size.1, filter)?, area.bbox().into()),
         };
         let Self { model, spec, alphabet, outputs, letters } = self;
         let Model { manifest, engine, packing, buffer } = model;
         buffer
             .pack(pixels, &place, packing)
             .map_err(|source| InferenceError::Input { model: manifest.name.clone(), source })?;
-        let mut result = (TextRead::default(), None);
-        *spent += engine.run(buffer, &mut |given| {
-            result = decode(spec, alphabet, *letters, &ordered(given, outputs))?;
+        // A row of two is no plate of a format.
+        let formats = Some(scene.grammar).filter(|_| look.rows == 1);
+        let decoder = Decoder { spec, alphabet, letters: *letters };
+        let mut decoded = Decoded::default();
+        *scene.spent += engine.run(buffer, &mut |given| {
+            decoded = decoder.decode(&ordered(given, outputs), formats)?;
             Ok(())
         })?;
-        let (read, province) = result;
-        Ok(PlateText { read, province, corners })
-    }
-}
-
-/// A text with the letters that it may have, and what the second head says: a Thai province, or whatever else it was made for.
-fn decode(
-    spec: &RecogniserSpec,
-    alphabet: &Alphabet,
-    letters: Letters,
-    outputs: &[TensorView<'_>],
-) -> Result<(TextRead, Option<Province>), DecodeError> {
-    let missing = DecodeError::Outputs { layout: "ocr", expected: 1, got: 0 };
-    let text = outputs.first().ok_or(missing)?;
-    let probabilities = spec.logits.then(|| softmax(text));
-    let text = &TensorView { data: probabilities.as_deref().unwrap_or(text.data), ..*text };
-    let read = characters(spec, alphabet, text)?;
-    let province = outputs.get(1).map(|provinces| most_likely(provinces.data));
-    let province = province.filter(|(_, probability)| match letters {
-        Letters::All => true,
-        Letters::Latin => false,
-        Letters::OneScript => *probability >= SURE_PROVINCE,
-    });
-    let province = province.and_then(|(class, confidence)| {
-        let name = spec.provinces.get(class).filter(|name| !name.is_empty())?.clone();
-        Some(Province { name, confidence })
-    });
-    let other = match letters {
-        Letters::All => return Ok((read, province)),
-        Letters::Latin => Script::Thai,
-        Letters::OneScript => Script::of(&read.text, province.is_some()).other(),
-    };
-    if !read.text.chars().any(|letter| other.has(letter)) {
-        return Ok((read, province));
-    }
-    let first = usize::from(spec.layout == RecogniserLayout::Ctc && !spec.blank_last);
-    let data = without(text, alphabet, first, other);
-    Ok((characters(spec, alphabet, &TensorView { data: &data, ..*text })?, province))
-}
-
-fn characters(spec: &RecogniserSpec, alphabet: &Alphabet, text: &TensorView<'_>) -> Result<TextRead, DecodeError> {
-    match (spec.layout, spec.pad) {
-        (RecogniserLayout::Slots, Some(pad)) => decode_slots(text, alphabet, pad),
-        _ => decode_ctc(text, alphabet, if spec.blank_last { Blank::Last } else { Blank::First }),
+        let Decoded { read, fitting, province } = decoded;
+        Ok(PlateText { read, fitting, province, corners })
     }
 }
 
@@ -316,10 +248,6 @@ const SURE_BOX: f32 = 0.8;
 const BESIDE: [f32; 2] = [0.5, 1.0];
 /// … and believed if it is as sure as this in each of its characters.
 const SURE: f32 = 0.9;
-
-/// A province less likely than this is none: a crest is not taken for one. On 324 cuts of 108 photos of Latin plates the likeliest
-/// province of `plate-ocr` never reached .17.
-const SURE_PROVINCE: f32 = 0.25;
 
 /// A plate of two rows, or with words above or below its one, is at most so many times as wide as high.
 const SHORT: f32 = 2.5;

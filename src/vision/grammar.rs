@@ -18,6 +18,13 @@ pub struct Judged {
     pub fits: Option<bool>,
 }
 
+/// The formats that a text may still become as far as it goes.
+#[derive(Debug, Clone)]
+pub(super) struct Begun {
+    formats: Vec<usize>,
+    length: usize,
+}
+
 /// A region or format that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GrammarError {
@@ -45,9 +52,14 @@ const MAX_CHANGES: usize = 1;
 const ALIKE: f64 = 0.5;
 
 /// `D` a digit, `L` a letter A–Z, `T` a Thai consonant, `[…]` one of these, `?` after any: or nothing. Formats of cars on
-/// the road, those no longer given out among them; where a country has too many to tell anything (US: each state its own, vanity plates) it is not listed.
+/// the road, those no longer given out among them; of Australia those of most states. Where a country has too many to tell anything (US: each state its own, vanity plates) it is not listed.
 const REGIONS: &[(&str, &str, &[&str])] = &[
     ("at", "austria", &["LL?DDD?D?D?L?L?L?"]),
+    (
+        "au",
+        "australia",
+        &["LLLDDD", "LLLDDL", "LLDDLL", "LLDDDL", "DLLDLL", "DDDLLL", "DDDLLD", "DLLLDDD", "SDDDLLL", "LDDLL"],
+    ),
     ("be", "belgium", &["[1-9]LLLDDD"]),
     ("br", "brazil", &["LLLDDDD", "LLLDLDD"]),
     ("ch", "switzerland", &["LLDDDD?D?D?"]),
@@ -61,6 +73,7 @@ const REGIONS: &[(&str, &str, &[&str])] = &[
     ("gb", "great britain", &["LLDDLLL"]),
     ("hr", "croatia", &["LLDDDD?LL?"]),
     ("hu", "hungary", &["LLLDDD", "LLLLDDD"]),
+    ("in", "india", &["LLDD?L?L?L?DDDD", "DDBHDDDDLL?"]),
     ("it", "italy", &["LLDDDLL"]),
     ("lt", "lithuania", &["LLLDDD"]),
     ("lv", "latvia", &["LLDDDD"]),
@@ -128,6 +141,32 @@ impl Grammar {
             [(_, only)] => Judged { text: only.clone(), fits: Some(true) },
             _ => Judged { text: text.to_owned(), fits: Some(fewest == Some(0)) },
         }
+    }
+
+    /// Is it a text of one of the formats, as it stands? Any is where no region is configured.
+    pub fn fits(&self, text: &str) -> bool {
+        let begun = text.chars().try_fold(self.begin(), |begun, character| self.followed_by(&begun, character));
+        self.formats.is_empty() || begun.is_some_and(|begun| self.is_whole(&begun))
+    }
+
+    /// No text yet.
+    pub(super) fn begin(&self) -> Begun {
+        Begun { formats: (0..self.formats.len()).collect(), length: 0 }
+    }
+
+    /// With one character more; `None` where no format begins so.
+    pub(super) fn followed_by(&self, begun: &Begun, character: char) -> Option<Begun> {
+        let takes = |format: &usize| {
+            let place = self.formats.get(*format).and_then(|places| places.get(begun.length));
+            place.is_some_and(|place| place_takes(place, character))
+        };
+        let formats: Vec<usize> = begun.formats.iter().copied().filter(takes).collect();
+        (!formats.is_empty()).then_some(Begun { formats, length: begun.length + 1 })
+    }
+
+    /// Does a format end here?
+    pub(super) fn is_whole(&self, begun: &Begun) -> bool {
+        begun.formats.iter().any(|format| self.formats.get(*format).is_some_and(|places| places.len() == begun.length))
     }
 
     /// May a plate of these regions carry letters of this script? Any may where no format has letters.

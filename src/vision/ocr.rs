@@ -2,6 +2,7 @@
 
 use super::{DecodeError, Script, TensorView, normalise};
 use crate::domain::CharRead;
+use std::cmp::Ordering;
 
 /// A text as it was read.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -13,6 +14,8 @@ pub struct TextRead {
     pub lost: Lost,
     /// The characters' mean probability, less as one between them may be lost, 0–1; 0 where nothing was read.
     pub confidence: f32,
+    /// What was read with no format in mind, where this text stands in its place.
+    pub freely: Option<String>,
 }
 
 /// How likely a character was left out, 0–1: the highest probability of one where the model rather saw a gap.
@@ -79,7 +82,21 @@ impl TextRead {
             characters = text.chars().map(|character| CharRead { character, confidence: mean }).collect();
         }
         let confidence = if text.is_empty() { 0.0 } else { mean * (1.0 - lost.inside) };
-        Self { text, characters, lost, confidence }
+        Self { text, characters, lost, confidence, freely: None }
+    }
+
+    /// A text that fits a format, in place of `read`, than which it is less likely by `share`, 0–1. Characters that it has
+    /// more were lost in the other; what it has less may be missing.
+    pub(super) fn fitted(characters: Vec<CharRead>, share: f32, read: &TextRead) -> Self {
+        let missing = 1.0 / (1.0 + share);
+        let lost = match characters.len().cmp(&read.characters.len()) {
+            Ordering::Less => read.lost.or(Lost { inside: missing, anywhere: missing }),
+            Ordering::Equal => read.lost,
+            Ordering::Greater => Lost::default(),
+        };
+        let confidence = mean(&characters) * (1.0 - lost.inside);
+        let text = characters.iter().map(|read| read.character).collect();
+        Self { text, characters, lost, confidence, freely: Some(read.text.clone()) }
     }
 }
 
@@ -127,6 +144,13 @@ impl Alphabet {
 
     pub fn has(&self, character: char) -> bool {
         self.characters.contains(&character)
+    }
+
+    /// The character of a class as it stands on plates; `None` where it stands on none, or for several.
+    pub(super) fn on_plate(&self, class: usize) -> Option<char> {
+        let written = normalise(&self.characters.get(class)?.to_string());
+        let mut characters = written.chars();
+        characters.next().filter(|_| characters.next().is_none())
     }
 
     /// Has it a letter of this script?
