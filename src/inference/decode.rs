@@ -3,7 +3,7 @@
 use super::plate_text::Province;
 use super::{RecogniserLayout, RecogniserSpec};
 use crate::vision::{
-    Alphabet, Blank, DecodeError, Grammar, Script, Steps, TensorView, TextRead, decode_ctc, decode_slots,
+    Alphabet, Blank, DecodeError, Fitting, Grammar, Script, Steps, TensorView, TextRead, decode_ctc, decode_slots,
     likeliest_fitting, most_likely, softmax, without,
 };
 
@@ -29,7 +29,7 @@ pub(super) struct Decoder<'a> {
 #[derive(Default)]
 pub(super) struct Decoded {
     pub(super) read: TextRead,
-    pub(super) fitting: Option<TextRead>,
+    pub(super) fitting: Option<Fitting>,
     pub(super) province: Option<Province>,
 }
 

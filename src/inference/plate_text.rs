@@ -1,7 +1,7 @@
 //! What was read of a plate, and which of two reads stays.
 
 use crate::domain::Quad;
-use crate::vision::{Grammar, Script, TextRead};
+use crate::vision::{Fitting, Grammar, Script, TextRead};
 
 /// What a recogniser's second head says.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,7 +16,7 @@ pub(super) struct Province {
 pub(super) struct PlateText {
     pub(super) read: TextRead,
     /// Where that fits no format, what fits and was nearly read.
-    pub(super) fitting: Option<TextRead>,
+    pub(super) fitting: Option<Fitting>,
     pub(super) province: Option<Province>,
     pub(super) corners: Quad,
 }
@@ -31,11 +31,13 @@ impl PlateText {
         grammar.judge(&self.read.text).fits != Some(false)
     }
 
-    /// With what fits in the place of what does not. Only at the end, when the surest of all looks is known: of many looks
-    /// at a plate of another country one nearly shows what fits.
-    pub(super) fn settled(mut self) -> Self {
-        if let Some(fitting) = self.fitting.take() {
-            self.read = fitting;
+    /// With what fits in the place of what does not, unless one confusion alone explains it and is as good a reason. Only at
+    /// the end, when the surest of all looks is known: of many looks at a plate of another country one nearly shows what fits.
+    pub(super) fn settled(mut self, grammar: &Grammar) -> Self {
+        if let Some(fitting) = self.fitting.take()
+            && (fitting.is_clear() || !self.fits(grammar))
+        {
+            self.read = fitting.read;
         }
         self
     }
@@ -43,5 +45,29 @@ impl PlateText {
     /// Of two reads of a plate the one that ranks higher stays: one that fits the grammar before one that does not, then the surer.
     pub(super) fn rank(&self, grammar: &Grammar) -> (bool, f32) {
         (self.fits(grammar), self.read.confidence)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vision::{Alphabet, Blank, Steps, TensorView, decode_ctc, likeliest_fitting};
+
+    /// What is read of one plate of three characters, of which the last may be one of two.
+    fn settled(last: [f32; 3]) -> String {
+        let (alphabet, grammar) = (Alphabet::from_text("A0OQ"), Grammar::of(&["ALL".into()]).unwrap());
+        let data =
+            [[0.0, 1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0, 1.0], [0.0, 0.0, last[0], last[1], last[2]]].concat();
+        let view = TensorView { name: "ctc", shape: &[1, 3, 5], data: &data };
+        let read = decode_ctc(&view, &alphabet, Blank::First).unwrap();
+        let fitting = likeliest_fitting(&view, &alphabet, Steps::Ctc(Blank::First), &grammar, &read);
+        let text = PlateText { read, fitting, ..PlateText::default() }.settled(&grammar);
+        grammar.judge(&text.read.text).text
+    }
+
+    #[test]
+    fn a_0_that_is_an_o_is_no_q_because_the_recogniser_saw_a_little_of_one() {
+        assert_eq!(settled([0.9, 0.03, 0.07]), "AQO", "O and 0 look the same, and only the format tells them apart");
+        assert_eq!(settled([0.6, 0.05, 0.35]), "AQQ", "it was nearly a Q");
     }
 }

@@ -57,7 +57,7 @@ impl Reader {
 
     /// Reads one plate; of two reads the surer one stays.
     pub(super) fn read(&mut self, scene: &mut Scene<'_>, plate: &FoundPlate) -> Result<PlateText, InferenceError> {
-        Ok(self.surest(scene, plate)?.settled())
+        Ok(self.surest(scene, plate)?.settled(scene.grammar))
     }
 
     fn surest(&mut self, scene: &mut Scene<'_>, plate: &FoundPlate) -> Result<PlateText, InferenceError> {

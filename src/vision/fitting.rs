@@ -16,9 +16,26 @@ pub enum Steps {
 /// A text so much less likely than the one that was read is not taken for it: one plate in twenty may be another country's.
 /// docs/models.md has what other values read.
 const LEAST_SHARE: f32 = 0.05;
+/// Nearly as likely as what was read: before a confusion that is only known to be one.
+const CLEAR_SHARE: f32 = 0.3;
 /// So many beginnings of texts are followed, and so many classes of a step: it ends soon on a picture of nothing as well.
 const MOST_PATHS: usize = 48;
 const MOST_CLASSES: usize = 6;
+
+/// A text that fits a format, for one that fits none.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fitting {
+    pub read: TextRead,
+    /// How likely it is as a share of what was read, 0.05–1.
+    share: f32,
+}
+
+impl Fitting {
+    /// Is it nearly as likely as what was read?
+    pub fn is_clear(&self) -> bool {
+        self.share >= CLEAR_SHARE
+    }
+}
 
 /// The beginning of a text, by one way through the steps.
 struct Path {
@@ -38,7 +55,7 @@ pub fn likeliest_fitting(
     steps: Steps,
     grammar: &Grammar,
     read: &TextRead,
-) -> Option<TextRead> {
+) -> Option<Fitting> {
     let classes = output.shape.last().copied().filter(|classes| *classes > 0)?;
     let meaning = Meaning { alphabet, steps, classes };
     let mut paths = vec![Path { characters: Vec::new(), begun: grammar.begin(), run: None, share: 1.0 }];
@@ -47,7 +64,7 @@ pub fn likeliest_fitting(
     }
     let whole = paths.into_iter().filter(|path| grammar.is_whole(&path.begun));
     let best = whole.max_by(|a, b| a.share.total_cmp(&b.share))?;
-    Some(TextRead::fitted(best.characters, best.share, read))
+    Some(Fitting { read: TextRead::fitted(best.characters, best.share, read), share: best.share })
 }
 
 /// What the classes of a step stand for.
@@ -151,7 +168,7 @@ mod tests {
     }
 
     /// The text that was read and the one that fits.
-    fn read(data: &[f32], formats: &[&str]) -> (TextRead, Option<TextRead>) {
+    fn read(data: &[f32], formats: &[&str]) -> (TextRead, Option<Fitting>) {
         let grammar = Grammar::of(&formats.iter().map(|&f| f.to_owned()).collect::<Vec<_>>()).unwrap();
         let classes = CLASSES.chars().count();
         let shape = [1, data.len() / classes, classes];
@@ -167,9 +184,15 @@ mod tests {
         let (free, fitting) = read(&data, &["LLDD"]);
         assert_eq!(free.text, "ABO1");
         let fitting = fitting.unwrap();
+        assert!(fitting.is_clear());
+        let fitting = fitting.read;
         assert_eq!((fitting.text.as_str(), fitting.freely.as_deref()), ("AB01", Some("ABO1")));
         assert_eq!(fitting.characters[2].confidence, 0.3, "as sure as the model was of it, and no surer");
-        assert_eq!(read(&data, &["LDDD"]).1.unwrap().text, "A801", "two at once, which no table of confusions dares");
+        assert_eq!(
+            read(&data, &["LDDD"]).1.unwrap().read.text,
+            "A801",
+            "two at once, which no table of confusions dares"
+        );
     }
 
     #[test]
@@ -183,11 +206,11 @@ mod tests {
     fn a_character_that_was_nearly_lost_is_found_and_one_too_many_makes_the_text_unsure() {
         let data = rows(&[&[('A', 0.9)], &[('B', 0.4)], &[('1', 0.9)]]);
         let (free, fitting) = read(&data, &["LLD"]);
-        let fitting = fitting.unwrap();
+        let fitting = fitting.unwrap().read;
         assert_eq!((free.text.as_str(), fitting.text.as_str()), ("A1", "AB1"));
         assert_eq!(fitting.least_certain(), 0.4, "nothing else was lost");
         let data = rows(&[&[('A', 0.9)], &[('B', 0.6)], &[('1', 0.9)]]);
-        let fitting = read(&data, &["LD"]).1.unwrap();
+        let fitting = read(&data, &["LD"]).1.unwrap().read;
         assert_eq!(fitting.text, "A1");
         assert!((fitting.lost.inside - 0.6).abs() < 1e-3, "{fitting:?}");
     }
@@ -197,7 +220,7 @@ mod tests {
         let data = rows(&[&[('A', 0.9)], &[('A', 0.9)], &[('1', 0.9)]]);
         assert_eq!(read(&data, &["LLD"]).1, None);
         let data = rows(&[&[('A', 0.9)], &[], &[('A', 0.9)], &[('O', 0.6), ('0', 0.4)]]);
-        assert_eq!(read(&data, &["LLD"]).1.unwrap().text, "AA0");
+        assert_eq!(read(&data, &["LLD"]).1.unwrap().read.text, "AA0");
     }
 
     #[test]
@@ -208,7 +231,7 @@ mod tests {
         let free = decode_slots(&view, &alphabet, '_').unwrap();
         let grammar = Grammar::of(&["LLD".into()]).unwrap();
         let fitting = likeliest_fitting(&view, &alphabet, Steps::Slots { pad: '_' }, &grammar, &free).unwrap();
-        assert_eq!((free.text.as_str(), fitting.text.as_str()), ("AAO", "AA0"));
+        assert_eq!((free.text.as_str(), fitting.read.text.as_str()), ("AAO", "AA0"));
     }
 
     proptest! {
@@ -218,11 +241,11 @@ mod tests {
         ) {
             let data = &data[..data.len() / 10 * 10];
             let (free, fitting) = read(data, &["LLDD", "D?LD", "TTD"]);
-            if let Some(fitting) = fitting {
+            if let Some(Fitting { read: fitting, share }) = fitting {
                 let grammar = Grammar::of(&["LLDD".into(), "D?LD".into(), "TTD".into()]).unwrap();
                 prop_assert!(grammar.fits(&fitting.text));
                 prop_assert_eq!(fitting.characters.len(), fitting.text.chars().count());
-                prop_assert!((0.0..=1.0).contains(&fitting.confidence));
+                prop_assert!((0.0..=1.0).contains(&fitting.confidence) && (LEAST_SHARE..=1.0).contains(&share));
                 prop_assert!(fitting.freely == Some(free.text));
             }
         }

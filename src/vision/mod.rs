@@ -19,7 +19,7 @@ mod text;
 pub use detect::{Candidate, DetectLayout, Detector};
 pub use error::DecodeError;
 pub use exposure::{Exposure, PictureFault, changed};
-pub use fitting::{Steps, likeliest_fitting};
+pub use fitting::{Fitting, Steps, likeliest_fitting};
 pub use fuse::{better_framed, fuse_looks, mean_of, prominence, same_plate};
 pub use grammar::{Grammar, GrammarError, Judged};
 pub use letterbox::{Fit, Letterbox};
