@@ -1,4 +1,4 @@
-"""Commands: fonts, render, train, keep, take, export, evaluate, curve. `plateocr COMMAND --help` tells more."""
+"""Commands: fonts, render, train, keep, take, export, evaluate, curve. `COMMAND --help` tells more."""
 
 import argparse
 import os

@@ -17,6 +17,7 @@ from plateocr.errors import NotOfThisNetworkError
 from plateocr.net import AlongRow, PlateReader, Unit
 
 FOLDED = ("Conv", "Gemm")
+PLACE = "province.place"
 
 
 def reader(path: Path, pictures: np.ndarray) -> PlateReader:
@@ -28,11 +29,15 @@ def reader(path: Path, pictures: np.ndarray) -> PlateReader:
     """
     network, layers = PlateReader().eval(), _layers(onnx.load(path))
     norms = _norms(network)
-    for name, module in network.named_modules():
-        if not isinstance(module, nn.Conv1d | nn.Conv2d | nn.Linear) or "spelling" in name:
-            continue
+    modules = {
+        name: module
+        for name, module in network.named_modules()
+        if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Linear) and "spelling" not in name
+    }
+    for name in (*modules, PLACE):
         if name not in layers:
             raise NotOfThisNetworkError(f"{path} has no layer {name}: it is not of this network")
+    for name, module in modules.items():
         weight, bias = layers[name]
         # A kernel over the whole height of a higher map adds up more: by as much less each of its values counts.
         share = weight.numel() / module.weight.numel()
@@ -41,8 +46,8 @@ def reader(path: Path, pictures: np.ndarray) -> PlateReader:
             _pass_through(norms[name], bias)
         else:
             _put(module.bias, bias, f"{path}: {name}")
-    place = _stretched(layers["province.place"][0], network.province.place.shape)
-    _put(network.province.place, place, f"{path}: province.place")
+    place = _stretched(layers[PLACE][0], network.province.place.shape)
+    _put(network.province.place, place, f"{path}: {PLACE}")
     _measure(network, list(norms.values()), pictures)
     return network
 
@@ -60,8 +65,8 @@ def _layers(model: onnx.ModelProto) -> dict[str, tuple[Tensor, Tensor]]:
         for node in model.graph.node
         if node.op_type in FOLDED and set(node.input[1:3]) <= tensors.keys()
     }
-    place = next((value for name, value in tensors.items() if name.endswith("province.place")), None)
-    return layers if place is None else layers | {"province.place": (_tensor(place), torch.empty(0))}
+    place = next((value for name, value in tensors.items() if name.endswith(PLACE)), None)
+    return layers if place is None else layers | {PLACE: (_tensor(place), torch.empty(0))}
 
 
 def _tensor(values: np.ndarray) -> Tensor:
