@@ -47,6 +47,16 @@ struct Path {
     share: f32,
 }
 
+/// A class that a step may show.
+struct Likely {
+    class: usize,
+    /// What it puts on a plate, if anything.
+    character: Option<char>,
+    confidence: f32,
+    /// The confidence as a share of the step's highest.
+    share: f32,
+}
+
 /// The likeliest text that fits one of the formats, in place of `read`, which fits none; `None` where no such text is likely
 /// enough. The output is one that `decode_ctc` or `decode_slots` took.
 pub fn likeliest_fitting(
@@ -85,14 +95,16 @@ impl Meaning<'_> {
         self.alphabet.on_plate(index).filter(|c| self.steps != Steps::Slots { pad: *c })
     }
 
-    /// The step's likeliest classes with their probability as a share of the highest.
-    fn likely(&self, step: &[f32]) -> Vec<(usize, f32)> {
+    /// The step's likeliest classes, the likeliest first.
+    fn likely(&self, step: &[f32]) -> Vec<Likely> {
         let highest = most_likely(step).1;
-        let shares = step.iter().enumerate().map(|(class, probability)| (class, probability / highest));
-        let mut likely: Vec<(usize, f32)> = shares.filter(|(_, share)| (LEAST_SHARE..=1.0).contains(share)).collect();
-        likely.sort_by(|a, b| b.1.total_cmp(&a.1));
-        likely.truncate(MOST_CLASSES);
-        likely
+        let of = |(class, &confidence): (usize, &f32)| (class, confidence, confidence / highest);
+        let classes = step.iter().enumerate().map(of).filter(|(.., share)| (LEAST_SHARE..=1.0).contains(share));
+        let mut classes: Vec<(usize, f32, f32)> = classes.collect();
+        classes.sort_by(|a, b| b.2.total_cmp(&a.2));
+        classes.truncate(MOST_CLASSES);
+        let named = |(class, confidence, share)| Likely { class, character: self.character(class), confidence, share };
+        classes.into_iter().map(named).collect()
     }
 
     /// Every path one step further.
@@ -100,8 +112,8 @@ impl Meaning<'_> {
         let likely = self.likely(step);
         let mut next: Vec<Path> = Vec::with_capacity(paths.len() * 2);
         for path in &paths {
-            for &(class, share) in likely.iter().filter(|(_, share)| share * path.share >= LEAST_SHARE) {
-                if let Some(longer) = self.longer(path, class, step[class], share, grammar) {
+            for class in likely.iter().filter(|class| class.share * path.share >= LEAST_SHARE) {
+                if let Some(longer) = self.longer(path, class, grammar) {
                     keep(&mut next, longer);
                 }
             }
@@ -111,14 +123,15 @@ impl Meaning<'_> {
         next
     }
 
-    fn longer(&self, path: &Path, class: usize, confidence: f32, share: f32, grammar: &Grammar) -> Option<Path> {
+    fn longer(&self, path: &Path, likely: &Likely, grammar: &Grammar) -> Option<Path> {
+        let Likely { class, character, confidence, share } = *likely;
         let (mut characters, share) = (path.characters.clone(), path.share * share);
         if path.run == Some(class) {
             let last = characters.last_mut()?;
             last.confidence = last.confidence.max(confidence);
             return Some(Path { characters, begun: path.begun.clone(), run: path.run, share });
         }
-        let Some(character) = self.character(class) else {
+        let Some(character) = character else {
             return Some(Path { characters, begun: path.begun.clone(), run: None, share });
         };
         let begun = grammar.followed_by(&path.begun, character)?;

@@ -52,7 +52,8 @@ const MAX_CHANGES: usize = 1;
 const ALIKE: f64 = 0.5;
 
 /// `D` a digit, `L` a letter A–Z, `T` a Thai consonant, `[…]` one of these, `?` after any: or nothing. Formats of cars on
-/// the road, those no longer given out among them; of Australia those of most states. Where a country has too many to tell anything (US: each state its own, vanity plates) it is not listed.
+/// the road, those no longer given out among them; of Australia those of most states. Where a country has too many to tell
+/// anything (US: each state its own, vanity plates) it is not listed.
 const REGIONS: &[(&str, &str, &[&str])] = &[
     ("at", "austria", &["LL?DDD?D?D?L?L?L?"]),
     (
@@ -130,16 +131,16 @@ impl Grammar {
         if self.formats.is_empty() {
             return Judged { text: text.to_owned(), fits: None };
         }
+        if self.fits(text) {
+            return Judged { text: text.to_owned(), fits: Some(true) };
+        }
         let read: Vec<char> = text.chars().collect();
-        let of_length = self.formats.iter().filter(|format| format.len() == read.len());
-        let mut ways: Vec<(usize, String)> = of_length.filter_map(|format| replaced(&read, format)).collect();
-        let fewest = ways.iter().map(|(changes, _)| *changes).min();
-        ways.retain(|(changes, _)| Some(*changes) == fewest);
+        let mut ways: Vec<String> = self.formats.iter().filter_map(|format| replaced(&read, format)).collect();
         ways.sort();
         ways.dedup();
         match ways.as_slice() {
-            [(_, only)] => Judged { text: only.clone(), fits: Some(true) },
-            _ => Judged { text: text.to_owned(), fits: Some(fewest == Some(0)) },
+            [only] => Judged { text: only.clone(), fits: Some(true) },
+            _ => Judged { text: text.to_owned(), fits: Some(false) },
         }
     }
 
@@ -213,8 +214,8 @@ fn unknown(name: &str) -> GrammarError {
     GrammarError::Region { name: name.to_owned(), nearest, known }
 }
 
-/// The text as the format would have it, with the number of characters changed; `None` where it cannot have it.
-fn replaced(read: &[char], format: &[Place]) -> Option<(usize, String)> {
+/// The text as the format would have it; `None` where it cannot have it, or only with more than one character changed.
+fn replaced(read: &[char], format: &[Place]) -> Option<String> {
     let mut changes = 0;
     let mut text = String::with_capacity(read.len());
     for (&character, place) in read.iter().zip(format) {
@@ -223,7 +224,7 @@ fn replaced(read: &[char], format: &[Place]) -> Option<(usize, String)> {
         changes += usize::from(fitting != character);
         text.push(fitting);
     }
-    (changes <= MAX_CHANGES).then_some((changes, text))
+    (read.len() == format.len() && changes <= MAX_CHANGES).then_some(text)
 }
 
 fn confused_with(character: char) -> Option<char> {
