@@ -3,13 +3,13 @@
 use super::*;
 use crate::judge::Judge;
 
-const SCREENS: [(&str, u32, u32, bool, &str, &str); 6] = [
+/// Each screen: device, size, is it a phone, colours, language. Of these three each value is seen with each of the others. The
+/// last is Thai, which the test looks at once more.
+const SCREENS: [(&str, u32, u32, bool, &str, &str); 4] = [
     ("phone", 360, 740, true, "light", "en"),
-    ("phone", 360, 740, true, "dark", "th"),
-    ("phone", 360, 740, true, "light", "th"),
-    ("desk", 1280, 800, false, "light", "en"),
     ("desk", 1280, 800, false, "dark", "en"),
-    ("desk", 1280, 800, false, "dark", "th"),
+    ("phone", 360, 740, true, "dark", "th"),
+    ("desk", 1280, 800, false, "light", "th"),
 ];
 
 /// Each view with the condition under which there is something to see.

@@ -5,16 +5,12 @@ use crate::judge::Judge;
 use crate::keyboard::settled;
 use crate::site::Site;
 
-/// Each screen: name, size, is it a phone, colours, language.
-const SCREENS: [(&str, u32, u32, bool, &str, &str); 8] = [
+/// Each screen: name, size, is it a phone, colours, language. Of these three each value is seen with each of the others.
+const SCREENS: [(&str, u32, u32, bool, &str, &str); 4] = [
     ("desktop", 1280, 800, false, "light", "en"),
-    ("desktop", 1280, 800, false, "dark", "en"),
-    ("desktop", 1280, 800, false, "light", "th"),
     ("desktop", 1280, 800, false, "dark", "th"),
-    ("phone", 390, 844, true, "light", "en"),
-    ("phone", 390, 844, true, "dark", "en"),
     ("phone", 390, 844, true, "light", "th"),
-    ("phone", 390, 844, true, "dark", "th"),
+    ("phone", 390, 844, true, "dark", "en"),
 ];
 
 /// A checkpoint with something to see in every view.
