@@ -5,16 +5,19 @@ cd "$(dirname "$0")/.."
 
 fmt() { cargo fmt --check; }
 
+# Library and programs must do without each part; tests and benchmarks are built with all of them, some also without OpenCV.
 clippy() {
-    local sets=("" "server,uplink" "server" "uplink" "vision")
-    for features in "${sets[@]}"; do
-        echo "clippy: ${features:-all features}"
-        if [[ -z $features ]]; then
-            cargo clippy --quiet --locked --all-targets --all-features -- -D warnings
-        else
-            cargo clippy --quiet --locked --all-targets --no-default-features --features "$features" -- -D warnings
-        fi
+    warnings --all-targets --all-features
+    warnings --all-targets --no-default-features --features server,uplink
+    local features
+    for features in server uplink vision; do
+        warnings --lib --bins --no-default-features --features "$features"
     done
+}
+
+warnings() {
+    echo "clippy: $*"
+    cargo clippy --quiet --locked "$@" -- -D warnings
 }
 
 deny() {
