@@ -30,9 +30,10 @@ CALIBRATION_BATCH = 32
 
 
 def load(checkpoint: Path) -> PlateReader:
-    """The averaged weights of a checkpoint of training."""
+    """The averaged weights of a checkpoint of training, or weights alone (`keep`, `take`)."""
+    saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
     reader = PlateReader()
-    reader.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["average"])
+    reader.load_state_dict(saved.get("average", saved))
     return reader.eval()
 
 
@@ -45,7 +46,8 @@ def write_half(reader: PlateReader, path: Path) -> None:
 def write_int8(reader: PlateReader, path: Path, pictures: np.ndarray) -> None:
     """Writes the graph with convolutions of eight bits, whose ranges are those of `pictures`, uint8 [n, 64, 160].
 
-    Weights have seven bits (`reduce_range`): with eight, processors without VNNI add up more than they can hold.
+    Weights have seven bits (`reduce_range`): with eight, processors without VNNI add up more than they can hold. A ReLU goes
+    into the convolution before it, whose result is rounded once and needs no negative half of the range.
     """
     with tempfile.TemporaryDirectory() as folder:
         whole, prepared = Path(folder) / "whole.onnx", Path(folder) / "prepared.onnx"
@@ -56,7 +58,7 @@ def write_int8(reader: PlateReader, path: Path, pictures: np.ndarray) -> None:
             path,
             _Pictures(pictures),
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=["Conv"],
+            op_types_to_quantize=["Conv", "Relu"],
             per_channel=True,
             reduce_range=True,
             activation_type=QuantType.QUInt8,
