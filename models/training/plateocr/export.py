@@ -46,8 +46,8 @@ def write_half(reader: PlateReader, path: Path) -> None:
 def write_int8(reader: PlateReader, path: Path, pictures: np.ndarray) -> None:
     """Writes the graph with convolutions of eight bits, whose ranges are those of `pictures`, uint8 [n, 64, 160].
 
-    Weights have seven bits (`reduce_range`): with eight, processors without VNNI add up more than they can hold. A ReLU goes
-    into the convolution before it, whose result is rounded once and needs no negative half of the range.
+    Weights have seven bits (`reduce_range`): with eight, processors without VNNI add up more than they can hold. A ReLU
+    goes into the convolution before it, whose result is rounded once and needs no negative half of the range.
     """
     with tempfile.TemporaryDirectory() as folder:
         whole, prepared = Path(folder) / "whole.onnx", Path(folder) / "prepared.onnx"
