@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
     export = some.add_parser("export", help="write ONNX with convolutions of eight bits, and its manifest")
     export.add_argument("onnx", type=Path)
     export.add_argument("--half", action="store_true", help="weights in half precision instead: larger and slower")
-    export.add_argument("--checkpoint", type=Path, help="default: the run's last")
+    export.add_argument("--checkpoint", type=Path, help="or weights alone, of keep or take; default: the run's last")
 
     keep = some.add_parser("keep", help="the averaged weights in half precision: small, for `train --weights`")
     keep.add_argument("weights", type=Path)

@@ -61,7 +61,7 @@ def _layers(model: onnx.ModelProto) -> dict[str, tuple[Tensor, Tensor]]:
         elif node.op_type == "Cast" and node.input[0] in tensors:
             tensors[node.output[0]] = tensors[node.input[0]].astype(np.float32)
     layers = {
-        _module(node.output[0]): (_tensor(tensors[node.input[1]]), _tensor(tensors[node.input[2]]))
+        _module(node.name): (_tensor(tensors[node.input[1]]), _tensor(tensors[node.input[2]]))
         for node in model.graph.node
         if node.op_type in FOLDED and set(node.input[1:3]) <= tensors.keys()
     }
@@ -79,10 +79,10 @@ def _whole(rounded: np.ndarray, scale: np.ndarray, zero: np.ndarray) -> np.ndarr
     return (rounded.astype(np.float32) - zero.reshape(shape).astype(np.float32)) * scale.reshape(shape)
 
 
-def _module(output: str) -> str:
-    """`/reader/trunk/trunk.1/unit/unit.0/Conv_output_0`, as PyTorch names what a module gives, to `trunk.1.unit.0`."""
+def _module(node: str) -> str:
+    """`/reader/trunk/trunk.1/unit/unit.0/Conv`, as PyTorch names what a module does, to `trunk.1.unit.0`."""
     parts: list[str] = []
-    for part in output.strip("/").split("/")[1:-1]:
+    for part in node.strip("/").split("/")[1:-1]:
         if parts and part.startswith(f"{parts[-1]}."):
             parts.pop()
         parts.append(part)

@@ -55,6 +55,10 @@ def test_eight_bits_are_half_the_size_and_say_nearly_the_same(exported: Path, tm
     ):
         assert exact.shape == rounded.shape
         assert np.abs(exact - rounded).max() < 0.05
+    nodes = onnx.load(path).graph.node
+    products = {node.output[0] for node in nodes if node.op_type == "Gemm"}
+    left = [node.input[0] for node in nodes if node.op_type == "Relu"]
+    assert set(left) <= products, "a convolution is rounded once, with its ReLU"
 
 
 def test_the_manifest_names_the_file_and_its_alphabet(exported: Path) -> None:
@@ -91,6 +95,16 @@ def test_weights_kept_in_half_precision_start_a_run(tmp_path: Path) -> None:
     again = train.fresh(train.Plan(folder=tmp_path, until=1, seed=2), train.halved(first.average.state_dict()))
     for kept, given in zip(again.network.parameters(), first.average.parameters(), strict=True):
         assert kept.dtype == torch.float32 and torch.allclose(kept, given, atol=1e-3)
+
+
+def test_weights_alone_are_exported_as_a_checkpoint_is(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    network = PlateReader().eval()
+    torch.save(train.halved(network.state_dict()), tmp_path / "weights.pt")
+    torch.save({"average": network.state_dict()}, tmp_path / "last.pt")
+    alone, checkpoint = export.load(tmp_path / "weights.pt"), export.load(tmp_path / "last.pt")
+    for kept, given in zip(alone.parameters(), checkpoint.parameters(), strict=True):
+        assert torch.allclose(kept, given, atol=1e-3)
 
 
 def test_weights_of_before_the_spelling_start_a_run(tmp_path: Path) -> None:
