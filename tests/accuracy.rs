@@ -157,14 +157,13 @@ fn as_many_are_read_with_our_own_plate_detector() {
     assert_at_least(count_right(&config, &latin_photos(&dir)), DEFAULT);
 }
 
-/// Of the US photos 41 are right, though none of them fits; 35 were, when each look was free to find a text that fits.
+/// Under formats that are not theirs 41 US photos are right; 35 were, when each look was free to find a text that fits.
 #[test]
 fn formats_of_a_country_help_its_own_plates_and_bend_few_of_others() {
     let Some(dir) = data() else { return };
     let Some(config) = models("yolox-nano", "plate-ocr") else { return };
     let config = ModelsConfig { latin: "none".into(), regions: vec!["sk".into(), "cz".into()], ..config };
-    let photos = photos(&dir, |file| REGIONS[..2].iter().position(|region| file.starts_with(&format!("{region}/"))));
-    assert_at_least(count_right(&config, &photos), [41, 21, 0]);
+    assert_at_least(count_right(&config, &latin_photos(&dir)), [41, 21, 28]);
 }
 
 #[test]

@@ -98,13 +98,13 @@ impl Meaning<'_> {
     /// The step's likeliest classes, the likeliest first.
     fn likely(&self, step: &[f32]) -> Vec<Likely> {
         let highest = most_likely(step).1;
-        let of = |(class, &confidence): (usize, &f32)| (class, confidence, confidence / highest);
-        let classes = step.iter().enumerate().map(of).filter(|(.., share)| (LEAST_SHARE..=1.0).contains(share));
-        let mut classes: Vec<(usize, f32, f32)> = classes.collect();
-        classes.sort_by(|a, b| b.2.total_cmp(&a.2));
-        classes.truncate(MOST_CLASSES);
+        let shares = step.iter().enumerate().map(|(class, &confidence)| (class, confidence, confidence / highest));
+        let shares = shares.filter(|(.., share)| (LEAST_SHARE..=1.0).contains(share));
         let named = |(class, confidence, share)| Likely { class, character: self.character(class), confidence, share };
-        classes.into_iter().map(named).collect()
+        let mut likely: Vec<Likely> = shares.map(named).collect();
+        likely.sort_by(|a, b| b.share.total_cmp(&a.share));
+        likely.truncate(MOST_CLASSES);
+        likely
     }
 
     /// Every path one step further.

@@ -214,8 +214,11 @@ fn unknown(name: &str) -> GrammarError {
     GrammarError::Region { name: name.to_owned(), nearest, known }
 }
 
-/// The text as the format would have it; `None` where it cannot have it, or only with more than one character changed.
+/// The text as the format would have it; `None` where it cannot have it, or only with more than `MAX_CHANGES`.
 fn replaced(read: &[char], format: &[Place]) -> Option<String> {
+    if read.len() != format.len() {
+        return None;
+    }
     let mut changes = 0;
     let mut text = String::with_capacity(read.len());
     for (&character, place) in read.iter().zip(format) {
@@ -224,7 +227,7 @@ fn replaced(read: &[char], format: &[Place]) -> Option<String> {
         changes += usize::from(fitting != character);
         text.push(fitting);
     }
-    (read.len() == format.len() && changes <= MAX_CHANGES).then_some(text)
+    (changes <= MAX_CHANGES).then_some(text)
 }
 
 fn confused_with(character: char) -> Option<char> {
