@@ -3,7 +3,7 @@
 
 use super::page::recent::Recent;
 use crate::config::EvidenceConfig;
-use crate::domain::PlateEvent;
+use crate::domain::{BBox, PlateEvent, PlateRead};
 use crate::imaging::{self, ImagingError};
 use crate::media::{EvidenceRefs, EvidenceStore, MediaError};
 use crate::outbox::{OutboxError, OutboxHandle};
@@ -57,7 +57,7 @@ impl MediaLoop {
         let frame = imaging::encode_jpeg(&frame, config.jpeg_quality, config.frame_max_bytes)?;
         let crops = (event.plates.iter())
             .map(|plate| {
-                let crop = imaging::crop(&event.frame, &plate.bbox.widen(CROP_MARGIN, CROP_MARGIN));
+                let crop = imaging::crop(&event.frame, &shown(plate));
                 crop.map(|crop| imaging::encode_jpeg(&crop, config.jpeg_quality, config.crop_max_bytes)).transpose()
             })
             .collect::<Result<Vec<_>, ImagingError>>()?;
@@ -67,6 +67,14 @@ impl MediaLoop {
     }
 }
 
+/// What a crop shows: the plate's box and around it, and all that was read. A box may hold a part of its plate only, the
+/// text come from a look beside it or below.
+fn shown(plate: &PlateRead) -> BBox {
+    let around = plate.bbox.widen(CROP_MARGIN, CROP_MARGIN);
+    let read = plate.corners.bbox();
+    if read.is_valid() { around.union(&read) } else { around }
+}
+
 /// Why an event has no pictures.
 #[derive(Debug, thiserror::Error)]
 enum PictureError {
@@ -74,4 +82,19 @@ enum PictureError {
     Imaging(#[from] ImagingError),
     #[error(transparent)]
     Media(#[from] MediaError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plate_read_beside_its_box_is_whole_in_its_crop() {
+        let bbox = BBox::new(100.0, 50.0, 180.0, 90.0);
+        let beside = BBox::new(60.0, 46.0, 184.0, 94.0);
+        let plate = PlateRead { bbox, corners: beside.into(), ..PlateRead::default() };
+        assert_eq!(shown(&plate), BBox::new(60.0, 44.0, 192.0, 96.0));
+        let unread = PlateRead { bbox, ..PlateRead::default() };
+        assert_eq!(shown(&unread), bbox.widen(CROP_MARGIN, CROP_MARGIN));
+    }
 }
