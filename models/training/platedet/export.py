@@ -6,13 +6,14 @@ from pathlib import Path
 import torch
 
 from platedet.net import Exported, PlateDetector
+from plateocr import learning
 from plateocr.export import OPSET, put_beside, store_halved
 
 
 def load(checkpoint: Path) -> PlateDetector:
-    """The averaged weights of a checkpoint of training."""
+    """The network of a checkpoint of training, with its averaged weights."""
     detector = PlateDetector()
-    detector.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["average"])
+    detector.load_state_dict(learning.weights(checkpoint))
     return detector.eval()
 
 

@@ -1,4 +1,4 @@
-"""Commands: fonts, render, train, keep, take, export, evaluate, curve. `COMMAND --help` tells more."""
+"""Commands: fonts, render, train, keep, average, take, export, evaluate, curve. `COMMAND --help` tells more."""
 
 import argparse
 import os
@@ -29,10 +29,16 @@ def parser() -> argparse.ArgumentParser:
     export = some.add_parser("export", help="write ONNX with convolutions of eight bits, and its manifest")
     export.add_argument("onnx", type=Path)
     export.add_argument("--half", action="store_true", help="weights in half precision instead: larger and slower")
-    export.add_argument("--checkpoint", type=Path, help="or weights alone, of keep or take; default: the run's last")
+    export.add_argument(
+        "--checkpoint", type=Path, help="or weights alone (keep, average, take); default: the run's last"
+    )
 
     keep = some.add_parser("keep", help="the averaged weights in half precision: small, for `train --weights`")
     keep.add_argument("weights", type=Path)
+
+    average = some.add_parser("average", help="the average of several runs' weights, often better than each of them")
+    average.add_argument("of", type=Path, nargs="+", help="checkpoints, or weights alone")
+    average.add_argument("weights", type=Path)
 
     take = some.add_parser("take", help="the weights of an exported file, for `train --weights`")
     take.add_argument("onnx", type=Path)

@@ -29,8 +29,6 @@ def train(arguments: argparse.Namespace, training: ModuleType, glyphs: Path, hel
 
     It goes on from the run's last checkpoint where there is one.
     """
-    import torch
-
     from plateocr import learning
 
     told = {name: value for name, value in vars(arguments).items() if name in training.Plan.__dataclass_fields__}
@@ -40,7 +38,7 @@ def train(arguments: argparse.Namespace, training: ModuleType, glyphs: Path, hel
         state = learning.resume(training.fresh(plan), last)
         print(f"going on from {last}: {state.seen} samples seen")
     else:
-        weights = torch.load(arguments.weights, weights_only=True) if arguments.weights else None
+        weights = learning.weights(arguments.weights) if arguments.weights else None
         state = training.fresh(plan, weights)
     training.run(plan, state, glyphs, held if held.exists() else None)
 

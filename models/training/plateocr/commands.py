@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -12,9 +13,14 @@ from plateocr import fonts as fonts_of
 from plateocr.layout import load_all
 from plateocr.sample import Sample, source
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 COLUMNS = 9
 # Plates by which the ranges of an eight-bit model are found, and the statistics of weights taken from one.
 CALIBRATION_PLATES, CALIBRATION_SEED = 384, 3
+# Batches of plates from which averaged weights take their statistics, and plates in each.
+SOUP_BATCHES, SOUP_BATCH = 40, 64
 
 
 def _glyphs(run: Path, held: bool = False) -> Path:
@@ -22,8 +28,7 @@ def _glyphs(run: Path, held: bool = False) -> Path:
 
 
 def _calibration(run: Path) -> np.ndarray:
-    drawn_from = source(_glyphs(run), CALIBRATION_SEED)
-    return np.stack([sample.picture for sample in drawn_from.samples(CALIBRATION_PLATES)])
+    return source(_glyphs(run), CALIBRATION_SEED).pictures(CALIBRATION_PLATES)
 
 
 def fonts(arguments: argparse.Namespace) -> None:
@@ -62,23 +67,34 @@ def train(arguments: argparse.Namespace) -> None:
 
 def keep(arguments: argparse.Namespace) -> None:
     """Writes what another machine needs to go on from this run's model, without its optimiser."""
-    import torch
+    from plateocr import learning
 
-    from plateocr import train as training
+    _write(learning.weights(arguments.run / "last.pt"), arguments.weights)
 
-    saved = torch.load(arguments.run / "last.pt", map_location="cpu", weights_only=True)
-    torch.save(training.halved(saved["average"]), arguments.weights)
+
+def average(arguments: argparse.Namespace) -> None:
+    """Writes the average of several runs' weights, as `keep` writes those of one."""
+    from plateocr import learning, soup
+
+    drawn_from = source(_glyphs(arguments.run), CALIBRATION_SEED)
+    drawn = (drawn_from.pictures(SOUP_BATCH) for _ in range(SOUP_BATCHES))
+    network = soup.average([learning.weights(path) for path in arguments.of], drawn)
+    _write(network.state_dict(), arguments.weights)
 
 
 def take(arguments: argparse.Namespace) -> None:
     """Writes the weights of an exported file, so that training can go on from it where its run is lost."""
+    from plateocr import released
+
+    _write(released.reader(arguments.onnx, _calibration(arguments.run)).state_dict(), arguments.weights)
+
+
+def _write(weights: dict[str, "Tensor"], path: Path) -> None:
     import torch
 
-    from plateocr import released
     from plateocr import train as training
 
-    network = released.reader(arguments.onnx, _calibration(arguments.run))
-    torch.save(training.halved(network.state_dict()), arguments.weights)
+    torch.save(training.halved(weights), path)
 
 
 def export(arguments: argparse.Namespace) -> None:

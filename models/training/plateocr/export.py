@@ -19,6 +19,7 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from plateocr import learning
 from plateocr.alphabet import ALPHABET, PROVINCE_NAMES
 from plateocr.camera import HEIGHT, WIDTH
 from plateocr.net import Exported, PlateReader
@@ -30,10 +31,9 @@ CALIBRATION_BATCH = 32
 
 
 def load(checkpoint: Path) -> PlateReader:
-    """The averaged weights of a checkpoint of training, or weights alone (`keep`, `take`)."""
-    saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    """The network of a checkpoint of training, or of weights alone (`keep`, `take`, `average`)."""
     reader = PlateReader()
-    reader.load_state_dict(saved.get("average", saved))
+    reader.load_state_dict(learning.weights(checkpoint))
     return reader.eval()
 
 

@@ -129,6 +129,12 @@ def resume(state: State[N], checkpoint: Path) -> State[N]:
     return state
 
 
+def weights(path: Path) -> dict[str, Tensor]:
+    """The averaged weights of a checkpoint of `save`, or weights alone as they are kept."""
+    saved = torch.load(path, map_location="cpu", weights_only=True)
+    return saved.get("average", saved)
+
+
 def save(state: State[N], path: Path) -> None:
     """Writes a checkpoint, whole or not at all: tensors and one text, so that loading one runs no code of its own."""
     partial = path.with_suffix(".part")

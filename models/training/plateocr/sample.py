@@ -55,6 +55,10 @@ class Source:
         """So many samples of random layouts."""
         return (self.sample(difficulty) for _ in range(count))
 
+    def pictures(self, count: int, difficulty: float = 1.0) -> np.ndarray:
+        """The pictures alone of so many samples, uint8 [count, 64, 160]."""
+        return np.stack([sample.picture for sample in self.samples(count, difficulty)])
+
 
 def source(cache: Path, seed: int, varied: bool = True) -> Source:
     """A source over a cache of glyphs and all layouts."""
