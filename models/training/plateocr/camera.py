@@ -15,10 +15,10 @@ from plateocr.dice import Dice
 from plateocr.light import weather
 from plateocr.plate import Plate
 
-WIDTH, HEIGHT = 160, 64
-WORK_WIDTH, WORK_HEIGHT = 240, 96
+WIDTH, HEIGHT = 200, 64
+WORK_WIDTH, WORK_HEIGHT = 320, 128
 OUTSIDE = -1000.0
-SMALLEST, LARGEST = 14.0, 85.0
+SMALLEST, LARGEST = 14.0, 110.0
 
 
 @dataclass(frozen=True)
@@ -153,11 +153,11 @@ def _sense(
 
 
 def _blur(picture: np.ndarray, dice: Dice, difficulty: float) -> np.ndarray:
-    sigma = abs(dice.normal(0.95)) * difficulty
+    sigma = abs(dice.normal(1.25)) * difficulty
     if dice.chance(0.6) and sigma > 0.2:
         picture = cv2.GaussianBlur(picture, (0, 0), sigma * 1.3, sigmaY=sigma)
     if dice.chance(0.13):
-        length = dice.whole(3, 5 + int(8 * difficulty))
+        length = dice.whole(3, 6 + int(11 * difficulty))
         angle, middle = dice.uniform(0, math.pi), (length - 1) / 2
         dx, dy = middle * math.cos(angle), middle * math.sin(angle)
         kernel = np.zeros((length, length), np.float32)

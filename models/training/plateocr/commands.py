@@ -98,7 +98,7 @@ def _write(weights: dict[str, "Tensor"], path: Path) -> None:
 
 
 def export(arguments: argparse.Namespace) -> None:
-    """Writes the ONNX file and its manifest; of a manifest that is there already only the hash."""
+    """Writes the ONNX file and its manifest; of a manifest that is there only the hash and the size of the input."""
     from plateocr import export as exporting
 
     reader = exporting.load(arguments.checkpoint or arguments.run / "last.pt")

@@ -15,7 +15,7 @@ from plateocr.sample import Sample, source
 if TYPE_CHECKING:
     from torch import nn
 
-# Pictures uint8 [n, 64, 160] to probabilities of letters [n, 80, classes] and of provinces [n, 78].
+# Pictures uint8 [n, 64, 200] to probabilities of letters [n, 100, classes] and of provinces [n, 78].
 Reader = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 BATCH = 64

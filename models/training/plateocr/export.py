@@ -44,7 +44,7 @@ def write_half(reader: PlateReader, path: Path) -> None:
 
 
 def write_int8(reader: PlateReader, path: Path, pictures: np.ndarray) -> None:
-    """Writes the graph with convolutions of eight bits, whose ranges are those of `pictures`, uint8 [n, 64, 160].
+    """Writes the graph with convolutions of eight bits, whose ranges are those of `pictures`, uint8 [n, 64, 200].
 
     Weights have seven bits (`reduce_range`): with eight, processors without VNNI add up more than they can hold. A ReLU
     goes into the convolution before it, whose result is rounded once and needs no negative half of the range.
@@ -81,7 +81,7 @@ class _Pictures(CalibrationDataReader):
 
 
 def write(reader: PlateReader, path: Path) -> None:
-    """Writes `gray` f32 [n, 1, 64, 160] to `ctc` f32 [n, 80, classes] and `prov` f32 [n, provinces]."""
+    """Writes `gray` f32 [n, 1, 64, 200] to `ctc` f32 [n, 100, classes] and `prov` f32 [n, provinces]."""
     batch = {0: "n"}
     torch.onnx.export(
         Exported(reader).eval(),
@@ -122,16 +122,20 @@ def halve(model: onnx.ModelProto) -> None:
 
 
 def write_manifest(path: Path) -> Path:
-    """Writes the manifest beside an exported file, or puts the file's hash into the one that is there; its path."""
-    return put_beside(path, manifest(path))
+    """Writes the manifest beside an exported file, or only its hash and size of input into the one there; its path."""
+    return put_beside(path, manifest(path), ("sha256", "width", "height"))
 
 
-def put_beside(path: Path, text: str) -> Path:
-    """Writes a manifest beside a file, or only its hash into the one that is there; its path."""
+def put_beside(path: Path, text: str, keys: tuple[str, ...] = ("sha256",)) -> Path:
+    """Writes a manifest beside a file, or only these keys of it into the one that is there; its path."""
     beside = path.with_suffix(".toml")
     if beside.exists():
-        digest = next(line for line in text.splitlines() if line.startswith("sha256"))
-        text = re.sub(r'^sha256 = ".*"$', digest, beside.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        kept = beside.read_text(encoding="utf-8")
+        for line in text.splitlines():
+            if line.startswith(tuple(f"{key} = " for key in keys)):
+                key = line.partition(" ")[0]
+                kept = re.sub(rf"^{key} = .*$", line, kept, flags=re.MULTILINE)
+        text = kept
     beside.write_text(text, encoding="utf-8")
     return beside
 
@@ -164,7 +168,7 @@ alphabet = "{ALPHABET}"
 margin = 0.05
 extend_down = 0.40
 looks = [
-    {{ box = "close", margin = 0.10 }},
+    {{ box = "close", margin = 0.15 }},
     {{ box = "close", margin = 0.05, rectify = true }},
     {{ box = "mean", margin = 0.12, rectify = true }},
     {{ box = "first", margin = 0.10, unfit_only = true }},

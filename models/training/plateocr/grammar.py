@@ -5,7 +5,9 @@ follows what may be missing. A space or a hyphen is a gap on the plate, `/` the 
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from plateocr.alphabet import ALPHABET, DIGITS, LATIN, THAI
 from plateocr.dice import Dice
@@ -34,10 +36,15 @@ class Format:
     source: str
     places: tuple[Place, ...]
 
-    def sample(self, dice: Dice) -> str:
-        """A registration with its gaps and row ends, such as `4ขท 3055`."""
+    def sample(self, dice: Dice, seldom: Mapping[str, float] = MappingProxyType({})) -> str:
+        """A registration with its gaps and row ends, such as `4ขท 3055`.
+
+        `seldom`: characters that are issued less often than others that may stand in their place, 0 to 1.
+        """
         kept = (place for place in self.places if not (place.optional and dice.chance(0.5)))
-        return "".join(dice.choice(place.options) for place in kept)
+        return "".join(
+            dice.weighted(place.options, [seldom.get(option, 1.0) for option in place.options]) for place in kept
+        )
 
     def matches(self, text: str) -> bool:
         """Whether a text without gaps fits."""

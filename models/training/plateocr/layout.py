@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from plateocr.alphabet import PROVINCE_NAMES, THAI
+from plateocr.alphabet import ALPHABET, PROVINCE_NAMES, THAI
 from plateocr.dice import Range
 from plateocr.grammar import ROW_END, Format, FormatError, parse
 from plateocr.paths import LAYOUTS
@@ -65,7 +65,7 @@ class Layout:
     format_weights: tuple[float, ...]
     rows: tuple[Row, ...]
     bands: tuple[Band, ...] = ()
-    height: int = 96
+    height: int = 128
     inverted: float = 0.08
     texture: float = 0.1
     border: float = 0.3
@@ -76,6 +76,7 @@ class Layout:
     stickers: tuple[int, int] = (0, 0)
     gaps: dict[str, float] = field(default_factory=lambda: {"hyphen": 1.0, "nothing": 1.0})
     swaps: dict[str, float] = field(default_factory=dict)
+    seldom: dict[str, float] = field(default_factory=dict)
     usual_provinces: dict[str, float] = field(default_factory=dict)
     drill: Drill | None = None
 
@@ -147,6 +148,9 @@ def _check(layout: Layout) -> None:
     _known("shows", {row.shows for row in layout.rows}, SHOWS)
     _known("side", {band.side for band in layout.bands}, SIDES)
     _known("gaps", set(layout.gaps), GAP_KINDS)
+    _known("seldom", set(layout.seldom), list(ALPHABET))
+    if not all(0 < share <= 1 for share in layout.seldom.values()):
+        raise ValueError("seldom: how often a character is issued beside others is above 0, and at most 1")
     _known("provinces.usual", set(layout.usual_provinces), PROVINCE_NAMES)
     parts = [row.part for row in layout.rows if row.shows == "registration"]
     if parts not in ([0], [0, 1]):

@@ -1,7 +1,7 @@
 """The network: a gray picture in, a registration of one or two rows and a province out.
 
-A plain convolutional trunk to a map of 8 x 40 cells. From it each row of the registration is collapsed to 40 columns by
-a convolution of its own, and the columns of both rows, the upper row first, are one sequence of 80 for CTC: a plate of
+A plain convolutional trunk to a map of 8 x 50 cells. From it each row of the registration is collapsed to 50 columns by
+a convolution of its own, and the columns of both rows, the upper row first, are one sequence of 100 for CTC: a plate of
 one row leaves the second one blank. The province is read by attention: 12 learned places along its name.
 """
 
@@ -65,7 +65,8 @@ class AlongRow(nn.Module):
 class Scores(NamedTuple):
     """What the network says before any softmax.
 
-    letters: [n, 80, classes]. provinces: [n, 78]. attention: [n, points, 320]. spelling: [n, 40, letters of provinces].
+    letters: [n, 100, classes]. provinces: [n, 78]. attention: [n, points, 400]. spelling: [n, 50, letters of
+    provinces].
     """
 
     letters: Tensor
@@ -75,7 +76,7 @@ class Scores(NamedTuple):
 
 
 class Province(nn.Module):
-    """From the trunk's map [n, 96, 8, 40] to scores of provinces, of attention, and of the name's letters.
+    """From the trunk's map [n, 96, 8, 50] to scores of provinces, of attention, and of the name's letters.
 
     The letters are asked in training only, so that the keys tell them apart: names that differ in two letters are few
     in the province's own loss.
@@ -107,7 +108,7 @@ class Province(nn.Module):
 
 
 class PlateReader(nn.Module):
-    """Gray pictures f32 [n, 1, 64, 160], 0 to 255, to scores."""
+    """Gray pictures f32 [n, 1, 64, 200], 0 to 255, to scores."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -133,7 +134,7 @@ class PlateReader(nn.Module):
 
 
 class Exported(nn.Module):
-    """What the ONNX file holds: probabilities of letters [n, 80, classes] and provinces [n, 78]."""
+    """What the ONNX file holds: probabilities of letters [n, 100, classes] and provinces [n, 78]."""
 
     def __init__(self, reader: PlateReader) -> None:
         super().__init__()

@@ -62,7 +62,7 @@ class Drawer:
         width = int(layout.height * dice.within(layout.aspect))
         plate = Plate(np.full((layout.height, width), back, np.float32), layout)
         if written is None:
-            written = _loosely(self._format(layout).sample(dice), dice)
+            written = _loosely(self._format(layout).sample(dice, layout.seldom), dice)
         plate.text = plain(written)
         if dice.chance(layout.texture):
             plate.picture += self.textures.field(layout.height, width, dice) * dice.uniform(15, 85)

@@ -29,7 +29,7 @@ class Sample:
 
     @property
     def picture(self) -> np.ndarray:
-        """The recogniser's input, uint8 [64, 160]."""
+        """The recogniser's input, uint8 [64, 200]."""
         return self.shot.picture
 
 
@@ -56,7 +56,7 @@ class Source:
         return (self.sample(difficulty) for _ in range(count))
 
     def pictures(self, count: int, difficulty: float = 1.0) -> np.ndarray:
-        """The pictures alone of so many samples, uint8 [count, 64, 160]."""
+        """The pictures alone of so many samples, uint8 [count, 64, 200]."""
         return np.stack([sample.picture for sample in self.samples(count, difficulty)])
 
 

@@ -20,8 +20,8 @@ ROWS = 2
 class Batch:
     """Samples for one step.
 
-    pictures: uint8 [n, 64, 160]. texts: classes of each registration. provinces: int64 [n]. columns: int64 [n, 80], the
-    class at each column. points: int64 [n, 12], the cell of the 8 x 40 map at each point along the province's name.
+    pictures: uint8 [n, 64, 200]. texts: classes of each registration. provinces: int64 [n]. columns: int64 [n, 100],
+    the class at each column. points: int64 [n, 12], the cell of the 8 x 50 map at each point along the province's name.
     IGNORED stands where nothing is asked.
     """
 

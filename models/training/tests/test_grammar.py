@@ -32,6 +32,16 @@ def test_the_agents_notation_is_understood() -> None:
     assert ranged.matches("B07") and ranged.matches("207") and not ranged.matches("407")
 
 
+def test_a_letter_that_is_seldom_issued_is_seldom_drawn_where_another_may_stand() -> None:
+    dice = Dice(3)
+    known = parse("OL-D")
+    texts = [known.sample(dice, {"O": 0.1, "0": 0.1}) for _ in range(4000)]
+    assert all(text.startswith("O") for text in texts)
+    # One in 251 letters and one in 91 figures, not one in 26 and one in ten.
+    assert 4 <= sum(text[1] == "O" for text in texts) <= 40
+    assert 20 <= sum(text[3] == "0" for text in texts) <= 80
+
+
 def test_gaps_and_row_ends_are_no_part_of_the_text() -> None:
     assert plain("1กข/12-3 4") == "1กข1234"
 

@@ -8,6 +8,7 @@ import pytest
 from plateocr.alphabet import PROVINCE_NAMES
 from plateocr.camera import HEIGHT, WIDTH
 from plateocr.layout import Layout, LayoutError, load
+from plateocr.net import COLUMNS
 from plateocr.sample import Source
 from plateocr.targets import IGNORED, batch, columns_of, points_of
 
@@ -42,7 +43,7 @@ def test_columns_spell_the_registration_row_by_row(source: Source, layouts: list
         spelled = [value for value in asked if value > 0]
         assert len(spelled) >= len(sample.text) - 2
         if layout.registration_rows == 1:
-            assert (asked[40:] == 0).all()
+            assert (asked[COLUMNS:] == 0).all()
 
 
 def test_a_provinces_points_lie_below_a_cars_registration(source: Source, layouts: list[Layout]) -> None:
@@ -84,6 +85,10 @@ def test_a_seed_draws_the_same_again(glyphs: Path, layouts: list[Layout]) -> Non
         ('country = "x"\nshare = 1\naspect = [2, 3]\nformats = [{format = "LL/DD"}]\n' + ROW, "rows"),
         ('country = "x"\nshare = 1\naspect = [2, 3]\ncolour = 1\nformats = [{format = "LL"}]\n' + ROW, "colour"),
         ('country = "x"\nshare = 1\naspect = [2, 3]\nformats = [{format = "ll"}]\n' + ROW, "alphabet"),
+        (
+            'country = "x"\nshare = 1\naspect = [2, 3]\nformats = [{format = "LL"}]\nseldom = { O = 0 }\n' + ROW,
+            "above 0",
+        ),
         (
             'country = "x"\nshare = 1\naspect = [2, 3]\nformats = [{format = "LL"}]\n[drill]\nchance = 1\n'
             + 'provinces = ["Atlantis"]\n'

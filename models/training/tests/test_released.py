@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from plateocr import evaluate, net, released
+from plateocr.camera import HEIGHT, WIDTH
 from plateocr.errors import NotOfThisNetworkError
 from plateocr.sample import Sample, Source
 
@@ -48,10 +49,10 @@ def test_and_still_do_when_they_learn_on(plates: np.ndarray) -> None:
 
 def test_a_wider_network_takes_them_too(plates: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(net, "MAP_HEIGHT", 10)
-    monkeypatch.setattr(net, "COLUMNS", 50)
-    wide = np.stack([cv2.resize(picture, (200, 80)) for picture in plates])
+    monkeypatch.setattr(net, "COLUMNS", 60)
+    wide = np.stack([cv2.resize(picture, (240, 80)) for picture in plates])
     reader = released.reader(SHIPPED, wide)
-    assert reader.province.place.shape[2:] == (10, 50)
+    assert reader.province.place.shape[2:] == (10, 60)
     letters, _ = evaluate.torch_reader(reader)(wide)
     expected, _ = evaluate.onnx_reader(SHIPPED)(plates)
     characters = sum(map(len, texts(expected)))
@@ -61,4 +62,4 @@ def test_a_wider_network_takes_them_too(plates: np.ndarray, monkeypatch: pytest.
 
 def test_a_file_of_another_network_is_refused() -> None:
     with pytest.raises(NotOfThisNetworkError, match="it is not of this network"):
-        released.reader(MODELS / "plate-det.onnx", np.zeros((2, 64, 160), np.uint8))
+        released.reader(MODELS / "plate-det.onnx", np.zeros((2, HEIGHT, WIDTH), np.uint8))

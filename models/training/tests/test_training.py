@@ -11,6 +11,7 @@ import torch
 
 from plateocr import evaluate, export, learning, train
 from plateocr.alphabet import ALPHABET, CLASSES, PROVINCE_NAMES
+from plateocr.camera import HEIGHT, WIDTH
 from plateocr.net import COLUMNS, ROWS, PlateReader
 from plateocr.sample import Source
 from plateocr.targets import batch
@@ -29,7 +30,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_exported_reader_keeps_its_contract(exported: Path) -> None:
     session = onnxruntime.InferenceSession(str(exported))
     for count in (1, 3):
-        pictures = np.zeros((count, 1, 64, 160), np.float32)
+        pictures = np.zeros((count, 1, HEIGHT, WIDTH), np.float32)
         letters, provinces = session.run(["ctc", "prov"], {"gray": pictures})
         assert letters.shape == (count, ROWS * COLUMNS, CLASSES)
         assert provinces.shape == (count, len(PROVINCE_NAMES))
@@ -68,12 +69,13 @@ def test_the_manifest_names_the_file_and_its_alphabet(exported: Path) -> None:
     assert manifest["recogniser"]["provinces"] == PROVINCE_NAMES
 
 
-def test_a_manifest_that_is_there_keeps_all_but_the_hash(exported: Path) -> None:
+def test_a_manifest_that_is_there_keeps_all_but_what_the_file_decides(exported: Path) -> None:
     beside = export.write_manifest(exported)
-    beside.write_text('note = "ours"\nsha256 = "old"\n', encoding="utf-8")
+    beside.write_text('note = "ours"\nsha256 = "old"\n\n[input]\nwidth = 1\nheight = 2\n', encoding="utf-8")
     export.write_manifest(exported)
     kept = tomllib.loads(beside.read_text(encoding="utf-8"))
     assert kept["note"] == "ours" and len(kept["sha256"]) == 64
+    assert kept["input"] == {"width": WIDTH, "height": HEIGHT}
     beside.unlink()
 
 
