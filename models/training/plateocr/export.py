@@ -165,7 +165,7 @@ reduce_by_area = true
 layout = "ctc"
 outputs = ["ctc", "prov"]
 alphabet = "{ALPHABET}"
-margin = 0.05
+margin = 0.10
 extend_down = 0.40
 looks = [
     {{ box = "close", margin = 0.15 }},
