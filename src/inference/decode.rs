@@ -33,8 +33,8 @@ pub(super) struct Decoded {
     pub(super) province: Option<Province>,
 }
 
-/// A province less likely than this is none: a crest is not taken for one. On 324 cuts of 108 photos of Latin plates the likeliest
-/// province of `plate-ocr` never reached .17.
+/// A province less likely than this is none: a crest is not taken for one. Of 125 plates on 108 photos of Latin ones `plate-ocr`
+/// gives a province to two, .27 and .34 sure: a fragment, and a text that it took for a Thai one.
 const SURE_PROVINCE: f32 = 0.25;
 
 impl Decoder<'_> {
