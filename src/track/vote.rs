@@ -82,6 +82,8 @@ pub(super) struct Verdict {
     pub(super) support: Vec<f32>,
     /// Per character: mean confidence of the reads that stood for it, 0–1.
     pub(super) confidence: Vec<f32>,
+    /// Of the places that it leaves out the greatest share of the reads' weight that had something there, 0–1.
+    pub(super) left_out: f32,
     pub(super) province: Option<String>,
     /// Its share of the weight, times how sure the reads were that stood for it, 0–1; 0 where there is none.
     pub(super) province_confidence: f32,
@@ -105,10 +107,10 @@ impl Verdict {
         self.reads >= ESTABLISHED_READS && self.certainty() >= BEYOND_DOUBT
     }
 
-    /// How sure the text is, 0–1: as sure as the character that the reads agree on least. A mean would hide a wrong one among
-    /// six right ones (docs/tracking.md).
+    /// How sure the text is, 0–1: as sure as the character that the reads agree on least, be it one that it leaves out. A mean
+    /// would hide a wrong one among six right ones (docs/tracking.md).
     pub(super) fn certainty(&self) -> f32 {
-        self.shares().reduce(f32::min).unwrap_or(0.0)
+        self.shares().reduce(f32::min).map_or(0.0, |least| least.min(1.0 - self.left_out))
     }
 
     /// Per character: how much of the reads stands for it, and how surely.
@@ -237,12 +239,17 @@ type Candidate = (char, f32, f32);
 #[derive(Debug, Clone, Default)]
 struct Column {
     candidates: Vec<Candidate>,
+    /// Weight of the reads that have something here, however unsure of what it is.
+    something: f32,
     /// Weight of the reads that have nothing here.
     nothing: f32,
 }
 
 impl Column {
-    fn add(&mut self, character: char, weight: f32, confident: f32) {
+    /// Adds a text's character.
+    fn add(&mut self, text: &Text, index: usize) {
+        self.something += text.weight();
+        let (character, weight, confident) = (text.characters[index], text.weights[index], text.confident[index]);
         match self.candidates.iter_mut().find(|(known, ..)| *known == character) {
             Some((_, sum, sure)) => {
                 *sum += weight;
@@ -295,7 +302,7 @@ impl Columns {
         for step in align(&self.reference, &text.characters) {
             match step {
                 Step::Both(index) => {
-                    self.places[place].add(text.characters[index], text.weights[index], text.confident[index]);
+                    self.places[place].add(text, index);
                     (place, gap_taken) = (place + 1, false);
                 }
                 Step::Missing => {
@@ -304,7 +311,7 @@ impl Columns {
                 }
                 // One character a gap: reads with two more than the reference there are rare, and never many.
                 Step::Extra(index) if !gap_taken => {
-                    self.gaps[place].add(text.characters[index], text.weights[index], text.confident[index]);
+                    self.gaps[place].add(text, index);
                     gap_taken = true;
                 }
                 Step::Extra(_) => {}
@@ -324,6 +331,9 @@ impl Columns {
                 verdict.text.push(character);
                 verdict.support.push((weight / column.total().max(f32::MIN_POSITIVE)).clamp(0.0, 1.0));
                 verdict.confidence.push((confident / weight.max(f32::MIN_POSITIVE)).clamp(0.0, 1.0));
+            } else {
+                verdict.left_out =
+                    verdict.left_out.max((column.something / self.total.max(f32::MIN_POSITIVE)).min(1.0));
             }
         }
         verdict

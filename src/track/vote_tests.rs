@@ -67,6 +67,19 @@ fn one_doubtful_character_makes_the_whole_text_doubtful() {
     assert!(mean(&doubtful.support) > 0.9, "six of seven are agreed on");
 }
 
+/// A Thai plate whose second consonant half of the frames could not make out was sent without it, 91 % sure.
+#[test]
+fn a_character_that_most_reads_have_and_the_text_leaves_out_makes_it_doubtful() {
+    let mut ballot = ballot(&["22544"; 2]);
+    let mut unsure = read("2ฟ2544", 0.9);
+    unsure.characters = "2ฟ2544".chars().map(|character| CharRead { character, confidence: 0.95 }).collect();
+    unsure.characters[1].confidence = 0.4;
+    (0..3).for_each(|_| cast(&mut ballot, &unsure));
+    let verdict = ballot.verdict().unwrap();
+    assert_eq!(verdict.text, "22544", "no read is sure of the letter");
+    assert!(verdict.certainty() < 0.5, "{}", verdict.certainty());
+}
+
 #[test]
 fn a_large_sharp_plate_outweighs_small_and_blurred_ones() {
     let mut ballot = Ballot::default();
