@@ -131,10 +131,9 @@ def put_beside(path: Path, text: str, keys: tuple[str, ...] = ("sha256",)) -> Pa
     beside = path.with_suffix(".toml")
     if beside.exists():
         kept = beside.read_text(encoding="utf-8")
-        for line in text.splitlines():
-            if line.startswith(tuple(f"{key} = " for key in keys)):
-                key = line.partition(" ")[0]
-                kept = re.sub(rf"^{key} = .*$", line, kept, flags=re.MULTILINE)
+        for key in keys:
+            new = next(line for line in text.splitlines() if line.startswith(f"{key} = "))
+            kept = re.sub(rf"^{key} = .*$", new, kept, flags=re.MULTILINE)
         text = kept
     beside.write_text(text, encoding="utf-8")
     return beside

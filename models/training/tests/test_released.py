@@ -10,7 +10,7 @@ import torch
 from plateocr import evaluate, net, released
 from plateocr.camera import HEIGHT, WIDTH
 from plateocr.errors import NotOfThisNetworkError
-from plateocr.sample import Sample, Source
+from plateocr.sample import Source
 
 MODELS = Path(__file__).parents[2]
 SHIPPED = MODELS / "plate-ocr.onnx"
@@ -20,13 +20,9 @@ def texts(letters: np.ndarray) -> list[str]:
     return [evaluate.read_columns(columns)[0] for columns in letters]
 
 
-def pictures(samples: list[Sample]) -> np.ndarray:
-    return np.stack([sample.picture for sample in samples])
-
-
 @pytest.fixture
 def plates(source: Source) -> np.ndarray:
-    return pictures(list(source.samples(96, 0.5)))
+    return source.pictures(96, 0.5)
 
 
 def test_weights_of_the_shipped_file_read_what_the_file_reads(plates: np.ndarray) -> None:
