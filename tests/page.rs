@@ -2,6 +2,8 @@
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests are tests")]
 
+#[path = "page/announced.rs"]
+mod announced;
 #[path = "page/camera_wall.rs"]
 mod camera_wall;
 #[path = "common/dictionaries.rs"]

@@ -143,12 +143,12 @@ const EVENTS = {
     cameras.soon();
     counts.soon();
   },
-  blacklist_alert: heard,
-  alert_update: heard,
+  blacklist_alert: (alert) => heard("blacklist_alert", alert),
+  alert_update: (alert) => heard("alert_update", alert),
 };
 
-function heard(alert) {
-  if (!heardAlert(alert)) return;
+function heard(event, alert) {
+  if (!heardAlert(event, alert)) return;
   announce(alert);
   play(alert.severity);
 }
@@ -201,13 +201,13 @@ function start() {
 /** Nothing is shown to somebody whom the server does not know, not even what was shown before. */
 function ask() {
   leave();
-  hushAll();
   clearTimeout(entering);
   forgetPerson();
   feed.forget();
   alerts.set([]);
   cameras.set([]);
   counts.set(null);
+  hushAll();
   document.querySelectorAll("dialog[open]").forEach((dialog) => dialog.close());
   mounted.close?.();
   mounted = {};

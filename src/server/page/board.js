@@ -11,6 +11,7 @@ class Kept extends EventTarget {
   #timer = 0;
   #busy = false;
   #again = false;
+  #stale = false;
   #text = "";
   value;
 
@@ -20,8 +21,14 @@ class Kept extends EventTarget {
     this.#ask = ask;
   }
 
-  /** An answer that says what the last one said disturbs nobody: what has the focus keeps it. */
+  /** Something newer than any answer that is still on its way: that one is not taken, and another is asked for. */
   set(value) {
+    this.#stale = this.#again = this.#busy;
+    this.#take(value);
+  }
+
+  /** What says the same as before disturbs nobody: what has the focus keeps it. */
+  #take(value) {
     this.value = value;
     const text = JSON.stringify(value);
     if (text === this.#text) return;
@@ -48,9 +55,10 @@ class Kept extends EventTarget {
       return;
     }
     this.#busy = true;
+    this.#stale = false;
     try {
       const value = await this.#ask();
-      if (value !== undefined) this.set(value);
+      if (value !== undefined && !this.#stale) this.#take(value);
     } catch {
       // The server is away; its return asks again.
     } finally {
@@ -73,13 +81,26 @@ export const isOnline = (camera) => camera.online ?? camera.status === "online";
 
 export const isOpen = (alert) => !alert.acknowledged && !alert.ended;
 
-/** The room told of an alert; whether it is news. */
-export function heardAlert(alert) {
+const told = new Set();
+
+/**
+ * The room told of an alert by `event`; whether it is news. The list may have had it before: of a plate's opening a
+ * `blacklist_alert` tells, of an open alert of a camera nothing but its opening.
+ */
+export function heardAlert(event, alert) {
   if (!alert?.alert_id) return false;
-  const others = alerts.value.filter((known) => known.alert_id !== alert.alert_id);
-  const known = others.length < alerts.value.length;
+  const id = alert.alert_id;
+  const others = alerts.value.filter((known) => known.alert_id !== id);
+  const listed = others.length < alerts.value.length;
   alerts.set(isOpen(alert) ? [alert, ...others] : others);
-  return !known && isOpen(alert);
+  if (!isOpen(alert)) {
+    told.delete(id);
+    return false;
+  }
+  const opened = !listed || event === "blacklist_alert" || alert.kind === "camera";
+  const news = opened && !told.has(id);
+  told.add(id);
+  return news;
 }
 
 export async function acknowledge(alert, note) {
