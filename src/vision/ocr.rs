@@ -114,6 +114,8 @@ const LONGEST: usize = 10;
 
 /// A gap this sure holds no character that is worth a search.
 const SURE_GAP: f32 = 0.98;
+/// What a step shows less likely than this it does not show.
+const LEAST_SHOWN: f32 = 0.01;
 
 /// The characters of a recogniser's classes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,11 +160,15 @@ impl Alphabet {
         self.characters.iter().any(|&character| script.has(character))
     }
 
-    /// The highest of the characters' probabilities, leaving out what stands on no plate and the characters beside.
-    fn likeliest_in(&self, probabilities: &[f32], beside: &[Option<usize>]) -> f32 {
+    /// Characters that a step may show, with their probabilities, 0–1; without what stands on no plate and the characters beside.
+    fn likely_in<'a>(
+        &self,
+        probabilities: &'a [f32],
+        beside: &'a [Option<usize>],
+    ) -> impl Iterator<Item = (usize, f32)> + use<'a, '_> {
         let found = probabilities.iter().zip(&self.on_plates).enumerate();
         let others = found.filter(|(index, (_, on_plates))| **on_plates && !beside.contains(&Some(*index)));
-        others.map(|(_, (probability, _))| probability.clamp(0.0, 1.0)).fold(0.0, f32::max)
+        others.map(|(index, (probability, _))| (index, probability.clamp(0.0, 1.0))).filter(|(_, p)| *p >= LEAST_SHOWN)
     }
 
     pub fn len(&self) -> usize {
@@ -207,8 +213,9 @@ pub fn without(output: &TensorView<'_>, alphabet: &Alphabet, first: usize, scrip
     data
 }
 
-/// Greedy CTC: `[1, T, C]` probabilities of the blank and the alphabet's characters; runs of the same class are one
-/// character, whose probability is the run's highest.
+/// CTC: `[1, T, C]` probabilities of the blank and the alphabet's characters. Runs of the same class are one character, whose
+/// probability is the run's highest. Between runs stands a character as well where it is likelier than that there is none
+/// (`Gap`): where several steps share it, each of them alone rather shows the blank.
 pub fn decode_ctc(output: &TensorView<'_>, alphabet: &Alphabet, blank: Blank) -> Result<TextRead, DecodeError> {
     let classes = classes_of(output, "ctc")?;
     if alphabet.len() + 1 != classes {
@@ -224,29 +231,86 @@ pub fn decode_ctc(output: &TensorView<'_>, alphabet: &Alphabet, blank: Blank) ->
         .map(|(step, (class, confidence))| (step, class, confidence))
         .collect();
     let mut raw: Vec<CharRead> = Vec::new();
-    let (mut lost, mut in_gap, mut before) = (Lost::default(), 0f32, blank_class);
+    let (mut lost, mut gap, mut before) = (Lost::default(), Gap::default(), blank_class);
     for (index, &(step, class, confidence)) in steps.iter().enumerate() {
         if class == blank_class {
-            if confidence < SURE_GAP {
-                let after = steps.get(index + 1).map_or(blank_class, |(_, class, _)| *class);
-                let of_neighbours = [before, after].map(|class| class.checked_sub(shift));
-                in_gap = in_gap.max(alphabet.likeliest_in(&step[shift..], &of_neighbours));
-                lost.anywhere = lost.anywhere.max(in_gap);
-            }
+            let after = steps.get(index + 1).map_or(blank_class, |(_, class, _)| *class);
+            gap.goes_on(&step[shift..], confidence, alphabet, [before, after].map(|class| class.checked_sub(shift)));
         } else if class == before {
             if let Some(last) = raw.last_mut() {
                 last.confidence = last.confidence.max(confidence);
             }
         } else if let Some(&character) = class.checked_sub(shift).and_then(|i| alphabet.characters.get(i)) {
-            if !raw.is_empty() {
-                lost.inside = lost.inside.max(in_gap);
-            }
-            in_gap = 0.0;
+            let inside = !raw.is_empty();
+            std::mem::take(&mut gap).ends(&mut raw, inside, &mut lost, alphabet);
             raw.push(CharRead { character, confidence });
         }
         before = class;
     }
+    gap.ends(&mut raw, false, &mut lost, alphabet);
     Ok(TextRead::from_raw(raw.into_iter(), lost))
+}
+
+/// The steps between two characters of a CTC output, and what they nearly show.
+#[derive(Default)]
+struct Gap {
+    /// The characters that a step may show.
+    nearly: Vec<Nearly>,
+    step: usize,
+}
+
+/// A character that steps of a gap may show.
+struct Nearly {
+    /// Its place in the alphabet.
+    index: usize,
+    /// Its highest probability.
+    confidence: f32,
+    /// Of all the ways to see it once in the gap, over the one way to see none.
+    odds: f32,
+    /// Of those ways the ones that end with the step `last`.
+    ending: f32,
+    last: usize,
+}
+
+impl Gap {
+    /// One step more, whose blank has `blank`. What the characters beside it are is a part of them.
+    fn goes_on(&mut self, step: &[f32], blank: f32, alphabet: &Alphabet, beside: [Option<usize>; 2]) {
+        self.step += 1;
+        if blank >= SURE_GAP {
+            return;
+        }
+        for (index, probability) in alphabet.likely_in(step, &beside) {
+            let share = probability / blank;
+            match self.nearly.iter_mut().find(|nearly| nearly.index == index) {
+                Some(nearly) => {
+                    let going_on = if nearly.last + 1 == self.step { nearly.ending } else { 0.0 };
+                    nearly.ending = share * (1.0 + going_on);
+                    nearly.odds += nearly.ending;
+                    nearly.confidence = nearly.confidence.max(probability);
+                    nearly.last = self.step;
+                }
+                None => self.nearly.push(Nearly {
+                    index,
+                    confidence: probability,
+                    odds: share,
+                    ending: share,
+                    last: self.step,
+                }),
+            }
+        }
+    }
+
+    /// A character that is likelier to be there than not is read; of any other `lost` knows.
+    fn ends(self, raw: &mut Vec<CharRead>, inside: bool, lost: &mut Lost, alphabet: &Alphabet) {
+        let likeliest = self.nearly.iter().max_by(|a, b| a.odds.total_cmp(&b.odds));
+        if let Some(found) = likeliest.filter(|found| found.odds > 1.0) {
+            raw.push(CharRead { character: alphabet.characters[found.index], confidence: found.confidence });
+            return;
+        }
+        let highest = self.nearly.iter().map(|nearly| nearly.confidence).fold(0.0, f32::max);
+        let between = if inside { highest } else { 0.0 };
+        *lost = lost.or(Lost { inside: between, anywhere: highest });
+    }
 }
 
 /// One character a slot: `[1, S, C]` probabilities; slots of the `pad` character are empty.

@@ -46,6 +46,23 @@ fn a_character_that_was_nearly_read_makes_the_text_unsure() {
 }
 
 #[test]
+fn a_character_that_two_steps_share_is_read_though_each_of_them_rather_shows_a_gap() {
+    let alphabet = Alphabet::from_text("AB1");
+    let gap = [0.98, 0.0, 0.0, 0.0];
+    let decode = |first: [f32; 4], second: [f32; 4]| {
+        let data = [[0.0, 1.0, 0.0, 0.0], gap, first, second, gap, [0.0, 0.0, 1.0, 0.0]].concat();
+        decode_ctc(&view(&[1, 6, 4], &data), &alphabet, Blank::First).unwrap()
+    };
+    let read = decode([0.55, 0.0, 0.0, 0.45], [0.55, 0.0, 0.0, 0.45]);
+    assert_eq!((read.text.as_str(), read.lost), ("A1B", Lost::default()), "no gap in both has 0.3 of the probability");
+    assert_eq!(read.least_certain(), 0.45, "no surer than a step was of it");
+    let read = decode([0.8, 0.0, 0.0, 0.2], [0.8, 0.0, 0.0, 0.2]);
+    assert_eq!((read.text.as_str(), read.least_certain()), ("AB", 0.8));
+    let read = decode([0.55, 0.0, 0.0, 0.45], [0.55, 0.0, 0.45, 0.0]);
+    assert_eq!((read.text.as_str(), read.least_certain()), ("AB", 0.55), "two that are one each are nothing clear");
+}
+
+#[test]
 fn what_stands_on_no_plate_is_not_lost() {
     let alphabet = Alphabet::from_lines("A\n-\n京");
     let data = [[0.0, 1.0, 0.0, 0.0, 0.0], [0.4, 0.0, 0.3, 0.2, 0.1]].concat();
