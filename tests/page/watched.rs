@@ -156,10 +156,12 @@ fn a_list_is_changed_filled_from_a_file_saved_as_one_and_removed() {
 pub fn wait_file(folder: &Path, end: &str) -> String {
     for _ in 0..1000 {
         let files = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
-        if let Some(file) = files.into_iter().find(|path| path.to_string_lossy().ends_with(end)) {
-            return fs::read_to_string(file).unwrap();
+        let found = files.into_iter().find(|path| path.to_string_lossy().ends_with(end));
+        // An empty file of that name keeps its place until the whole one is moved there.
+        if let Some(text) = found.map(|file| fs::read_to_string(file).unwrap()).filter(|text| !text.is_empty()) {
+            return text;
         }
         std::thread::sleep(SECOND / 50);
     }
-    panic!("no file {end} in {}", folder.display());
+    panic!("no file {end} in {}, or an empty one", folder.display());
 }
