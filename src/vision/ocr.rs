@@ -260,6 +260,7 @@ struct Gap {
 }
 
 /// A character that steps of a gap may show.
+#[derive(Default)]
 struct Nearly {
     /// Its place in the alphabet.
     index: usize,
@@ -280,24 +281,24 @@ impl Gap {
             return;
         }
         for (index, probability) in alphabet.likely_in(step, &beside) {
-            let share = probability / blank;
-            match self.nearly.iter_mut().find(|nearly| nearly.index == index) {
-                Some(nearly) => {
-                    let going_on = if nearly.last + 1 == self.step { nearly.ending } else { 0.0 };
-                    nearly.ending = share * (1.0 + going_on);
-                    nearly.odds += nearly.ending;
-                    nearly.confidence = nearly.confidence.max(probability);
-                    nearly.last = self.step;
-                }
-                None => self.nearly.push(Nearly {
-                    index,
-                    confidence: probability,
-                    odds: share,
-                    ending: share,
-                    last: self.step,
-                }),
-            }
+            let (now, share) = (self.step, probability / blank);
+            let nearly = self.nearly(index);
+            let going_on = if nearly.last + 1 == now { nearly.ending } else { 0.0 };
+            nearly.ending = share * (1.0 + going_on);
+            nearly.odds += nearly.ending;
+            nearly.confidence = nearly.confidence.max(probability);
+            nearly.last = now;
         }
+    }
+
+    /// What is known of a character, nothing so far of one that no step before showed.
+    fn nearly(&mut self, index: usize) -> &mut Nearly {
+        let known = self.nearly.iter().position(|nearly| nearly.index == index);
+        let at = known.unwrap_or_else(|| {
+            self.nearly.push(Nearly { index, ..Nearly::default() });
+            self.nearly.len() - 1
+        });
+        &mut self.nearly[at]
     }
 
     /// A character that is likelier to be there than not is read; of any other `lost` knows.

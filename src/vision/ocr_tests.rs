@@ -54,7 +54,7 @@ fn a_character_that_two_steps_share_is_read_though_each_of_them_rather_shows_a_g
         decode_ctc(&view(&[1, 6, 4], &data), &alphabet, Blank::First).unwrap()
     };
     let read = decode([0.55, 0.0, 0.0, 0.45], [0.55, 0.0, 0.0, 0.45]);
-    assert_eq!((read.text.as_str(), read.lost), ("A1B", Lost::default()), "no gap in both has 0.3 of the probability");
+    assert_eq!((read.text.as_str(), read.lost), ("A1B", Lost::default()), "a gap in both has 0.3 of the probability");
     assert_eq!(read.least_certain(), 0.45, "no surer than a step was of it");
     let read = decode([0.8, 0.0, 0.0, 0.2], [0.8, 0.0, 0.0, 0.2]);
     assert_eq!((read.text.as_str(), read.least_certain()), ("AB", 0.8));
