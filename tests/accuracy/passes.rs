@@ -1,15 +1,9 @@
 //! Does one simulated vehicle make one event, with the right text, when the real models read the frames? Prints the table
-//! that `docs/tracking.md` quotes: `cargo test --release --test passes -- --ignored --nocapture the_table_of_all_scenes`.
+//! that `docs/tracking.md` quotes: `cargo test --release --test accuracy -- --ignored --nocapture the_table_of_all_scenes`.
 //! Also the Thai clip, where it is there.
-#![cfg(feature = "vision")]
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
 
-mod common;
-#[path = "common/pass_score.rs"]
-mod pass_score;
-#[path = "common/reel.rs"]
-mod reel;
-
+use crate::pass_score::PassScore;
+use crate::reel::{Look, Reel};
 use lpr::capture::{self, OpenOptions};
 use lpr::clock::SystemClock;
 use lpr::config::{ModelsConfig, SourceSpec};
@@ -17,8 +11,6 @@ use lpr::domain::PlateRead;
 use lpr::inference::Pipeline;
 use lpr::sim::VehicleTruth;
 use lpr::track::{Passage, TrackSettings, Tracker};
-use pass_score::PassScore;
-use reel::{Look, Reel};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -109,8 +101,12 @@ fn run(spec: &str, reel: &Reel) -> PassScore {
 }
 
 fn pipeline() -> Pipeline {
-    let config =
-        ModelsConfig { dir: common::models_dir(), ocr: "ppocr-v6".into(), threads: 1, ..ModelsConfig::default() };
+    let config = ModelsConfig {
+        dir: crate::common::models_dir(),
+        ocr: "ppocr-v6".into(),
+        threads: 1,
+        ..ModelsConfig::default()
+    };
     Pipeline::load(&config).unwrap()
 }
 

@@ -5,9 +5,6 @@
 //! The photos may not be redistributed: they are looked for in `$LPR_TEST_DATA`, else `../shared/data`, and the tests
 //! say so loudly where they are missing. So are models that `lpr-agent models fetch` cannot get.
 
-#![cfg(feature = "vision")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking, as tests do")]
-
 use lpr::config::ModelsConfig;
 use lpr::domain::{CaptureTime, Frame, FrameReading};
 use lpr::imaging::decode_file;

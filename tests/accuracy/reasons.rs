@@ -1,9 +1,5 @@
 //! Is the reason right that the funnel gives for a plate that was not read? Real photos, spoilt in known ways, with the real
 //! models. The photos may not be redistributed: they are looked for in `$LPR_TEST_DATA`, else `../shared/data`.
-#![cfg(feature = "vision")]
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
-
-mod common;
 
 use lpr::config::ModelsConfig;
 use lpr::domain::{BBox, CaptureTime, Frame, PlateRead};
@@ -118,7 +114,7 @@ impl Row {
 
 fn pipeline() -> Pipeline {
     let config = ModelsConfig {
-        dir: common::models_dir(),
+        dir: crate::common::models_dir(),
         vehicle: "none".into(),
         ocr: "ppocr-v6".into(),
         threads: 1,

@@ -1,8 +1,5 @@
 //! Is the simulated road good enough to stand in for a real one? The real detectors must find its vehicles and plates,
 //! and the real OCR must read them. Prints the shares; the README quotes them.
-#![cfg(feature = "vision")]
-
-mod common;
 
 use lpr::config::ModelsConfig;
 use lpr::domain::{BBox, CaptureTime, Frame, FrameReading};
@@ -74,7 +71,7 @@ fn measure(pipeline: &mut Pipeline, spec: &str) -> Tally {
 
 #[test]
 fn the_real_models_find_and_read_the_simulated_road() {
-    let config = ModelsConfig { dir: common::models_dir(), ..ModelsConfig::default() };
+    let config = ModelsConfig { dir: crate::common::models_dir(), ..ModelsConfig::default() };
     let mut pipeline = Pipeline::load(&config).unwrap();
     let day = measure(&mut pipeline, "seed=21;seconds=40;fps=1;vehicles=20;scene=cross;light=day");
     assert!(day.plates >= 8, "too few plates to tell");

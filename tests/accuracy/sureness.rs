@@ -1,20 +1,14 @@
 //! Does an event's confidence say how often its text is right? Simulated traffic, real models, the whole of the tracker.
-//! `cargo test --release --test sureness -- --ignored --nocapture` makes the table of docs/tracking.md; with
+//! `cargo test --release --test accuracy sureness -- --ignored --nocapture` makes the table of docs/tracking.md; with
 //! `LPR_EVENTS=FILE` it also writes each event as a line of JSON, for whoever fits the confidence anew. `LPR_MODELS_LATIN` and
 //! `LPR_LAYOUTS=latin` compare readers.
-#![cfg(feature = "vision")]
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
 
-mod common;
-#[path = "common/reel.rs"]
-mod reel;
-
+use crate::reel::{Look, Reel};
 use lpr::config::ModelsConfig;
 use lpr::domain::PlateRead;
 use lpr::inference::Pipeline;
 use lpr::sim::VehicleTruth;
 use lpr::track::{Passage, TrackSettings, Tracker};
-use reel::{Look, Reel};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -70,7 +64,7 @@ fn events(spec: &str, models: &mut Option<Pipeline>) -> Vec<Sent> {
 }
 
 fn pipeline() -> Pipeline {
-    let mut config = ModelsConfig { dir: common::models_dir(), threads: 1, ..ModelsConfig::default() };
+    let mut config = ModelsConfig { dir: crate::common::models_dir(), threads: 1, ..ModelsConfig::default() };
     if let Ok(latin) = std::env::var("LPR_MODELS_LATIN") {
         config.latin = latin;
     }

@@ -2,22 +2,13 @@
 //! Pure: simple traffic in front of a pinhole camera, a noise model instead of models, many seeds. Prints the table that
 //! `docs/tracking.md` quotes.
 
-#[path = "common/noisy_reader.rs"]
-mod noisy_reader;
-#[path = "common/pass_score.rs"]
-mod pass_score;
-#[path = "common/split_mix.rs"]
-mod split_mix;
-#[path = "common/traffic.rs"]
-mod traffic;
-
+use crate::noisy_reader::Noise;
+use crate::pass_score::PassScore;
+use crate::split_mix::SplitMix;
+use crate::traffic::{Dice, HEIGHT, SCENES, WIDTH, traffic};
 use lpr::domain::{BBox, CaptureTime, Frame};
 use lpr::track::{Passage, TrackSettings, Tracker};
-use noisy_reader::Noise;
-use pass_score::PassScore;
-use split_mix::SplitMix;
 use std::collections::BTreeMap;
-use traffic::{Dice, HEIGHT, SCENES, WIDTH, traffic};
 
 /// What all frames together say of one car.
 #[derive(Default)]
