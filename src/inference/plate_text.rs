@@ -3,6 +3,11 @@
 use crate::domain::Quad;
 use crate::vision::{Fitting, Grammar, Script, TextRead};
 
+/// A province that is at least as likely as this is there.
+const SURE_PROVINCE: f32 = 0.6;
+/// A crest or an edge is read as one letter now and then.
+const FEWEST_LETTERS: usize = 2;
+
 /// What a recogniser's second head says.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Province {
@@ -24,6 +29,18 @@ pub(super) struct PlateText {
 impl PlateText {
     pub(super) fn script(&self) -> Script {
         Script::of(&self.read.text, self.province.is_some())
+    }
+
+    /// Does its province leave no doubt that the plate is a Thai one?
+    pub(super) fn is_surely_thai(&self) -> bool {
+        self.province.as_ref().is_some_and(|province| province.confidence >= SURE_PROVINCE)
+    }
+
+    /// Of a Thai plate a reader without Thai letters shows the figures: is this more, a text with letters and no shorter?
+    pub(super) fn is_no_part_of(&self, thai: &Self) -> bool {
+        let (text, length) = (&self.read.text, |read: &TextRead| read.text.chars().count());
+        let letters = text.chars().filter(|&letter| Script::Latin.has(letter)).count();
+        letters >= FEWEST_LETTERS && length(&self.read) >= length(&thai.read)
     }
 
     /// Is it what a plate of the configured regions may say? Nothing speaks against it where none is configured.
@@ -62,6 +79,22 @@ mod tests {
         let fitting = likeliest_fitting(&view, &alphabet, Steps::Ctc(Blank::First), &grammar, &read);
         let text = PlateText { read, fitting, ..PlateText::default() }.settled(&grammar);
         grammar.judge(&text.read.text).text
+    }
+
+    fn text(said: &str, province: Option<f32>) -> PlateText {
+        let read = TextRead { text: said.into(), ..TextRead::default() };
+        let province = province.map(|confidence| Province { name: "กำแพงเพชร".into(), confidence });
+        PlateText { read, province, ..PlateText::default() }
+    }
+
+    #[test]
+    fn what_a_latin_reader_sees_of_a_thai_plate_does_not_stand_for_it() {
+        let thai = text("บธ664", Some(0.34));
+        assert!(!thai.is_surely_thai() && text("บธ664", Some(0.9)).is_surely_thai());
+        assert!(text("EUS664", None).is_no_part_of(&thai), "the default read this US plate as a Thai one");
+        assert!(!text("664", None).is_no_part_of(&thai), "its figures");
+        assert!(!text("N5664", None).is_no_part_of(&text("บธ1664", None)), "of its letters one");
+        assert!(!text("58664", None).is_no_part_of(&thai), "no letters");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::vision::{Grammar, Script};
 pub(super) struct Reader {
     /// `models.ocr`.
     ocr: Recogniser,
-    /// `models.latin`: a second opinion where the first is unsure of a plate without Thai letters.
+    /// `models.latin`: a second opinion where the first is unsure of a plate, unless it says a Thai province.
     latin: Option<Recogniser>,
 }
 
@@ -63,10 +63,14 @@ impl Reader {
     fn surest(&mut self, scene: &mut Scene<'_>, plate: &FoundPlate) -> Result<PlateText, InferenceError> {
         let read = self.ocr.read(scene, plate)?;
         let Some(latin) = &mut self.latin else { return Ok(read) };
-        if read.script() == Script::Thai || self.ocr.is_sure(&read, scene.grammar) {
+        if read.is_surely_thai() || self.ocr.is_sure(&read, scene.grammar) {
             return Ok(read);
         }
         let other = latin.read(scene, plate)?;
-        Ok(if other.rank(scene.grammar) > read.rank(scene.grammar) { other } else { read })
+        let stands = match read.script() {
+            Script::Latin => other.rank(scene.grammar) > read.rank(scene.grammar),
+            Script::Thai => latin.is_sure(&other, scene.grammar) && other.is_no_part_of(&read),
+        };
+        Ok(if stands { other } else { read })
     }
 }

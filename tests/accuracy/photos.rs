@@ -12,7 +12,7 @@ use lpr::inference::Pipeline;
 use std::path::{Path, PathBuf};
 
 /// Of the default models: ours, and ppocr-v6 where it is unsure.
-const DEFAULT: [usize; 3] = [46, 19, 28];
+const DEFAULT: [usize; 3] = [47, 19, 28];
 const REGIONS: [&str; 3] = ["us", "eu", "br"];
 
 struct Photo {
