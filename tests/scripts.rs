@@ -121,7 +121,7 @@ impl Engine for Counted {
 }
 
 #[test]
-fn a_second_opinion_is_asked_of_unsure_latin_plates_only_and_makes_no_read_less_sure() {
+fn a_second_opinion_is_asked_of_unsure_plates_without_a_sure_province_only_and_makes_no_read_less_sure() {
     let Some(models) = models(&[]) else { return };
     let mut alone = Pipeline::load(&ModelsConfig { latin: ModelsConfig::NONE.into(), ..models.clone() }).unwrap();
     let runs = Arc::new(AtomicU32::new(0));
@@ -136,8 +136,9 @@ fn a_second_opinion_is_asked_of_unsure_latin_plates_only_and_makes_no_read_less_
         let (own, reading) = (alone.read(&frame).unwrap().plates, both.read(&frame).unwrap().plates);
         let runs = runs.swap(0, Ordering::Relaxed);
         let latin = |read: &&PlateRead| read.province.is_none() && read.text.is_ascii();
+        let may_be_latin = |read: &PlateRead| read.province_confidence < 0.6;
         let unsure = |read: &PlateRead| read.characters.iter().any(|character| character.confidence < 0.95);
-        assert!(runs == 0 || own.iter().any(|read| latin(&read)), "asked of {own:?}");
+        assert!(runs == 0 || own.iter().any(may_be_latin), "asked of {own:?}");
         assert!(runs > 0 || !own.iter().filter(latin).any(unsure), "not asked of {own:?}");
         for (own, read) in own.iter().zip(&reading) {
             assert!(read.text_confidence >= own.text_confidence, "{own:?} became {read:?}");

@@ -67,9 +67,10 @@ impl Reader {
             return Ok(read);
         }
         let other = latin.read(scene, plate)?;
+        let is_surer = other.rank(scene.grammar) > read.rank(scene.grammar);
         let stands = match read.script() {
-            Script::Latin => other.rank(scene.grammar) > read.rank(scene.grammar),
-            Script::Thai => latin.is_sure(&other, scene.grammar) && other.is_no_part_of(&read),
+            Script::Latin => is_surer,
+            Script::Thai => is_surer && latin.is_sure(&other, scene.grammar) && other.is_no_part_of(&read),
         };
         Ok(if stands { other } else { read })
     }
