@@ -19,8 +19,8 @@ fn arrive(site: &Site, server: &LprServer) -> Browser {
 /// A condition: what the page asks of itself is answered. A right that ends while a question is on its way ends it with
 /// a 401, which the browser writes into the console.
 const ANSWERED: &str =
-    "return ['statistics', 'cameras', 'alerts'].every((what) => performance.getEntriesByType('resource')
-    .some((entry) => entry.name.includes(`/api/${what}`) && entry.responseEnd > 0))";
+    "return ['records', 'statistics', 'cameras', 'alerts'].every((what) => performance.getEntriesByType('resource')
+    .some((entry) => entry.name.includes(`/api/${what}`) && entry.responseStatus === 200))";
 
 /// Types a token and waits until the page is live and has what it wants to know.
 pub fn sign_in(browser: &Browser, token: &Token) {
@@ -119,13 +119,15 @@ fn a_session_outlives_a_restart_of_the_server_and_ends_on_the_page_when_it_expir
     sign_in(&browser, &viewer);
     assert!(server.stop("TERM", 10 * SECOND).success());
     browser.wait("the link is lost", PATIENCE, "return !document.getElementById('lost').hidden");
+    browser.run("performance.clearResourceTimings()");
     let database = rusqlite::Connection::open(site.data().join("lpr-server.db")).unwrap();
-    let expires = ((now() + 15.0) * 1e6) as i64;
+    let expires = ((now() + 25.0) * 1e6) as i64;
     assert_eq!(database.execute("UPDATE sessions SET expires_us = ?1", [expires]).unwrap(), 1);
     drop(database);
     let _server = site.start_with(&address, "");
     wait_live(&browser);
     assert_eq!(browser.run("return document.getElementById('signin').hidden"), true, "still signed in");
+    browser.wait("its questions are answered again", PATIENCE, ANSWERED);
     // What Chromium says of a server that was away.
     browser.console();
     browser.wait("the session ends", PATIENCE, ASKED);
