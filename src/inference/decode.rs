@@ -35,7 +35,7 @@ pub(super) struct Decoded {
 
 /// A province less likely than this is none: a crest is not taken for one. Of 125 plates on 108 photos of Latin ones `plate-ocr`
 /// gives a province to two, .27 and .34 sure: a fragment, and a text that it took for a Thai one.
-const SURE_PROVINCE: f32 = 0.25;
+const LEAST_PROVINCE: f32 = 0.25;
 
 impl Decoder<'_> {
     /// A text with the letters that it may have, and what the second head says: a Thai province, or whatever else it was made for.
@@ -70,7 +70,7 @@ impl Decoder<'_> {
         let believed = match self.letters {
             Letters::All => true,
             Letters::Latin => false,
-            Letters::OneScript => confidence >= SURE_PROVINCE,
+            Letters::OneScript => confidence >= LEAST_PROVINCE,
         };
         let name = self.spec.provinces.get(class).filter(|name| believed && !name.is_empty())?.clone();
         Some(Province { name, confidence })

@@ -38,9 +38,8 @@ impl PlateText {
 
     /// Of a Thai plate a reader without Thai letters shows the figures: is this more, a text with letters and no shorter?
     pub(super) fn is_no_part_of(&self, thai: &Self) -> bool {
-        let (text, length) = (&self.read.text, |read: &TextRead| read.text.chars().count());
-        let letters = text.chars().filter(|&letter| Script::Latin.has(letter)).count();
-        letters >= FEWEST_LETTERS && length(&self.read) >= length(&thai.read)
+        let length = |read: &TextRead| read.text.chars().count();
+        Script::Latin.count(&self.read.text) >= FEWEST_LETTERS && length(&self.read) >= length(&thai.read)
     }
 
     /// Is it what a plate of the configured regions may say? Nothing speaks against it where none is configured.

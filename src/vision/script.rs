@@ -28,11 +28,15 @@ impl Script {
         }
     }
 
+    /// How many letters of it a text has.
+    pub fn count(self, text: &str) -> usize {
+        text.chars().filter(|&letter| self.has(letter)).count()
+    }
+
     /// The script of a plate by what was read on it. A Thai province decides; without one, a crest or a worn letter is read as a Thai
     /// letter now and then, and Thai registrations have two.
     pub fn of(text: &str, has_province: bool) -> Self {
-        let count = |script: Self| text.chars().filter(|&c| script.has(c)).count();
-        let is_thai = has_province || (count(Self::Thai) >= 2 && count(Self::Latin) == 0);
+        let is_thai = has_province || (Self::Thai.count(text) >= 2 && Self::Latin.count(text) == 0);
         if is_thai { Self::Thai } else { Self::Latin }
     }
 }
