@@ -51,11 +51,11 @@ class Residual(nn.Module):
 
 
 class AlongRow(nn.Module):
-    """A residual convolution over columns: letters that stand side by side help each other."""
+    """A residual convolution over columns, `apart` from one it sees to the next: letters of a row help each other."""
 
-    def __init__(self, channels: int, kernel: int = 5) -> None:
+    def __init__(self, channels: int, kernel: int = 5, apart: int = 1) -> None:
         super().__init__()
-        self.conv = nn.Conv1d(channels, channels, kernel, padding=kernel // 2, bias=False)
+        self.conv = nn.Conv1d(channels, channels, kernel, padding=kernel // 2 * apart, dilation=apart, bias=False)
         self.norm = nn.BatchNorm1d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -119,7 +119,8 @@ class PlateReader(nn.Module):
         )
         self.deep = nn.Sequential(Unit(96, 160, stride=(2, 1)), Residual(160), Residual(160))
         self.rows = nn.ModuleList(Unit(160, 160, (MAP_HEIGHT // 2, 3), padding=(0, 1)) for _ in range(ROWS))
-        self.along = nn.Sequential(AlongRow(160), AlongRow(160), AlongRow(160))
+        # The second sees the whole row: whether a 0 or an O may stand in a place is told by all others.
+        self.along = nn.Sequential(AlongRow(160), AlongRow(160, apart=8), AlongRow(160), AlongRow(160))
         self.letters = nn.Conv1d(160, CLASSES, 1)
         self.province = Province(96)
 

@@ -37,6 +37,15 @@ def test_an_exported_reader_keeps_its_contract(exported: Path) -> None:
         assert np.allclose(letters.sum(-1), 1, atol=1e-4) and np.allclose(provinces.sum(-1), 1, atol=1e-4)
 
 
+def test_a_letter_is_told_by_letters_far_along_its_row() -> None:
+    along = PlateReader().eval().along
+    columns = torch.zeros(1, 160, ROWS * COLUMNS, requires_grad=True)
+    near = COLUMNS // 4
+    along(columns + 1)[0, :, near].sum().backward()
+    seen = columns.grad.abs().sum((0, 1)).nonzero().flatten()
+    assert seen.min() == 0 and seen.max() >= near + COLUMNS // 3, "a third of the plate to its right"
+
+
 def test_half_precision_weights_change_no_reading(exported: Path, source: Source) -> None:
     torch.manual_seed(1)
     whole = evaluate.torch_reader(PlateReader().eval())
