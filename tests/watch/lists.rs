@@ -1,7 +1,7 @@
 //! Lists as people keep them: by calls and by files.
 
 use crate::event_client::Rest;
-use crate::room::{call, done, read, start, watchlist};
+use crate::room::{call, done, is_of_a_plate, read, start, watchlist};
 use serde_json::{Value, json};
 use std::time::Instant;
 
@@ -164,7 +164,8 @@ fn a_hundred_thousand_entries_slow_nobody_down() {
     // A scan of the list for each plate would take a hundred times as long.
     assert!(with < without * 5 + std::time::Duration::from_secs(1), "{without:?}, {with:?}");
     done(&mut rest, "POST", "/api/detection", &read("hit", 0, &["ก099999"], "2024-12-19T10:00:00Z"));
-    assert_eq!(done(&mut rest, "GET", "/api/alerts", &Value::Null)["alerts"].as_array().unwrap().len(), 1);
+    let alerts = done(&mut rest, "GET", "/api/alerts", &Value::Null)["alerts"].clone();
+    assert_eq!(alerts.as_array().unwrap().iter().filter(is_of_a_plate).count(), 1, "{alerts}");
     let page = done(&mut rest, "GET", &format!("{path}/entries?plate=%E0%B8%8109999&limit=4"), &Value::Null);
     assert_eq!((page["entries"].as_array().unwrap().len(), &page["entries"][0]["plate"]), (4, &json!("ก099990")));
     assert_eq!(export(&mut rest, &path).lines().count(), 100_001);

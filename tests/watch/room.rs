@@ -37,6 +37,12 @@ pub fn watchlist(rest: &mut Rest, name: &str, entries: &[Value]) -> String {
     path
 }
 
+/// Is it an alert that a plate raised? Where a minute of the server's ends between two reads of long ago there is one more, rightly:
+/// the camera's clock is wrong.
+pub fn is_of_a_plate(alert: &&Value) -> bool {
+    alert["problem"].is_null()
+}
+
 /// A detection of `c` at `gate`.
 pub fn read(event_id: &str, revision: i64, plates: &[&str], captured: &str) -> Value {
     json!({"type": "detection_result", "camera_id": "c", "checkpoint_id": "gate", "event_id": event_id,
