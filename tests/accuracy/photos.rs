@@ -151,7 +151,7 @@ fn as_many_are_read_with_our_own_plate_detector() {
     let Some(dir) = data() else { return };
     let Some(config) = models("yolox-nano", "plate-ocr") else { return };
     let config = ModelsConfig { plate: "plate-det".into(), ..config };
-    assert_at_least(count_right(&config, &latin_photos(&dir)), DEFAULT);
+    assert_at_least(count_right(&config, &latin_photos(&dir)), [48, 17, 28]);
 }
 
 /// Under formats that are not theirs 43 US photos are right; 35 were, when each look was free to find a text that fits.

@@ -40,7 +40,7 @@ pub fn watchlist(rest: &mut Rest, name: &str, entries: &[Value]) -> String {
 /// Is it an alert that a plate raised? Where a minute of the server's ends between two reads of long ago there is one more, rightly:
 /// the camera's clock is wrong.
 pub fn is_of_a_plate(alert: &&Value) -> bool {
-    alert["problem"].is_null()
+    alert["kind"] == "plate"
 }
 
 /// A detection of `c` at `gate`.
