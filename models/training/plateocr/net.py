@@ -119,7 +119,7 @@ class PlateReader(nn.Module):
         )
         self.deep = nn.Sequential(Unit(96, 160, stride=(2, 1)), Residual(160), Residual(160))
         self.rows = nn.ModuleList(Unit(160, 160, (MAP_HEIGHT // 2, 3), padding=(0, 1)) for _ in range(ROWS))
-        # The second sees the whole row: whether a 0 or an O may stand in a place is told by all others.
+        # With the second a letter sees some 30 of 50 columns to either side: others tell whether it may be a 0 or an O.
         self.along = nn.Sequential(AlongRow(160), AlongRow(160, apart=8), AlongRow(160), AlongRow(160))
         self.letters = nn.Conv1d(160, CLASSES, 1)
         self.province = Province(96)
