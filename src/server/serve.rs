@@ -24,11 +24,15 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
-/// Requests under way may take so long to end once we are told to stop.
+/// Requests under way may take so long to end once we are told to stop, and clients by socket to take their
+/// last answers.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Before that, events that were taken by socket may take so long to be answered.
 const SETTLE: Duration = Duration::from_secs(3);
+
+/// Clients may take so long of that to hang up by themselves.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Writers of pictures and readers of the database at a time: each has a stack, and the unit allows 256 tasks.
 const BLOCKING_THREADS: usize = 128;
@@ -189,15 +193,15 @@ async fn run(app: Arc<App>, listen: SocketAddr, certificates: Option<Arc<Certifi
     let _ = told.send(true);
     app.stop();
     hub.settle(SETTLE).await;
-    hub.close_all();
     // What is cut off here was not confirmed, and is sent again at the next start.
     if let Some(delivering) = delivering {
         delivering.abort();
     }
-    match tokio::time::timeout(GRACE, serving).await {
+    let ending = async { tokio::join!(serving, hub.part(FAREWELL)).0 };
+    match tokio::time::timeout(GRACE, ending).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => return Err(Failure::new(Exit::Internal, format!("the listener ended: {error}"))),
-        Err(_) => tracing::warn!("some requests did not end in time; they are cut off"),
+        Err(_) => tracing::warn!("some requests or sockets did not end in time; they are cut off"),
     }
     app.guard.flush(&app.store).await;
     Ok(())

@@ -89,8 +89,41 @@ fn whatever_was_stored_of_a_burst_by_socket_was_answered_before_the_socket_close
             .unwrap()
             .map(|body| serde_json::from_str::<Value>(&body.unwrap()).unwrap()["event_id"].as_str().unwrap().to_owned())
             .collect();
-        assert_eq!(stored, answered, "stored and not answered, or the other way round");
+        let missing = |ids: &BTreeSet<String>, others: &BTreeSet<String>| others.difference(ids).count();
+        assert_eq!(
+            (missing(&answered, &stored), missing(&stored, &answered)),
+            (0, 0),
+            "stored and not answered, answered and not stored; {} were answered; the server's log:\n{}",
+            answered.len(),
+            server.log().lines().filter(|line| !line.contains("DEBUG")).collect::<Vec<_>>().join("\n")
+        );
     }
+}
+
+/// Regression: the process ended, or hung up on a client that still spoke, while answers waited to be taken by it.
+#[test]
+fn who_reads_slowly_gets_every_answer_before_the_server_has_stopped() {
+    const PINGS: u64 = 400;
+    let mut server = Server::start("");
+    let mut socket = server.socket();
+    // More than the network's buffers hold.
+    let long = format!("{{\"message\":\"{}\"}}", "x".repeat(16_000));
+    for n in 0..PINGS {
+        socket.send("ping", &long, n).unwrap();
+    }
+    socket.send("lpr_data", &Event::new("c", 0).payload, PINGS).unwrap();
+    let stored = || (!server.records().is_empty()).then_some(());
+    crate::common::wait_for("the last to be taken", Duration::from_secs(30), stored);
+    terminate(&server);
+    wait_until_closed(&server.address);
+    let mut answered = BTreeSet::new();
+    while let Ok(said) = socket.hear() {
+        if let Said::Ack(id, _) = said {
+            answered.insert(id);
+        }
+    }
+    assert_eq!(answered.len() as u64, PINGS + 1);
+    assert!(server.process.wait(Duration::from_secs(10)).success());
 }
 
 #[test]

@@ -16,6 +16,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockRea
 use std::time::Duration;
 use tokio::sync::mpsc;
 
+/// How often one who waits for all connections looks.
+const POLL: Duration = Duration::from_millis(5);
+
 /// What Engine.IO keeps for us with each of its sockets.
 #[derive(Debug, Default)]
 pub struct Slot {
@@ -235,11 +238,11 @@ impl Hub {
         }
     }
 
-    /// Waits until everything that was taken is answered, for `within` at the most.
+    /// Waits until everything that was begun is answered, for `within` at the most.
     pub async fn settle(&self, within: Duration) {
         let answered = async {
             while self.peers().iter().any(|peer| peer.state().pending_bytes > 0) {
-                tokio::time::sleep(Duration::from_millis(5)).await;
+                tokio::time::sleep(POLL).await;
             }
         };
         if tokio::time::timeout(within, answered).await.is_err() {
@@ -260,13 +263,27 @@ impl Hub {
         }
     }
 
-    /// Says goodbye to everyone.
-    pub fn close_all(&self) {
+    /// Says goodbye to everyone, and returns when all are gone. They hang up by themselves once they have taken what they
+    /// were sent before; who has not done so `within` is hung up on. That is the second choice: where something of theirs
+    /// still comes in, TCP resets the connection, and the last answers are lost on the way.
+    pub async fn part(&self, within: Duration) {
         for peer in self.peers() {
-            if peer.is_joined() {
-                peer.send(packet::DISCONNECT);
+            match peer.is_joined() {
+                true => peer.send(packet::DISCONNECT),
+                false => peer.close(DisconnectReason::ClosingServer),
             }
-            peer.close(DisconnectReason::ClosingServer);
+        }
+        if tokio::time::timeout(within, self.emptied()).await.is_err() {
+            for peer in self.peers() {
+                peer.close(DisconnectReason::ClosingServer);
+            }
+            self.emptied().await;
+        }
+    }
+
+    async fn emptied(&self) {
+        while !self.peers().is_empty() {
+            tokio::time::sleep(POLL).await;
         }
     }
 }

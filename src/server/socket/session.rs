@@ -70,6 +70,11 @@ pub async fn run(app: Arc<App>, hub: Arc<Hub>, peer: Weak<Peer>, mut messages: m
         let Some(peer) = peer.upgrade() else { return };
         let Ok(place) = places.clone().acquire_owned().await else { return };
         let size = message.len();
+        if app.is_stopping() {
+            // As if it had not been taken: a slow disk has enough to do with what was begun.
+            peer.release(size);
+            continue;
+        }
         match packet::parse(&message) {
             Ok(Packet::Event(event)) if peer.is_joined() => {
                 let conversation = Conversation { app: app.clone(), hub: hub.clone(), peer };
