@@ -1,7 +1,7 @@
 //! Plates that somebody waits for.
 
 use crate::event_client::Rest;
-use crate::room::{Dashboard, call, done, read, start, watchlist};
+use crate::room::{Dashboard, call, done, read, start_on_time, watchlist};
 use serde_json::{Value, json};
 
 const AT: &str = "2024-12-19T10:00:00.000000+00:00";
@@ -13,7 +13,7 @@ fn alerts(rest: &mut Rest, state: &str) -> Vec<Value> {
 #[test]
 fn a_wanted_plate_alerts_once_and_a_person_who_has_seen_it_is_remembered() {
     let dir = tempfile::tempdir().unwrap();
-    let server = start(dir.path(), "");
+    let server = start_on_time(dir.path(), "");
     let mut rest = Rest::connect(&server.address).unwrap();
     watchlist(&mut rest, "Stolen", &[json!({"plate": "abc-1234", "note": "grey"}), json!({"plate": "XY 9"})]);
     let mut dashboard = Dashboard::join(&server.address);
@@ -47,7 +47,7 @@ fn a_wanted_plate_alerts_once_and_a_person_who_has_seen_it_is_remembered() {
     assert_eq!(call(&mut rest, "POST", "/api/alerts/nothing/ack", &json!({})).0, 404);
 
     drop(server); // SIGKILL
-    let server = start(dir.path(), "");
+    let server = start_on_time(dir.path(), "");
     let mut rest = Rest::connect(&server.address).unwrap();
     assert_eq!((alerts(&mut rest, "open"), alerts(&mut rest, "all")), (vec![], vec![seen]));
     done(&mut rest, "POST", "/api/detection", &read("e1", 0, &["ABC1234"], AT));
@@ -57,7 +57,7 @@ fn a_wanted_plate_alerts_once_and_a_person_who_has_seen_it_is_remembered() {
 #[test]
 fn a_revision_that_changes_the_text_is_looked_up_anew() {
     let dir = tempfile::tempdir().unwrap();
-    let server = start(dir.path(), "");
+    let server = start_on_time(dir.path(), "");
     let mut rest = Rest::connect(&server.address).unwrap();
     watchlist(&mut rest, "Stolen", &[json!({"plate": "ABC1234"}), json!({"plate": "XYZ777"})]);
     let mut dashboard = Dashboard::join(&server.address);
@@ -82,7 +82,7 @@ fn a_revision_that_changes_the_text_is_looked_up_anew() {
 #[test]
 fn entries_match_by_their_window_at_capture_and_look_alikes_only_where_asked_for() {
     let dir = tempfile::tempdir().unwrap();
-    let server = start(dir.path(), "");
+    let server = start_on_time(dir.path(), "");
     let mut rest = Rest::connect(&server.address).unwrap();
     watchlist(
         &mut rest,
@@ -126,7 +126,7 @@ fn entries_match_by_their_window_at_capture_and_look_alikes_only_where_asked_for
 #[test]
 fn alerts_come_in_pages_and_the_statistics_count_the_entries_that_are_valid_now() {
     let dir = tempfile::tempdir().unwrap();
-    let server = start(dir.path(), "");
+    let server = start_on_time(dir.path(), "");
     let mut rest = Rest::connect(&server.address).unwrap();
     let count = |rest: &mut Rest| rest.get_json("/api/statistics").unwrap()["data"]["blacklist_count"].clone();
     assert_eq!(count(&mut rest), 0);

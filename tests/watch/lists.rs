@@ -1,7 +1,7 @@
 //! Lists as people keep them: by calls and by files.
 
 use crate::event_client::Rest;
-use crate::room::{call, done, is_of_a_plate, read, start, watchlist};
+use crate::room::{call, done, read, start_on_time, watchlist};
 use serde_json::{Value, json};
 use std::time::Instant;
 
@@ -23,7 +23,7 @@ fn entries(rest: &mut Rest, path: &str) -> Vec<Value> {
 #[test]
 fn lists_and_entries_are_made_changed_and_removed() {
     let dir = tempfile::tempdir().unwrap();
-    let server = start(dir.path(), "");
+    let server = start_on_time(dir.path(), "");
     let mut rest = Rest::connect(&server.address).unwrap();
     let path =
         watchlist(&mut rest, "Stolen", &[json!({"plate": "ABC 1"}), json!({"plate": "ABC 2", "severity": "info"})]);
@@ -91,7 +91,7 @@ fn lists_and_entries_are_made_changed_and_removed() {
 #[test]
 fn a_file_comes_back_as_it_went_and_one_bad_line_stops_all_of_it() {
     let dir = tempfile::tempdir().unwrap();
-    let server = start(dir.path(), "");
+    let server = start_on_time(dir.path(), "");
     let mut rest = Rest::connect(&server.address).unwrap();
     let path = watchlist(
         &mut rest,
@@ -138,7 +138,7 @@ fn a_file_comes_back_as_it_went_and_one_bad_line_stops_all_of_it() {
 #[test]
 fn a_hundred_thousand_entries_slow_nobody_down() {
     let dir = tempfile::tempdir().unwrap();
-    let server = start(dir.path(), "");
+    let server = start_on_time(dir.path(), "");
     let mut rest = Rest::connect(&server.address).unwrap();
     let path = watchlist(&mut rest, "Long", &[]);
     let time = |rest: &mut Rest, from: usize| {
@@ -164,8 +164,7 @@ fn a_hundred_thousand_entries_slow_nobody_down() {
     // A scan of the list for each plate would take a hundred times as long.
     assert!(with < without * 5 + std::time::Duration::from_secs(1), "{without:?}, {with:?}");
     done(&mut rest, "POST", "/api/detection", &read("hit", 0, &["ก099999"], "2024-12-19T10:00:00Z"));
-    let alerts = done(&mut rest, "GET", "/api/alerts", &Value::Null)["alerts"].clone();
-    assert_eq!(alerts.as_array().unwrap().iter().filter(is_of_a_plate).count(), 1, "{alerts}");
+    assert_eq!(done(&mut rest, "GET", "/api/alerts", &Value::Null)["alerts"].as_array().unwrap().len(), 1);
     let page = done(&mut rest, "GET", &format!("{path}/entries?plate=%E0%B8%8109999&limit=4"), &Value::Null);
     assert_eq!((page["entries"].as_array().unwrap().len(), &page["entries"][0]["plate"]), (4, &json!("ก099990")));
     assert_eq!(export(&mut rest, &path).lines().count(), 100_001);
