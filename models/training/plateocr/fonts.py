@@ -27,8 +27,8 @@ from plateocr.strokes import skeletons, stroke_font
 PROVINCE_SIZE = 34
 WORD_SIZE = 24
 WORDS_DRAWN = 1600
-# As many fonts again as packages give and more, written with a round pen (strokes.toml).
-STROKE_FONTS = 160
+# Nearly as many fonts again as packages give, written with a round pen (strokes.toml).
+STROKE_FONTS = 240
 NOTHING = "\uffff"
 
 
@@ -89,9 +89,14 @@ def build(cache: Path, downloads: Path, held: bool, listing: Path = FONTS, missi
 
 
 def _files(entry: dict[str, Any], downloads: Path) -> list[Path]:
-    found = _debian(entry) if "debian" in entry else _npm(entry, downloads)
+    if "debian" in entry:
+        return _some(_debian(entry), entry["debian"])
+    return [path for spec in entry["npm"] for path in _some(_npm(spec, entry, downloads), spec)]
+
+
+def _some(found: list[Path], package: str) -> list[Path]:
     if not found:
-        raise FontError(f"{entry.get('debian') or entry.get('npm')} holds none of the files asked for")
+        raise FontError(f"{package} holds none of the files asked for")
     return sorted(found)
 
 
@@ -110,8 +115,7 @@ def _debian(entry: dict[str, Any]) -> list[Path]:
     return list(best.values())
 
 
-def _npm(entry: dict[str, Any], downloads: Path) -> list[Path]:
-    spec = entry["npm"]
+def _npm(spec: str, entry: dict[str, Any], downloads: Path) -> list[Path]:
     name, version = spec.rsplit("@", 1)
     archive = downloads / f"{name.strip('@').replace('/', '-')}-{version}.tgz"
     if not archive.exists():
