@@ -12,7 +12,7 @@ use lpr::inference::Pipeline;
 use std::path::{Path, PathBuf};
 
 /// Of the default models: ours, and ppocr-v6 where it is unsure.
-const DEFAULT: [usize; 3] = [49, 17, 28];
+const DEFAULT: [usize; 3] = [51, 18, 28];
 const REGIONS: [&str; 3] = ["us", "eu", "br"];
 
 struct Photo {
@@ -151,16 +151,16 @@ fn as_many_are_read_with_our_own_plate_detector() {
     let Some(dir) = data() else { return };
     let Some(config) = models("yolox-nano", "plate-ocr") else { return };
     let config = ModelsConfig { plate: "plate-det".into(), ..config };
-    assert_at_least(count_right(&config, &latin_photos(&dir)), [48, 17, 28]);
+    assert_at_least(count_right(&config, &latin_photos(&dir)), [49, 17, 28]);
 }
 
-/// Under formats that are not theirs 43 US photos are right; 35 were, when each look was free to find a text that fits.
+/// Under formats that are not theirs 40 US photos are right, of 51; 35 were, when each look was free to find a text that fits.
 #[test]
 fn formats_of_a_country_help_its_own_plates_and_bend_few_of_others() {
     let Some(dir) = data() else { return };
     let Some(config) = models("yolox-nano", "plate-ocr") else { return };
-    let config = ModelsConfig { latin: "none".into(), regions: vec!["sk".into(), "cz".into()], ..config };
-    assert_at_least(count_right(&config, &latin_photos(&dir)), [43, 20, 28]);
+    let config = ModelsConfig { regions: vec!["sk".into(), "cz".into()], ..config };
+    assert_at_least(count_right(&config, &latin_photos(&dir)), [40, 20, 28]);
 }
 
 #[test]
