@@ -28,7 +28,7 @@ use tokio::net::TcpListener;
 /// last answers.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Before that, events that were taken by socket may take so long to be answered.
+/// Before that, events by socket that were begun may take so long to be answered.
 const SETTLE: Duration = Duration::from_secs(3);
 
 /// Clients may take so long of that to hang up by themselves.
