@@ -34,7 +34,7 @@ pub(super) struct Decoded {
 }
 
 /// A province less likely than this is none: a crest is not taken for one. Of 125 plates on 108 photos of Latin ones `plate-ocr`
-/// gives a province to one, .28 sure, whose text it took for a Thai one.
+/// gives a province to one, .30 sure, whose text it took for a Thai one.
 const LEAST_PROVINCE: f32 = 0.25;
 
 impl Decoder<'_> {

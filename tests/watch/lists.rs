@@ -1,7 +1,7 @@
 //! Lists as people keep them: by calls and by files.
 
 use crate::event_client::Rest;
-use crate::room::{call, done, read, start_on_time, watchlist};
+use crate::room::{call, done, read, start, start_on_time, watchlist};
 use serde_json::{Value, json};
 use std::time::Instant;
 
@@ -23,7 +23,7 @@ fn entries(rest: &mut Rest, path: &str) -> Vec<Value> {
 #[test]
 fn lists_and_entries_are_made_changed_and_removed() {
     let dir = tempfile::tempdir().unwrap();
-    let server = start_on_time(dir.path(), "");
+    let server = start(dir.path(), "");
     let mut rest = Rest::connect(&server.address).unwrap();
     let path =
         watchlist(&mut rest, "Stolen", &[json!({"plate": "ABC 1"}), json!({"plate": "ABC 2", "severity": "info"})]);
@@ -91,7 +91,7 @@ fn lists_and_entries_are_made_changed_and_removed() {
 #[test]
 fn a_file_comes_back_as_it_went_and_one_bad_line_stops_all_of_it() {
     let dir = tempfile::tempdir().unwrap();
-    let server = start_on_time(dir.path(), "");
+    let server = start(dir.path(), "");
     let mut rest = Rest::connect(&server.address).unwrap();
     let path = watchlist(
         &mut rest,
