@@ -22,7 +22,9 @@ def parser() -> argparse.ArgumentParser:
     render.add_argument("--layout", help="only this layout")
     render.add_argument("--seed", type=int, default=1)
     render.add_argument("--difficulty", type=float, default=1.0)
-    render.add_argument("--held", action="store_true", help="in the fonts kept out of training")
+    render.add_argument(
+        "--held", action="store_true", help="in the fonts kept out of training, and the layouts kept out as well"
+    )
 
     cli.add_train(some, {"until": 2_000_000, "batch": 64, "rate": 2e-3, "ramp": 60_000, "every": 20_000})
 

@@ -11,6 +11,7 @@ from plateocr import cli
 from plateocr import evaluate as measuring
 from plateocr import fonts as fonts_of
 from plateocr.layout import load_all
+from plateocr.paths import HELD_LAYOUTS, LAYOUTS
 from plateocr.sample import Sample, source
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def fonts(arguments: argparse.Namespace) -> None:
 def render(arguments: argparse.Namespace) -> None:
     """A contact sheet."""
     drawn_from = source(_glyphs(arguments.run, arguments.held), arguments.seed, varied=not arguments.held)
-    layouts = [layout for layout in load_all() if arguments.layout in (None, layout.name)]
+    layouts = load_all(LAYOUTS) + (load_all(HELD_LAYOUTS) if arguments.held else [])
+    layouts = [layout for layout in layouts if arguments.layout in (None, layout.name)]
     if not layouts:
         raise FileNotFoundError(f"no layout is called {arguments.layout}")
     count = COLUMNS * (12 if arguments.layout else 1)
@@ -115,12 +117,13 @@ def evaluate(arguments: argparse.Namespace) -> None:
     held = _glyphs(arguments.run, held=True)
     samples = measuring.plates_of_all(held, arguments.plates, arguments.seed, arguments.difficulty)
     score = measuring.read_all(reader, samples)
-    alike = score.alike()
-    for layout, right in score.exact().items():
-        print(f"{layout:16} {right:.3f}   with O as 0 and I as 1: {alike[layout]:.3f}")
+    _table(score)
     print(f"{'provinces':16} {score.provinces():.3f}   none where none is: {score.none_right():.3f}")
     sure, wrong = score.sure_wrong()
     print(f"confidence of {measuring.SURE}: {sure:.3f} of all reads, {wrong:.3f} of these wrong")
+    unseen = measuring.plates_of_all(held, arguments.plates, arguments.seed, arguments.difficulty, HELD_LAYOUTS)
+    print("Of layouts that it never saw either:")
+    _table(measuring.read_all(reader, unseen))
     named = measuring.plates_of_provinces(held, arguments.provinces, arguments.seed, arguments.difficulty)
     rates = measuring.read_all(reader, named).province_rates()
     worst = sorted(rates.items(), key=lambda rate: rate[1])[:8]
@@ -137,6 +140,12 @@ def evaluate(arguments: argparse.Namespace) -> None:
             *(f"{read.layout}: {read.truth} read as {read.text} ({read.confidence:.2f})" for _, read in wrong_ones),
             sep="\n",
         )
+
+
+def _table(score: measuring.Score) -> None:
+    alike = score.alike()
+    for layout, right in score.exact().items():
+        print(f"{layout:16} {right:.3f}   with O as 0 and I as 1: {alike[layout]:.3f}")
 
 
 def curve(arguments: argparse.Namespace) -> None:

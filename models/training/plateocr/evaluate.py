@@ -10,6 +10,7 @@ import numpy as np
 
 from plateocr.alphabet import BLANK, PROVINCE_NAMES, decode
 from plateocr.layout import Layout
+from plateocr.paths import LAYOUTS
 from plateocr.sample import Sample, source
 
 if TYPE_CHECKING:
@@ -90,9 +91,9 @@ class Score:
         }
 
 
-def plates_of_all(held: Path, plates: int, seed: int, difficulty: float = 0.5) -> list[Sample]:
+def plates_of_all(held: Path, plates: int, seed: int, difficulty: float = 0.5, layouts: Path = LAYOUTS) -> list[Sample]:
     """So many plates of every layout, in the fonts of a cache; with provinces, as many of each as go round."""
-    drawn_from = source(held, seed, varied=False)
+    drawn_from = source(held, seed, varied=False, layouts=layouts)
     samples = []
     for layout in drawn_from.layouts:
         samples += [drawn_from.sample(difficulty, layout, _province(layout, number)) for number in range(plates)]

@@ -4,6 +4,8 @@ from pathlib import Path
 
 HOME = Path(__file__).resolve().parent.parent
 LAYOUTS = HOME / "layouts"
+# Kept out of training: what evaluation alone draws.
+HELD_LAYOUTS = LAYOUTS / "held"
 FONTS = HOME / "fonts.toml"
 WORDS = HOME / "words.toml"
 PROVINCES = HOME / "provinces.toml"

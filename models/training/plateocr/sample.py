@@ -11,6 +11,7 @@ from plateocr.canvas import Textures
 from plateocr.dice import Dice
 from plateocr.fonts import Assets, load
 from plateocr.layout import Layout, load_all
+from plateocr.paths import LAYOUTS
 from plateocr.plate import Drawer
 
 # Of a province of which less than this is seen nothing is asked.
@@ -60,6 +61,6 @@ class Source:
         return np.stack([sample.picture for sample in self.samples(count, difficulty)])
 
 
-def source(cache: Path, seed: int, varied: bool = True) -> Source:
-    """A source over a cache of glyphs and all layouts."""
-    return Source(load(cache), load_all(), seed, varied)
+def source(cache: Path, seed: int, varied: bool = True, layouts: Path = LAYOUTS) -> Source:
+    """A source over a cache of glyphs and the layouts of a folder."""
+    return Source(load(cache), load_all(layouts), seed, varied)

@@ -7,8 +7,9 @@ import pytest
 
 from plateocr.alphabet import PROVINCE_NAMES
 from plateocr.camera import HEIGHT, WIDTH
-from plateocr.layout import Layout, LayoutError, load
+from plateocr.layout import Layout, LayoutError, load, load_all
 from plateocr.net import COLUMNS
+from plateocr.paths import HELD_LAYOUTS
 from plateocr.sample import Source
 from plateocr.targets import IGNORED, batch, columns_of, points_of
 
@@ -16,7 +17,7 @@ ROW = '[[row]]\nshows = "registration"\ntop = [0.1, 0.2]\nbottom = [0.8, 0.9]\nl
 
 
 def test_every_layout_draws_a_picture_and_fitting_labels(source: Source, layouts: list[Layout]) -> None:
-    for layout in layouts:
+    for layout in layouts + load_all(HELD_LAYOUTS):
         for _ in range(3):
             sample = source.sample(layout=layout)
             assert sample.picture.shape == (HEIGHT, WIDTH) and sample.picture.dtype == np.uint8
@@ -34,6 +35,12 @@ def test_easy_plates_are_labelled_where_their_characters_are(source: Source, lay
         assert (np.diff(x[upper]) > 0).all()
         if layout.registration_rows == 2:
             assert y[upper].max() < y[~upper].min()
+
+
+def test_what_is_kept_out_of_training_is_no_layout_of_it(layouts: list[Layout]) -> None:
+    held = load_all(HELD_LAYOUTS)
+    assert not {layout.country for layout in held} & {layout.country for layout in layouts}
+    assert all(layout.share == 0 for layout in held) and all(layout.share > 0 for layout in layouts)
 
 
 def test_columns_spell_the_registration_row_by_row(source: Source, layouts: list[Layout]) -> None:
