@@ -14,7 +14,7 @@ SHADES = {
     "Thai motorcycles": "#bf8700",
     "provinces": "#cf222e",
 }
-TWO_ROWS = ("eu-stacked", "in-stacked", "br-motorcycle")
+TWO_ROWS = ("eu-stacked", "in-stacked", "br-motorcycle", "world-stacked")
 
 
 def draw(data: Path, svg: Path) -> None:
