@@ -151,7 +151,7 @@ fn as_many_are_read_with_our_own_plate_detector() {
     let Some(dir) = data() else { return };
     let Some(config) = models("yolox-nano", "plate-ocr") else { return };
     let config = ModelsConfig { plate: "plate-det".into(), ..config };
-    assert_at_least(count_right(&config, &latin_photos(&dir)), [49, 17, 28]);
+    assert_at_least(count_right(&config, &latin_photos(&dir)), [49, 18, 28]);
 }
 
 /// Under formats that are not theirs 40 US photos are right, of 51; 35 were, when each look was free to find a text that fits.
@@ -163,7 +163,7 @@ fn formats_of_a_country_help_its_own_plates_and_bend_few_of_others() {
     let photos = latin_photos(&dir);
     assert_at_least(count_right(&config, &photos), [40, 20, 28]);
     let alone = ModelsConfig { latin: "none".into(), ..config };
-    assert_at_least(count_right(&alone, &photos), [42, 17, 28]);
+    assert_at_least(count_right(&alone, &photos), [44, 19, 28]);
 }
 
 #[test]
