@@ -147,6 +147,14 @@ fn counts_with_vehicles_are_those_of_the_table() {
 }
 
 #[test]
+fn our_own_reader_alone_reads_what_the_table_says() {
+    let Some(dir) = data() else { return };
+    let Some(config) = models("yolox-nano", "plate-ocr") else { return };
+    let alone = ModelsConfig { latin: "none".into(), ..config };
+    assert_at_least(count_right(&alone, &latin_photos(&dir)), [51, 18, 28]);
+}
+
+#[test]
 fn as_many_are_read_with_our_own_plate_detector() {
     let Some(dir) = data() else { return };
     let Some(config) = models("yolox-nano", "plate-ocr") else { return };
