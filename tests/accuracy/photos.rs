@@ -118,6 +118,14 @@ fn assert_at_least(right: [usize; 3], expected: [usize; 3]) {
     }
 }
 
+/// The default models, one of them changed.
+fn assert_otherwise(change: impl FnOnce(&mut ModelsConfig), expected: [usize; 3]) {
+    let Some(dir) = data() else { return };
+    let Some(mut config) = models("yolox-nano", "plate-ocr") else { return };
+    change(&mut config);
+    assert_at_least(count_right(&config, &latin_photos(&dir)), expected);
+}
+
 #[test]
 fn full_frame_counts_are_those_of_the_table() {
     let Some(dir) = data() else { return };
@@ -148,18 +156,12 @@ fn counts_with_vehicles_are_those_of_the_table() {
 
 #[test]
 fn our_own_reader_alone_reads_what_the_table_says() {
-    let Some(dir) = data() else { return };
-    let Some(config) = models("yolox-nano", "plate-ocr") else { return };
-    let alone = ModelsConfig { latin: "none".into(), ..config };
-    assert_at_least(count_right(&alone, &latin_photos(&dir)), [51, 18, 28]);
+    assert_otherwise(|models| models.latin = "none".into(), [51, 18, 28]);
 }
 
 #[test]
 fn as_many_are_read_with_our_own_plate_detector() {
-    let Some(dir) = data() else { return };
-    let Some(config) = models("yolox-nano", "plate-ocr") else { return };
-    let config = ModelsConfig { plate: "plate-det".into(), ..config };
-    assert_at_least(count_right(&config, &latin_photos(&dir)), [49, 18, 28]);
+    assert_otherwise(|models| models.plate = "plate-det".into(), [49, 18, 28]);
 }
 
 /// Under formats that are not theirs 40 US photos are right, of 51; 35 were, when each look was free to find a text that fits.
